@@ -1,0 +1,86 @@
+"""Batch sources: what gives the training loop its batches.
+
+A batch is `(inputs, target, weight)`; `inputs` is a tuple of tensors and `weight` is
+None or a tensor with one number a row.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+Batch = tuple[tuple[Tensor, ...], Tensor, Tensor | None]
+
+
+def batch_sizes(n_rows: int, batch_size: int) -> list[int]:
+    """Cut rows into batches whose sizes differ by one at the most.
+
+    A short last batch would have a noisy gradient, and of one row no batch norm.
+
+    Examples
+    --------
+    >>> batch_sizes(10, 4)
+    [4, 3, 3]
+    """
+    n_batches = -(-n_rows // batch_size)
+    size, longer = divmod(n_rows, n_batches)
+    return [size + 1] * longer + [size] * (n_batches - longer)
+
+
+class ResidentBatches:
+    """The whole data set as tensors, shuffled once an epoch.
+
+    One permutation and one gather an epoch, into buffers that are kept; the batches
+    are views of them.
+
+    Parameters
+    ----------
+    inputs : tuple of Tensor
+        Each with one row a sample, all on the device where training runs.
+    target : Tensor
+        Likewise.
+    weight : Tensor of shape (n_rows,) or None
+        Weights of the rows.
+    batch_size : int
+        Rows in a batch.
+    shuffle : bool, default=True
+        Whether each epoch has an order of its own, from torch's generator.
+    """
+
+    def __init__(
+        self,
+        inputs: tuple[Tensor, ...],
+        target: Tensor,
+        weight: Tensor | None,
+        *,
+        batch_size: int,
+        shuffle: bool = True,
+    ) -> None:
+        self._inputs = inputs
+        self._target = target
+        self._weight = weight
+        self._shuffle = shuffle
+        self._sizes = batch_sizes(len(target), batch_size)
+        self._buffers: list[Tensor] | None = None
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def __iter__(self) -> Iterator[Batch]:
+        tensors = [*self._inputs, self._target]
+        if self._weight is not None:
+            tensors.append(self._weight)
+        if self._shuffle:
+            tensors = self._gather(tensors)
+        n_inputs = len(self._inputs)
+        for parts in zip(*(t.split(self._sizes) for t in tensors), strict=True):
+            weight = parts[n_inputs + 1] if self._weight is not None else None
+            yield parts[:n_inputs], parts[n_inputs], weight
+
+    def _gather(self, tensors: list[Tensor]) -> list[Tensor]:
+        order = torch.randperm(len(self._target), device=self._target.device)
+        if self._buffers is None:
+            self._buffers = [torch.empty_like(t) for t in tensors]
+        for tensor, buffer in zip(tensors, self._buffers, strict=True):
+            torch.index_select(tensor, 0, order, out=buffer)
+        return self._buffers

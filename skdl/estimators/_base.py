@@ -1,0 +1,376 @@
+"""The base of all estimators: parameters, fit, prediction and pickling.
+
+An estimator is a family (what goes in and which network takes it) and a task (what
+comes out). A family gives `_check_inputs`, `_new_encoder` and `_new_network`; a task
+gives `_check_target`, `_new_target` and `_new_objective`.
+"""
+
+import copy
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from skdl.estimators._callbacks import EpochReporter
+from skdl.estimators._fitting import FittedParts, fit_parts
+from skdl.estimators._rows import (
+    Rows,
+    check_held_out,
+    check_weight,
+    split_validation,
+)
+from skdl.training.inference import infer
+from skdl.training.optimizers import OPTIMIZERS
+from skdl.training.runtime import (
+    PRECISIONS,
+    Runtime,
+    resolve_runtime,
+    runtime_after_loading,
+)
+from skdl.training.schedules import SCHEDULES
+
+# Rows predicted at a time: the activations of a usual network stay in the cache.
+_INFERENCE_ROWS = 4096
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
+    """Parameters and methods that all families and tasks share."""
+
+    optimizer: str | Callable[..., torch.optim.Optimizer] = "adamw"
+    lr: float = 3e-3
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.99)
+    momentum: float = 0.9
+    schedule: str | Callable[[float], float] = "one_cycle"
+    max_epochs: int = 30
+    batch_size: int | str = "auto"
+    clip_grad_norm: float | None = None
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    warm_start: bool = False
+    device: str | torch.device = "auto"
+    precision: str = "auto"
+    random_state: int | np.random.RandomState | None = None
+    verbose: int | bool = 0
+
+    _parameter_constraints = {
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "betas": ["array-like"],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "schedule": [StrOptions(set(SCHEDULES)), callable],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str, torch.device],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    # What a family and a task give.
+
+    @abstractmethod
+    def _check_inputs(self, X: Any, *, reset: bool) -> Any:
+        """Validate X; with `reset`, remember its columns."""
+
+    @abstractmethod
+    def _new_encoder(self, X: Any, rng: np.random.RandomState) -> Any:
+        """Return an encoder fitted on the training rows."""
+
+    @abstractmethod
+    def _new_network(self, encoder: Any, n_outputs: int) -> nn.Module:
+        """Return a network that takes what the encoder gives."""
+
+    @abstractmethod
+    def _check_target(self, y: Any) -> np.ndarray:
+        """Validate y."""
+
+    @abstractmethod
+    def _new_target(self, rows: Rows, classes: Any) -> Any:
+        """Return a target coder; `classes` is None or all labels there are."""
+
+    @abstractmethod
+    def _new_objective(self, target: Any) -> Any:
+        """Return the objective for a target."""
+
+    def _weigh(self, rows: Rows, target: Any) -> Rows:
+        """Return the rows with the weights that the task adds."""
+        return rows
+
+    def _strata(self, y: np.ndarray) -> np.ndarray | None:
+        """Return what a validation split is stratified by."""
+        return None
+
+    def _task_attributes(self, target: Any) -> dict[str, Any]:
+        """Return the fitted attributes that the task adds."""
+        return {}
+
+    # Fitting.
+
+    @with_callbacks
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Training targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples; those of weight zero are left out.
+        X_val, y_val : array-like, default=None
+            Held-out data whose loss and score are recorded after every epoch and,
+            with ``early_stopping=True``, decide when to stop. Nothing is learned from
+            them.
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Weights of the held-out samples.
+
+        Returns
+        -------
+        self : estimator
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters are not as described; the estimator stays as it was.
+        """
+        self._check_parameters()
+        context = self._init_callback_context(max_subtasks=self.max_epochs)
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+        seen = {"X": X, "y": y, "metadata": metadata}
+        with _all_or_nothing(self):
+            check_held_out(X_val, y_val, sample_weight_val)
+            warm = self.warm_start and self.__sklearn_is_fitted__()
+            rows = self._check_rows(X, y, sample_weight, reset=not warm)
+            held_out = None
+            if X_val is not None:
+                held_out = self._check_rows(
+                    X_val, y_val, sample_weight_val, reset=False
+                )
+            self._fit(rows, held_out, warm=warm, watch=(context, seen))
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
+        self._check_parameters()
+        with _all_or_nothing(self):
+            warm = self.__sklearn_is_fitted__()
+            rows = self._check_rows(X, y, sample_weight, reset=not warm)
+            self._fit(rows, None, warm=warm, continued=True, classes=classes)
+        return self
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
+        betas = np.asarray(self.betas, dtype=float)
+        if betas.shape != (2,) or not ((betas >= 0) & (betas < 1)).all():
+            raise ValueError(
+                f"betas must be two numbers in [0, 1), got {self.betas!r}."
+            )
+        resolve_runtime(self.device, self.precision)
+
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
+        X, y = self._check_inputs_and_target(X, y, reset=reset)
+        weight = check_weight(sample_weight, X)
+        return Rows(X, y, weight, score_weight=weight)
+
+    @abstractmethod
+    def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
+        """Validate X and y together."""
+
+    def _fit(
+        self,
+        rows: Rows,
+        held_out: Rows | None,
+        *,
+        warm: bool,
+        continued: bool = False,
+        classes: Any = None,
+        watch: tuple[Any, dict] | None = None,
+    ) -> None:
+        rng = _random_state(self.random_state)
+        runtime = resolve_runtime(self.device, self.precision)
+        target = self._target if warm else self._new_target(rows, classes)
+        if held_out is None and self.early_stopping and not continued:
+            rows, held_out = split_validation(
+                rows, self.validation_fraction, self._strata(rows.y), _seed(rng)
+            )
+        rows, held_out = (
+            part and self._weigh(part, target).without_zero_weights()
+            for part in (rows, held_out)
+        )
+        with runtime.seeded(_seed(rng)):
+            parts = self._parts(rows, target, runtime, rng, warm=warm)
+            reporter = EpochReporter(
+                self,
+                *(watch or (None, {})),
+                lambda: self._fitted(copy.deepcopy(parts), runtime),
+                1 if continued else self.max_epochs,
+            )
+            reporter.fit_begin()
+            outcome = fit_parts(
+                self,
+                parts,
+                rows,
+                held_out,
+                runtime,
+                continued=continued,
+                reporter=reporter,
+            )
+        history = pd.DataFrame([record.as_row() for record in outcome.records])
+        if continued and warm:
+            history = self._extended(history)
+        for name, value in self._fitted(parts, runtime).items():
+            setattr(self, name, value)
+        self.history_ = history
+        self.n_iter_ = len(history)
+        self.best_epoch_ = outcome.kept_epoch
+        reporter.fit_end()
+
+    def _parts(
+        self,
+        rows: Rows,
+        target: Any,
+        runtime: Runtime,
+        rng: np.random.RandomState,
+        *,
+        warm: bool,
+    ) -> FittedParts:
+        if warm:
+            return FittedParts(
+                self._encoder,
+                target,
+                self._objective,
+                copy.deepcopy(self.network_).to(runtime.device),
+                copy.deepcopy(self._optimizer_state),
+            )
+        target.fit(rows.y, rows.weight)
+        encoder = self._new_encoder(rows.X, rng)
+        network = self._new_network(encoder, target.n_outputs)
+        if not isinstance(network, nn.Module):
+            raise TypeError(
+                "network must return a torch.nn.Module, got "
+                f"{type(network).__name__}: {network!r}."
+            )
+        objective = self._new_objective(target)
+        return FittedParts(encoder, target, objective, network.to(runtime.device))
+
+    def _fitted(self, parts: FittedParts, runtime: Runtime) -> dict[str, Any]:
+        """Return all that predict needs, as attributes."""
+        parts.network.eval()
+        return {
+            "network_": parts.network,
+            "lr_": float(self.lr),
+            "device_": str(runtime.device),
+            "_encoder": parts.encoder,
+            "_target": parts.target,
+            "_objective": parts.objective,
+            "_optimizer_state": parts.optimizer_state,
+            **self._task_attributes(parts.target),
+        }
+
+    def _extended(self, history: pd.DataFrame) -> pd.DataFrame:
+        history = history.assign(epoch=history["epoch"] + len(self.history_))
+        return pd.concat([self.history_, history], ignore_index=True)
+
+    # Predicting.
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell whether there is a trained network."""
+        return hasattr(self, "network_")
+
+    def _predict_output(self, X: Any) -> np.ndarray:
+        """Return what the objective's inverse link makes of the raw outputs."""
+        check_is_fitted(self)
+        X = self._check_inputs(X, reset=False)
+        return infer(
+            self.network_,
+            self._encoder.chunks(X, _INFERENCE_ROWS),
+            X.shape[0],
+            device=torch.device(self.device_),
+            link=self._objective.inverse_link,
+        ).numpy()
+
+    # Pickling: a pickle holds no device.
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state with every tensor on the CPU."""
+        state = dict(super().__getstate__())
+        if torch.device(state.get("device_", "cpu")).type != "cpu":
+            state["network_"] = copy.deepcopy(state["network_"]).to("cpu")
+            state["_optimizer_state"] = _to_cpu(state["_optimizer_state"])
+            state["device_"] = "cpu"
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state and go where `device` says, if this machine has it."""
+        super().__setstate__(state)
+        if "network_" in state:
+            device = runtime_after_loading(self.device).device
+            self.network_.to(device)
+            self.device_ = str(device)
+
+
+@contextmanager
+def _all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """Leave the estimator as it was if what is inside fails."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _random_state(random_state: Any) -> np.random.RandomState:
+    """Return a source of seeds; None is fresh entropy, not NumPy's global state."""
+    if random_state is None:
+        return np.random.RandomState(np.random.SeedSequence().generate_state(4))
+    return check_random_state(random_state)
+
+
+def _seed(rng: np.random.RandomState) -> int:
+    return int(rng.randint(np.iinfo(np.int32).max))
+
+
+def _to_cpu(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.cpu()
+    if isinstance(value, dict):
+        return {key: _to_cpu(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_to_cpu(item) for item in value]
+    return value

@@ -1,0 +1,80 @@
+"""Between the training loop and those who watch it: callbacks and `verbose`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from skdl.training.progress import ProgressLine
+from skdl.training.trainer import EpochRecord
+
+
+class EpochReporter:
+    """Tells scikit-learn's callbacks and the progress line about every epoch.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The one being fitted.
+    context : CallbackContext or None
+        The root context of the fit; None where there is none (`partial_fit`).
+    data : dict
+        X, y and metadata, as the callbacks' hooks take them.
+    snapshot : callable
+        Returns the fitted attributes as of now; called only if a callback asks.
+    max_epochs : int
+        Epochs of a full progress bar.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        context: Any,
+        data: dict[str, Any],
+        snapshot: Callable[[], dict[str, Any]],
+        max_epochs: int,
+    ) -> None:
+        self._estimator = estimator
+        self._context = context
+        self._data = data
+        self._snapshot = snapshot
+        self._epoch_context: Any = None
+        self._line = None
+        if estimator.verbose:
+            every_epoch = int(estimator.verbose) > 1
+            self._line = ProgressLine(max_epochs, every_epoch=every_epoch)
+
+    def fit_begin(self) -> None:
+        """Tell that the fit begins."""
+        if self._context is not None:
+            self._context.call_on_fit_task_begin(
+                estimator=self._estimator, **self._data
+            )
+
+    def epoch_begin(self) -> None:
+        """Tell that an epoch begins."""
+        if self._context is not None:
+            self._epoch_context = self._context.subcontext(task_name="epoch")
+            self._epoch_context.call_on_fit_task_begin(
+                estimator=self._estimator, **self._data
+            )
+
+    def epoch_end(self, record: EpochRecord) -> bool:
+        """Tell that an epoch is done; return True to stop the training."""
+        if self._line is not None:
+            self._line.show(record)
+        if self._context is None:
+            return False
+        return self._end(self._epoch_context)
+
+    def fit_end(self) -> None:
+        """Tell that the fit is done."""
+        if self._line is not None:
+            self._line.close()
+        if self._context is not None:
+            self._end(self._context)
+
+    def _end(self, context: Any) -> bool:
+        return context.call_on_fit_task_end(
+            estimator=self._estimator,
+            reconstruction_attributes=self._snapshot,
+            **self._data,
+        )

@@ -1,0 +1,136 @@
+"""Descriptions of the parameters that several estimators share, written once."""
+
+from typing import TypeVar
+
+_Class = TypeVar("_Class", bound=type)
+
+DENSE = """
+hidden_layer_sizes : int or sequence of int, default=(256, 128)
+    Units of each hidden layer of the default network; empty for a linear model.
+activation : str, default="relu"
+    "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid" or
+    "identity".
+dropout : float, default=0.1
+    Probability that a hidden unit is zeroed in training, in [0, 1).
+batch_norm : bool, default=False
+    Whether to normalise each hidden layer over the batch.
+network : callable, default=None
+    Builds your own network: called as ``network(n_inputs, n_outputs)``, returns a
+    ``torch.nn.Module`` that maps ``(n_rows, n_inputs)`` float32 to raw outputs
+    ``(n_rows, n_outputs)`` without a softmax or sigmoid. Set its options with
+    ``functools.partial``. With it the four parameters above are not used. `n_inputs`
+    counts one more column for each column with missing values.
+scale_inputs : bool, default=True
+    Whether to centre each column on its median, divide it by its interquartile range
+    and bend outliers smoothly toward +-3 (RealMLP, arXiv 2407.04491, section 3).
+    Missing values (NaN) become the median, with an indicator column, either way.
+"""
+
+CLASSIFIER = """
+class_weight : dict, "balanced" or None, default=None
+    Weights of the classes; "balanced" makes them count alike. They multiply
+    `sample_weight`. Not for label indicators.
+label_smoothing : float, default=0.0
+    Share of each target that is spread evenly over all classes, in [0, 1) (Szegedy et
+    al. 2016, arXiv 1512.00567, section 7).
+"""
+
+REGRESSOR = """
+loss : str, default="squared_error"
+    "squared_error" (predicts means), "absolute_error" (medians), "huber" (squared up
+    to one standard deviation of the target, absolute beyond), "quantile" or "poisson"
+    (expected counts, through an exponential). Targets are standardised inside, for
+    "poisson" only divided by their mean.
+quantile : float, default=0.5
+    The quantile that ``loss="quantile"`` predicts, in (0, 1).
+"""
+
+TRAINING = """
+optimizer : str or callable, default="adamw"
+    "adamw" (decoupled weight decay, arXiv 1711.05101), "adam" (decay as an L2 term of
+    the gradient), "sgd" (Nesterov momentum), or a ``torch.optim.Optimizer`` class or a
+    ``functools.partial`` of one.
+lr : float, default=3e-3
+    Learning rate, where `schedule` is 1.
+weight_decay : float, default=0.01
+    Decay of weights; biases, normalisation layers and embeddings are not decayed.
+betas : tuple of two floats, default=(0.9, 0.99)
+    Memory of the gradient and of its square, for Adam and AdamW.
+momentum : float, default=0.9
+    Momentum of "sgd".
+schedule : str or callable, default="one_cycle"
+    "one_cycle" (rise for a quarter of training, then fall; momentum moves the other
+    way by +-.05; arXiv 1803.09820), "cosine", "warm_restarts" (three cosine falls,
+    each twice as long as the last; arXiv 1608.03983), "flat_cosine", "constant", or a
+    function that takes progress in [0, 1] and returns the factor of `lr`.
+max_epochs : int, default=30
+    Passes over the training data.
+batch_size : int or "auto", default="auto"
+    Samples in a step; "auto" takes a power of two near a 50th of the training samples,
+    from 32 to 256.
+clip_grad_norm : float, default=None
+    Largest norm of the gradient of all weights together; longer ones are shortened.
+early_stopping : bool, default=False
+    Whether to hold out data, stop when its loss has not fallen for `n_iter_no_change`
+    epochs, and go back to the weights of the best epoch.
+validation_fraction : float, default=0.1
+    Share of the training samples that early stopping holds out, stratified for
+    classes, unless `fit` is given `X_val` and `y_val`.
+n_iter_no_change : int, default=10
+    Epochs without a new lowest validation loss before early stopping.
+warm_start : bool, default=False
+    Whether `fit` goes on from the weights and scaling of the last fit.
+device : str or torch.device, default="auto"
+    "auto" takes a CUDA GPU where there is one; otherwise "cpu", "cuda", "cuda:1", ...
+precision : str, default="auto"
+    Arithmetic in training: "float32" or "bfloat16" (with float32 weights); "auto" is
+    "float32". Predictions are always made in float32.
+random_state : int, RandomState instance or None, default=None
+    Governs initial weights, order of the samples, dropout and validation split; an
+    int gives the same weights, bit for bit, on the same machine. None takes fresh
+    entropy. Neither NumPy's nor torch's global random state is touched.
+verbose : int, default=0
+    1 shows a progress bar, 2 a line for every epoch.
+"""
+
+FITTED = """
+network_ : torch.nn.Module
+    The trained network, in evaluation mode.
+history_ : pandas.DataFrame
+    One row an epoch: `epoch`, `loss`, `lr` (at its end), `seconds`, and with held-out
+    data `validation_loss` and `validation_score` (accuracy or R^2).
+n_iter_ : int
+    Epochs run.
+best_epoch_ : int
+    The epoch whose weights are kept: the last one, or the best with early stopping.
+lr_ : float
+    The learning rate used.
+device_ : str
+    Where the network is. A pickle holds no device: it loads where there is no GPU.
+n_features_in_ : int
+    Columns of X.
+feature_names_in_ : ndarray of str
+    Names of the columns, where X has string names for all of them.
+"""
+
+_SECTIONS = {
+    "dense": DENSE,
+    "classifier": CLASSIFIER,
+    "regressor": REGRESSOR,
+    "training": TRAINING,
+    "fitted": FITTED,
+}
+
+
+def fill_docstring(cls: _Class) -> _Class:
+    """Put the shared descriptions where the docstring has `{dense}` and the like."""
+    document = cls.__doc__ or ""
+    for name, text in _SECTIONS.items():
+        document = document.replace(f"    {{{name}}}\n", _indent(text))
+    cls.__doc__ = document
+    return cls
+
+
+def _indent(text: str) -> str:
+    lines = text.strip("\n").splitlines()
+    return "".join(f"    {line}\n" if line else "\n" for line in lines)

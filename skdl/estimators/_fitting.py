@@ -1,0 +1,217 @@
+"""From encoded rows to a trained network: the engine put together for one fit."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor, nn
+
+from skdl.data.batches import ResidentBatches
+from skdl.estimators._rows import Rows
+from skdl.training.inference import evaluate
+from skdl.training.objectives import Objective
+from skdl.training.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.runtime import Runtime, work_per_row
+from skdl.training.schedules import resolve_schedule
+from skdl.training.stopping import EarlyStopping
+from skdl.training.trainer import BatchSource, Outcome, Trainer, train
+
+_SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
+_VALIDATION_ROWS = 4096
+
+
+@dataclass
+class FittedParts:
+    """What a fit makes and predict needs."""
+
+    encoder: Any
+    target: Any
+    objective: Objective
+    network: nn.Module
+    optimizer_state: dict | None = None
+
+
+def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
+    """Return rows per batch; "auto" is the power of two next below a 50th of the rows.
+
+    Between 32 and 256: small data needs many steps, large data fast ones.
+    """
+    if batch_size != "auto":
+        return int(batch_size)
+    size = 1 << max(0, (n_rows // 50).bit_length() - 1)
+    return min(max(size, _SMALLEST_BATCH), _LARGEST_BATCH)
+
+
+def make_batches(
+    rows: Rows,
+    parts: FittedParts,
+    runtime: Runtime,
+    batch_size: int,
+    *,
+    weight_scale: float = 1.0,
+    shuffle: bool = True,
+) -> BatchSource:
+    """Encode rows and put them where the network is."""
+    target = parts.target.encode(rows.y).to(runtime.device)
+    weight = None
+    if rows.weight is not None:
+        scaled = (rows.weight * weight_scale).astype(np.float32)
+        weight = torch.from_numpy(scaled).to(runtime.device)
+    inputs = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X))
+    return ResidentBatches(
+        inputs, target, weight, batch_size=batch_size, shuffle=shuffle
+    )
+
+
+def check_output(network: nn.Module, inputs: tuple[Tensor, ...], width: int) -> float:
+    """Run a network on two rows, check its output's shape and return its work by row.
+
+    Raises
+    ------
+    ValueError
+        If the output is not one tensor of shape (rows, width).
+    """
+    network.eval()
+    found: list[Any] = []
+    handle = network.register_forward_hook(lambda *seen: found.append(seen[2]))
+    try:
+        work = work_per_row(network, inputs)
+    finally:
+        handle.remove()
+    shape = tuple(found[0].shape) if isinstance(found[0], Tensor) else None
+    if shape != (len(inputs[0]), width):
+        came = type(found[0]).__name__ if shape is None else f"shape {shape}"
+        raise ValueError(
+            f"network must return a tensor of shape (n_rows, {width}), raw outputs of "
+            f"this target; for {len(inputs[0])} rows it returned {came}. Give its last "
+            "layer n_outputs units, the second argument that `network` is called with."
+        )
+    return work
+
+
+def fit_parts(
+    settings: Any,
+    parts: FittedParts,
+    rows: Rows,
+    held_out: Rows | None,
+    runtime: Runtime,
+    *,
+    continued: bool = False,
+    reporter: Any = None,
+) -> Outcome:
+    """Train the network of `parts` in place.
+
+    Parameters
+    ----------
+    settings : estimator
+        Its parameters say how.
+    parts : FittedParts
+        Encoder, target and network; the network ends with the weights to keep.
+    rows, held_out : Rows
+        Training and, if there are any, validation rows, without zero weights.
+    runtime : Runtime
+        Where to train.
+    continued : bool, default=False
+        Whether this is one epoch at a constant rate that goes on with the optimizer's
+        state (`partial_fit`).
+    reporter : EpochReporter, optional
+        Told about every epoch.
+
+    Returns
+    -------
+    Outcome
+    """
+    batch_size = resolve_batch_size(settings.batch_size, len(rows))
+    scale = 1.0
+    if not continued and rows.weight is not None:
+        scale = 1.0 / rows.weight.mean()
+    batches = make_batches(rows, parts, runtime, batch_size, weight_scale=scale)
+    probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
+    work = check_output(parts.network, probe, parts.target.n_outputs)
+    trainer = _build_trainer(settings, parts, runtime, continued)
+    validate = None
+    if held_out is not None:
+        validate = _validation(parts, held_out, runtime)
+    stopping = EarlyStopping(settings.n_iter_no_change)
+    with runtime.threads(3 * work * batch_size):
+        outcome = train(
+            trainer,
+            batches,
+            max_epochs=1 if continued else settings.max_epochs,
+            validate=validate,
+            stopping=stopping if settings.early_stopping and validate else None,
+            on_epoch_begin=reporter and reporter.epoch_begin,
+            on_epoch_end=reporter and reporter.epoch_end,
+        )
+    if continued:
+        parts.optimizer_state = trainer.optimizer.state_dict()
+    warn_if_cut_short(outcome, settings)
+    return outcome
+
+
+def _build_trainer(
+    settings: Any, parts: FittedParts, runtime: Runtime, continued: bool
+) -> Trainer:
+    optimizer = build_optimizer(
+        settings.optimizer,
+        parts.network,
+        OptimizerSettings(
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            betas=tuple(settings.betas),
+            momentum=settings.momentum,
+        ),
+    )
+    if continued and parts.optimizer_state is not None:
+        optimizer.load_state_dict(parts.optimizer_state)
+    return Trainer(
+        parts.network,
+        parts.objective,
+        optimizer,
+        lr=settings.lr,
+        schedule=resolve_schedule("constant" if continued else settings.schedule),
+        runtime=runtime,
+        clip_grad_norm=settings.clip_grad_norm,
+    )
+
+
+def _validation(
+    parts: FittedParts, held_out: Rows, runtime: Runtime
+) -> Callable[[], tuple[float, float]]:
+    scale = 1.0 if held_out.weight is None else 1.0 / held_out.weight.mean()
+    batches = make_batches(
+        held_out, parts, runtime, _VALIDATION_ROWS, weight_scale=scale, shuffle=False
+    )
+    weight = None
+    if held_out.score_weight is not None:
+        weight = torch.from_numpy(held_out.score_weight).to(runtime.device)
+    score = partial(parts.target.score, weight=weight)
+
+    def validate() -> tuple[float, float]:
+        return evaluate(parts.network, batches, parts.objective, score)
+
+    return validate
+
+
+def warn_if_cut_short(outcome: Outcome, settings: Any) -> None:
+    """Say so when training ended before it should have."""
+    if outcome.reason == "diverged":
+        warnings.warn(
+            f"The loss of epoch {len(outcome.records)} is not finite; the weights "
+            f"after epoch {outcome.kept_epoch} are kept (0: those it began with). "
+            f"Lower lr (it is {settings.lr:g}) or set clip_grad_norm=1.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+    elif outcome.reason == "interrupted":
+        warnings.warn(
+            f"Training was interrupted; the weights after epoch {outcome.kept_epoch} "
+            f"of {settings.max_epochs} are kept.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )

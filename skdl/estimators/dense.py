@@ -1,0 +1,187 @@
+"""NeuralClassifier and NeuralRegressor: networks on columns of numbers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import validate_data
+from torch import nn
+
+from skdl.data.numeric import NumericEncoder
+from skdl.estimators._base import NeuralEstimator
+from skdl.estimators._docs import fill_docstring
+from skdl.estimators._tasks import ClassifierTask, RegressorTask
+from skdl.networks.mlp import ACTIVATIONS, MLP
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class DenseEstimator(NeuralEstimator):
+    """The family that takes numbers and has a dense network by default."""
+
+    hidden_layer_sizes: int | Sequence[int] = (256, 128)
+    activation: str = "relu"
+    dropout: float = 0.1
+    batch_norm: bool = False
+    network: Callable[[int, int], nn.Module] | None = None
+    scale_inputs: bool = True
+
+    _parameter_constraints = {
+        **NeuralEstimator._parameter_constraints,
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "batch_norm": ["boolean"],
+        "network": [callable, None],
+        "scale_inputs": ["boolean"],
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
+        if sizes.ndim > 1 or (
+            sizes.size and (sizes.dtype.kind not in "iu" or sizes.min() < 1)
+        ):
+            raise ValueError(
+                "hidden_layer_sizes must be positive integers, got "
+                f"{self.hidden_layer_sizes!r}."
+            )
+
+    def _check_inputs(self, X: Any, *, reset: bool) -> Any:
+        return self._validate(X, reset=reset)
+
+    def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
+        X, y = self._validate(X, y, reset=reset, multi_output=True)
+        return X, self._check_target(y)
+
+    def _validate(self, *arrays: Any, reset: bool, **options: Any) -> Any:
+        name = type(self).__name__
+        if issparse(arrays[0]):
+            raise TypeError(
+                f"Sparse data was passed for X, but {name} takes dense data. Use "
+                "X.toarray(); in a pipeline OneHotEncoder(sparse_output=False) and "
+                "ColumnTransformer(sparse_threshold=0)."
+            )
+        try:
+            return validate_data(
+                self,
+                *arrays,
+                reset=reset,
+                dtype=(np.float64, np.float32),
+                ensure_all_finite="allow-nan",
+                **options,
+            )
+        except ValueError as error:
+            if "could not convert string to float" not in str(error):
+                raise
+            family = name.replace("Neural", "EntityEmbedding")
+            raise ValueError(
+                f"{name} takes numbers, but X holds text ({error}). "
+                f"Use {family}, which learns a vector for every category, or encode "
+                "the text with sklearn.preprocessing.OneHotEncoder first."
+            ) from error
+
+    def _new_encoder(self, X: Any, rng: np.random.RandomState) -> NumericEncoder:
+        return NumericEncoder(scale=self.scale_inputs).fit(X, rng)
+
+    def _new_network(self, encoder: NumericEncoder, n_outputs: int) -> nn.Module:
+        if self.network is not None:
+            return self.network(encoder.n_outputs, n_outputs)
+        return MLP(
+            encoder.n_outputs,
+            n_outputs,
+            hidden_layer_sizes=np.atleast_1d(self.hidden_layer_sizes).tolist(),
+            activation=self.activation,
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+        )
+
+
+@fill_docstring
+@dataclass(kw_only=True, eq=False, repr=False)
+class NeuralClassifier(ClassifierTask, DenseEstimator):
+    """Classifier with a neural network: binary, multiclass and multilabel.
+
+    Labels may be of any kind: strings, integers, booleans, or a matrix of label
+    indicators. Inputs are scaled and missing values filled inside.
+
+    Parameters
+    ----------
+    {dense}
+    {classifier}
+    {training}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; for label indicators the numbers of the columns.
+    {fitted}
+
+    See Also
+    --------
+    NeuralRegressor : The same for real targets.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skdl import NeuralClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = NeuralClassifier(random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.95
+    True
+    >>> model.predict_proba(X[:2]).shape
+    (2, 3)
+    """
+
+    _parameter_constraints = {
+        **DenseEstimator._parameter_constraints,
+        **ClassifierTask._task_constraints,
+    }
+
+
+@fill_docstring
+@dataclass(kw_only=True, eq=False, repr=False)
+class NeuralRegressor(RegressorTask, DenseEstimator):
+    """Regressor with a neural network, for one or many targets.
+
+    Inputs are scaled and missing values filled inside, targets are standardised.
+
+    Parameters
+    ----------
+    {dense}
+    {regressor}
+    {training}
+
+    Attributes
+    ----------
+    {fitted}
+
+    See Also
+    --------
+    NeuralClassifier : The same for classes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skdl import NeuralRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = NeuralRegressor(random_state=0).fit(X, y)
+    >>> model.predict(X[:3]).shape
+    (3,)
+    """
+
+    _parameter_constraints = {
+        **DenseEstimator._parameter_constraints,
+        **RegressorTask._task_constraints,
+    }

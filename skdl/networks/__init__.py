@@ -1,0 +1,5 @@
+"""Torch modules with explicit sizes; they know nothing of labels or losses."""
+
+from skdl.networks.mlp import ACTIVATIONS, MLP
+
+__all__ = ["ACTIVATIONS", "MLP"]

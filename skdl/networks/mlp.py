@@ -1,0 +1,88 @@
+"""The dense network."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "selu": nn.SELU,
+    "mish": nn.Mish,
+    "elu": nn.ELU,
+    "leaky_relu": nn.LeakyReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "identity": nn.Identity,
+}
+
+
+class MLP(nn.Sequential):
+    """A stack of dense layers: linear, batch norm, activation, dropout, ..., linear.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of input columns.
+    n_outputs : int
+        Number of raw outputs.
+    hidden_layer_sizes : sequence of int, default=(256, 128)
+        Units of each hidden layer; empty for a linear model.
+    activation : str, default="relu"
+        A key of ``ACTIVATIONS``.
+    dropout : float, default=0.0
+        Probability that a hidden unit is zeroed in training, in [0, 1).
+    batch_norm : bool, default=False
+        Whether to normalise each hidden layer over the batch before its activation
+        (Ioffe & Szegedy 2015, arXiv 1502.03167).
+
+    Notes
+    -----
+    Shapes: input ``(B, n_inputs)`` float32, output ``(B, n_outputs)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skdl.networks import MLP
+    >>> MLP(4, 3, hidden_layer_sizes=(8,))(torch.zeros(2, 4)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        *,
+        hidden_layer_sizes: Sequence[int] = (256, 128),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+    ) -> None:
+        layers: list[nn.Module] = []
+        width = n_inputs
+        for size in hidden_layer_sizes:
+            linear = nn.Linear(width, size, bias=not batch_norm)
+            _initialize(linear, activation)
+            layers.append(linear)
+            if batch_norm:
+                layers.append(nn.BatchNorm1d(size))
+            layers.append(ACTIVATIONS[activation]())
+            if dropout > 0:
+                layers.append(nn.Dropout(dropout))
+            width = size
+        output = nn.Linear(width, n_outputs)
+        nn.init.zeros_(output.bias)
+        super().__init__(*layers, output)
+
+
+def _initialize(linear: nn.Linear, activation: str) -> None:
+    """Keep the variance of the signal through the layer (He et al. 2015)."""
+    if activation in ("tanh", "sigmoid", "identity"):
+        nn.init.xavier_uniform_(linear.weight)
+    elif activation == "selu":
+        nn.init.kaiming_normal_(linear.weight, nonlinearity="linear")
+    else:
+        nn.init.kaiming_uniform_(linear.weight, nonlinearity="relu")
+    if linear.bias is not None:
+        nn.init.zeros_(linear.bias)

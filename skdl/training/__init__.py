@@ -1,0 +1,1 @@
+"""The training loop and its parts; knows torch and batches, nothing of scikit-learn."""

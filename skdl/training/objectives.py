@@ -1,0 +1,162 @@
+"""What a network is trained for: a loss together with its inverse link.
+
+An objective is the only place that knows how raw outputs become predictions, so
+that nobody has to guess between softmax and sigmoid at predict time. To add a
+loss, write a class with the three members of `Objective` and, where it has a name
+that users type, an entry in `REGRESSION_OBJECTIVES`.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# How a target may be rescaled without changing what the loss asks for: by location
+# and scale, by scale alone, or not at all.
+LOCATION_SCALE = "location_scale"
+SCALE = "scale"
+
+
+class Objective(Protocol):
+    """The contract: `n_outputs`, `loss` and `inverse_link`."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns that the network must return."""
+
+    def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the mean loss of a batch; `weight` is (B,) with mean about 1."""
+
+    def inverse_link(self, raw: Tensor) -> Tensor:
+        """Turn raw outputs into probabilities, means or quantiles."""
+
+
+def _weighted_mean(losses: Tensor, weight: Tensor) -> Tensor:
+    if losses.ndim > 1:
+        losses = losses.flatten(1).mean(1)
+    return (losses * weight).mean()
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """One class of several; raw outputs are logits, the inverse link is a softmax."""
+
+    n_outputs: int
+    label_smoothing: float = 0.0
+
+    def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the cross-entropy; `raw` (B, K), `target` (B,) int64."""
+        smoothing = self.label_smoothing
+        if weight is None:
+            return functional.cross_entropy(raw, target, label_smoothing=smoothing)
+        losses = functional.cross_entropy(
+            raw, target, reduction="none", label_smoothing=smoothing
+        )
+        return _weighted_mean(losses, weight)
+
+    def inverse_link(self, raw: Tensor) -> Tensor:
+        """Return class probabilities (B, K)."""
+        return raw.softmax(1)
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy:
+    """Any number of labels at once; the inverse link is a sigmoid per column."""
+
+    n_outputs: int
+    label_smoothing: float = 0.0
+
+    def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the binary cross-entropy; `raw` and `target` (B, K) float."""
+        if self.label_smoothing:
+            target = target.lerp(torch.full_like(target, 0.5), self.label_smoothing)
+        if weight is None:
+            return functional.binary_cross_entropy_with_logits(raw, target)
+        losses = functional.binary_cross_entropy_with_logits(
+            raw, target, reduction="none"
+        )
+        return _weighted_mean(losses, weight)
+
+    def inverse_link(self, raw: Tensor) -> Tensor:
+        """Return the probability of each label (B, K)."""
+        return raw.sigmoid()
+
+
+class _Regression(ABC):
+    """Losses on real targets: `raw` and `target` are (B, K) float."""
+
+    target_scaling = LOCATION_SCALE
+
+    def __init__(self, n_outputs: int) -> None:
+        self.n_outputs = n_outputs
+
+    @abstractmethod
+    def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of every value, (B, K)."""
+
+    def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the mean loss."""
+        losses = self._losses(raw, target)
+        return losses.mean() if weight is None else _weighted_mean(losses, weight)
+
+    def inverse_link(self, raw: Tensor) -> Tensor:
+        """Return the predictions: the raw outputs as they are."""
+        return raw
+
+
+class SquaredError(_Regression):
+    """Mean; half the squared error."""
+
+    def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
+        return functional.mse_loss(raw, target, reduction="none") * 0.5
+
+
+class AbsoluteError(_Regression):
+    """Median; absolute error."""
+
+    def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
+        return functional.l1_loss(raw, target, reduction="none")
+
+
+class Huber(_Regression):
+    """Mean that outliers pull less; squared up to one standard deviation."""
+
+    def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
+        return functional.huber_loss(raw, target, reduction="none")
+
+
+class Quantile(_Regression):
+    """A quantile; the pinball loss (Koenker & Bassett 1978)."""
+
+    def __init__(self, n_outputs: int, quantile: float = 0.5) -> None:
+        super().__init__(n_outputs)
+        self.quantile = quantile
+
+    def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
+        error = target - raw
+        return torch.maximum(self.quantile * error, (self.quantile - 1) * error)
+
+
+class Poisson(_Regression):
+    """Mean of a count; raw outputs are its logarithm."""
+
+    target_scaling = SCALE
+
+    def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
+        return functional.poisson_nll_loss(raw, target, reduction="none")
+
+    def inverse_link(self, raw: Tensor) -> Tensor:
+        """Return the expected count."""
+        return raw.exp()
+
+
+REGRESSION_OBJECTIVES: dict[str, type[_Regression]] = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": Quantile,
+    "poisson": Poisson,
+}

@@ -1,0 +1,135 @@
+"""Optimizers by name, and which parameters are decayed.
+
+To add an optimizer, write a function with the signature of `_adamw` and an entry in
+`OPTIMIZERS`.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+_UNDECAYED_MODULES = (
+    nn.Embedding,
+    nn.EmbeddingBag,
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.modules.batchnorm._NormBase,
+)
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """What a user may set of an optimizer, in torch's words."""
+
+    lr: float
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    momentum: float = 0.9
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Split the trainable parameters: no decay on biases, norms and embeddings."""
+    undecayed = {
+        id(parameter)
+        for module in network.modules()
+        for name, parameter in module.named_parameters(recurse=False)
+        if isinstance(module, _UNDECAYED_MODULES) or "bias" in name
+    }
+    trainable = [p for p in network.parameters() if p.requires_grad]
+    if weight_decay == 0:
+        return [{"params": trainable, "weight_decay": 0.0}]
+    decay = [p for p in trainable if id(p) not in undecayed]
+    rest = [p for p in trainable if id(p) in undecayed]
+    groups = [
+        {"params": decay, "weight_decay": weight_decay},
+        {"params": rest, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _can_fuse(groups: list[dict[str, Any]]) -> bool:
+    """Tell whether torch's fused kernels take these parameters."""
+    return all(
+        p.is_floating_point() and p.device.type in ("cpu", "cuda")
+        for group in groups
+        for p in group["params"]
+    )
+
+
+def _adamw(groups: list[dict], settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """Adam with decoupled decay (Loshchilov & Hutter 2019, algorithm 2)."""
+    return torch.optim.AdamW(
+        groups, lr=settings.lr, betas=settings.betas, fused=_can_fuse(groups)
+    )
+
+
+def _adam(groups: list[dict], settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """Adam with the decay as an L2 term in the gradient."""
+    return torch.optim.Adam(
+        groups, lr=settings.lr, betas=settings.betas, fused=_can_fuse(groups)
+    )
+
+
+def _sgd(groups: list[dict], settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """Stochastic gradient descent with Nesterov momentum where there is momentum."""
+    return torch.optim.SGD(
+        groups,
+        lr=settings.lr,
+        momentum=settings.momentum,
+        nesterov=settings.momentum > 0,
+        fused=_can_fuse(groups),
+    )
+
+
+OPTIMIZERS: dict[
+    str, Callable[[list[dict], OptimizerSettings], torch.optim.Optimizer]
+] = {"adamw": _adamw, "adam": _adam, "sgd": _sgd}
+
+
+def build_optimizer(
+    optimizer: str | Callable[..., torch.optim.Optimizer],
+    network: nn.Module,
+    settings: OptimizerSettings,
+) -> torch.optim.Optimizer:
+    """Build the optimizer of a network.
+
+    Parameters
+    ----------
+    optimizer : str or callable
+        A key of `OPTIMIZERS`, or a torch optimizer class (or a `functools.partial` of
+        one), which is given the parameter groups, `lr`, and `betas` and `momentum`
+        where its signature has them.
+    network : nn.Module
+        Its trainable parameters are optimized.
+    settings : OptimizerSettings
+        Learning rate, decay, betas and momentum.
+
+    Returns
+    -------
+    torch.optim.Optimizer
+        One that has no state yet.
+    """
+    groups = parameter_groups(network, settings.weight_decay)
+    if isinstance(optimizer, str):
+        return OPTIMIZERS[optimizer](groups, settings)
+    accepted = inspect.signature(optimizer).parameters
+    fixed = getattr(optimizer, "keywords", {})
+    options: dict[str, Any] = {
+        name: getattr(settings, name)
+        for name in ("lr", "betas", "momentum")
+        if name in accepted and name not in fixed
+    }
+    if "weight_decay" not in accepted or "weight_decay" in fixed:
+        for group in groups:
+            del group["weight_decay"]
+    built = optimizer(groups, **options)
+    if not isinstance(built, torch.optim.Optimizer):
+        raise TypeError(
+            "optimizer must build a torch.optim.Optimizer, but "
+            f"{optimizer!r} returned {type(built).__name__}."
+        )
+    return built

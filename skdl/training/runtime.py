@@ -1,0 +1,151 @@
+"""Where and how a network runs: device, precision, randomness and threads.
+
+One object answers for all four, so that nothing else asks torch about them.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+PRECISIONS = {
+    "auto": torch.float32,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+}
+
+# Multiplications per training step below which one CPU thread is as fast as several.
+# Below it fits use one thread, so their bits do not depend on how many there are.
+_WORK_FOR_THREADS = 1e8
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A device, and the precision and randomness of what runs there.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where tensors and networks live.
+    precision : torch.dtype, default=torch.float32
+        The type of the arithmetic in training; weights stay float32.
+    """
+
+    device: torch.device
+    precision: torch.dtype = torch.float32
+
+    def autocast(self) -> AbstractContextManager:
+        """Run what is inside in this runtime's precision."""
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.precision)
+
+    @contextmanager
+    def seeded(self, seed: int) -> Iterator[None]:
+        """Seed torch's generators inside and leave the caller's as they were."""
+        on_cuda = self.device.type == "cuda"
+        index = self.device.index
+        if on_cuda and index is None:
+            index = torch.cuda.current_device()
+        with torch.random.fork_rng(devices=[index] if on_cuda else []):
+            torch.default_generator.manual_seed(seed)
+            if on_cuda:
+                torch.cuda.default_generators[index].manual_seed(seed)
+            yield
+
+    @contextmanager
+    def threads(self, work: float) -> Iterator[None]:
+        """Use one CPU thread inside where a step is `work` multiplications, too few."""
+        allowed = torch.get_num_threads()
+        one = self.device.type == "cpu" and work < _WORK_FOR_THREADS and allowed > 1
+        if one:
+            torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            if one:
+                torch.set_num_threads(allowed)
+
+
+def resolve_runtime(device: str | torch.device, precision: str = "auto") -> Runtime:
+    """Turn the names that a user gives into a runtime.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        "auto" takes a CUDA device where there is one and the CPU elsewhere; otherwise
+        torch's own names, such as "cpu", "cuda" or "cuda:1".
+    precision : str, default="auto"
+        A key of `PRECISIONS`.
+
+    Returns
+    -------
+    Runtime
+
+    Raises
+    ------
+    ValueError
+        If the name is not a device, or the device is not there.
+    """
+    if str(device) == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device must be 'auto' or one of torch's device names such as 'cpu', "
+            f"'cuda' or 'cuda:1', got {device!r}."
+        ) from error
+    if resolved.type == "cuda" and not _has_cuda(resolved.index):
+        raise ValueError(
+            f"device={str(device)!r} was asked for, but torch finds "
+            f"{torch.cuda.device_count()} CUDA devices; use device='auto' or 'cpu'."
+        )
+    return Runtime(resolved, PRECISIONS[precision])
+
+
+def _has_cuda(index: int | None) -> bool:
+    return torch.cuda.is_available() and (index or 0) < torch.cuda.device_count()
+
+
+def runtime_after_loading(device: str | torch.device) -> Runtime:
+    """Return the runtime asked for if this machine has it, else the CPU."""
+    try:
+        return resolve_runtime(device)
+    except ValueError:
+        return Runtime(torch.device("cpu"))
+
+
+def work_per_row(network: nn.Module, inputs: tuple[Tensor, ...]) -> float:
+    """Count the multiplications of one forward pass by row, in linear and conv layers.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Run once, in evaluation mode.
+    inputs : tuple of Tensor
+        A few rows of input.
+
+    Returns
+    -------
+    float
+    """
+    total = 0.0
+
+    def count(module: nn.Module, _: object, output: object) -> None:
+        nonlocal total
+        if isinstance(output, Tensor):
+            for weight in module.parameters(recurse=False):
+                if weight.ndim > 1:  # every output value costs one row of the weight
+                    total += weight.numel() / weight.shape[0] * output.numel()
+
+    handles = [module.register_forward_hook(count) for module in network.modules()]
+    try:
+        with torch.no_grad():
+            network(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return total / len(inputs[0])

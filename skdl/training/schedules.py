@@ -1,0 +1,85 @@
+"""Learning-rate schedules: pure functions of training progress.
+
+Progress runs from 0 at the first step to 1 after the last. A schedule gives the
+factor by which the learning rate is multiplied and, where it cycles the momentum
+too, what is added to it. To add one, write a function of progress and an entry in
+`SCHEDULES`.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A learning-rate factor and, if momentum is cycled, its offset, by progress."""
+
+    lr: Callable[[float], float]
+    momentum: Callable[[float], float] | None = None
+
+
+def _anneal(start: float, end: float, fraction: float) -> float:
+    """Go from `start` to `end` along half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
+
+
+_WARMUP = 0.25
+_START = 1 / 25
+_END = 1e-4
+
+
+def one_cycle(progress: float) -> float:
+    """Rise for a quarter of the way, then fall to nearly zero (Smith 2018, section 5).
+
+    Both parts follow a cosine, as fastai draws them (arXiv 1803.09820).
+    """
+    if progress < _WARMUP:
+        return _anneal(_START, 1.0, progress / _WARMUP)
+    return _anneal(1.0, _END, (progress - _WARMUP) / (1 - _WARMUP))
+
+
+def one_cycle_momentum(progress: float) -> float:
+    """Lower the momentum while the learning rate is high: +.05, -.05, +.05."""
+    if progress < _WARMUP:
+        return _anneal(0.05, -0.05, progress / _WARMUP)
+    return _anneal(-0.05, 0.05, (progress - _WARMUP) / (1 - _WARMUP))
+
+
+def cosine(progress: float) -> float:
+    """Fall from 1 to 0 along half a cosine (Loshchilov & Hutter 2017, equation 5)."""
+    return _anneal(1.0, 0.0, progress)
+
+
+def warm_restarts(progress: float) -> float:
+    """Three cosine falls, each twice as long as the one before it (SGDR, section 3)."""
+    position = min(progress, 1.0) * 7.0  # in units of the first cycle: 1 + 2 + 4
+    start, length = 0.0, 1.0
+    while position >= start + length and length < 4:
+        start, length = start + length, length * 2
+    return _anneal(1.0, 0.0, (position - start) / length)
+
+
+def flat_cosine(progress: float) -> float:
+    """Stay at 1 for 72% of the way, then fall to 0 along half a cosine."""
+    flat = 0.72
+    return 1.0 if progress < flat else _anneal(1.0, 0.0, (progress - flat) / (1 - flat))
+
+
+def constant(progress: float) -> float:
+    """Stay at 1."""
+    return 1.0
+
+
+SCHEDULES: dict[str, Schedule] = {
+    "one_cycle": Schedule(one_cycle, one_cycle_momentum),
+    "cosine": Schedule(cosine),
+    "warm_restarts": Schedule(warm_restarts),
+    "flat_cosine": Schedule(flat_cosine),
+    "constant": Schedule(constant),
+}
+
+
+def resolve_schedule(schedule: str | Callable[[float], float]) -> Schedule:
+    """Return the named schedule, or wrap a function of progress."""
+    return SCHEDULES[schedule] if isinstance(schedule, str) else Schedule(schedule)

@@ -1,0 +1,37 @@
+"""When to stop before the last epoch."""
+
+import math
+
+
+class EarlyStopping:
+    """Stop when the validation loss has not fallen for a number of epochs.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without a new lowest validation loss after which training stops.
+
+    Attributes
+    ----------
+    best_epoch : int
+        The epoch (from 1) of the lowest loss, the last among ties; 0 before any.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.best_epoch = 0
+        self._best = math.inf
+        self._since = 0
+
+    def is_best(self, epoch: int, loss: float) -> bool:
+        """Take the loss of an epoch and tell whether it is the lowest so far."""
+        self._since = 0 if loss < self._best else self._since + 1
+        if not loss <= self._best:  # also when the loss is NaN
+            return False
+        self._best, self.best_epoch = loss, epoch
+        return True
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether patience has run out."""
+        return self._since >= self.patience
