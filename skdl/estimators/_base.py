@@ -50,8 +50,8 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
     """Parameters and methods that all families and tasks share."""
 
     optimizer: str | Callable[..., torch.optim.Optimizer] = "adamw"
-    lr: float = 3e-3
-    weight_decay: float = 0.01
+    lr: float = 1e-2
+    weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.99)
     momentum: float = 0.9
     schedule: str | Callable[[float], float] = "one_cycle"

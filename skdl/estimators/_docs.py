@@ -7,7 +7,7 @@ _Class = TypeVar("_Class", bound=type)
 DENSE = """
 hidden_layer_sizes : int or sequence of int, default=(256, 128)
     Units of each hidden layer of the default network; empty for a linear model.
-activation : str, default="relu"
+activation : str, default="silu"
     "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid" or
     "identity".
 dropout : float, default=0.1
@@ -50,9 +50,9 @@ optimizer : str or callable, default="adamw"
     "adamw" (decoupled weight decay, arXiv 1711.05101), "adam" (decay as an L2 term of
     the gradient), "sgd" (Nesterov momentum), or a ``torch.optim.Optimizer`` class or a
     ``functools.partial`` of one.
-lr : float, default=3e-3
+lr : float, default=1e-2
     Learning rate, where `schedule` is 1.
-weight_decay : float, default=0.01
+weight_decay : float, default=0.1
     Decay of weights; biases, normalisation layers and embeddings are not decayed.
 betas : tuple of two floats, default=(0.9, 0.99)
     Memory of the gradient and of its square, for Adam and AdamW.

@@ -23,7 +23,7 @@ class DenseEstimator(NeuralEstimator):
     """The family that takes numbers and has a dense network by default."""
 
     hidden_layer_sizes: int | Sequence[int] = (256, 128)
-    activation: str = "relu"
+    activation: str = "silu"
     dropout: float = 0.1
     batch_norm: bool = False
     network: Callable[[int, int], nn.Module] | None = None

@@ -1,5 +1,6 @@
 """Torch modules with explicit sizes; they know nothing of labels or losses."""
 
+from skdl.networks.dropout import Dropout
 from skdl.networks.mlp import ACTIVATIONS, MLP
 
-__all__ = ["ACTIVATIONS", "MLP"]
+__all__ = ["ACTIVATIONS", "MLP", "Dropout"]

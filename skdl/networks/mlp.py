@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from skdl.networks.dropout import Dropout
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "silu": nn.SiLU,
@@ -69,7 +71,7 @@ class MLP(nn.Sequential):
                 layers.append(nn.BatchNorm1d(size))
             layers.append(ACTIVATIONS[activation]())
             if dropout > 0:
-                layers.append(nn.Dropout(dropout))
+                layers.append(Dropout(dropout))
             width = size
         output = nn.Linear(width, n_outputs)
         nn.init.zeros_(output.bias)
