@@ -17,7 +17,7 @@ INNER = {
     "estimators": {"estimators", "data", "networks", "training"},
     "lr_find": {"estimators", "data", "networks", "training", "display", "lr_find"},
     "persistence": {"estimators", "data", "networks", "training"},
-    "display": {"display"},
+    "display": {"display", "lr_find", "training"},  # schedules are drawn
     "datasets": set(),
     "_version": set(),
     "__init__": {"_version", "display", "estimators", "lr_find", "persistence"},

@@ -7,8 +7,7 @@ gives `_check_target`, `_new_target` and `_new_objective`.
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -18,19 +17,24 @@ import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skdl.estimators._callbacks import EpochReporter
-from skdl.estimators._fitting import FittedParts, fit_parts
+from skdl.estimators._fitting import (
+    FittedParts,
+    fit_parts,
+    sweep_lr,
+    training_batches,
+)
 from skdl.estimators._rows import (
     Rows,
     check_held_out,
     check_weight,
     split_validation,
 )
+from skdl.estimators._state import all_or_nothing, draw_seed, seed_source, to_cpu
 from skdl.training.inference import infer
 from skdl.training.optimizers import OPTIMIZERS
 from skdl.training.runtime import (
@@ -50,14 +54,16 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
     """Parameters and methods that all families and tasks share."""
 
     optimizer: str | Callable[..., torch.optim.Optimizer] = "adamw"
-    lr: float = 1e-2
+    lr: float | str = 1e-2
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.99)
     momentum: float = 0.9
+    layer_lr_decay: float = 1.0
     schedule: str | Callable[[float], float] = "one_cycle"
     max_epochs: int = 30
     batch_size: int | str = "auto"
     clip_grad_norm: float | None = None
+    weight_averaging: str | None = None
     early_stopping: bool = False
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
@@ -69,10 +75,11 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints = {
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
-        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "betas": ["array-like"],
         "momentum": [Interval(Real, 0, 1, closed="left")],
+        "layer_lr_decay": [Interval(Real, 0, 1, closed="right")],
         "schedule": [StrOptions(set(SCHEDULES)), callable],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [
@@ -80,6 +87,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
             StrOptions({"auto"}),
         ],
         "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "weight_averaging": [StrOptions({"ema"}), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -172,7 +180,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
         context = self._init_callback_context(max_subtasks=self.max_epochs)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         seen = {"X": X, "y": y, "metadata": metadata}
-        with _all_or_nothing(self):
+        with all_or_nothing(self):
             check_held_out(X_val, y_val, sample_weight_val)
             warm = self.warm_start and self.__sklearn_is_fitted__()
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
@@ -186,7 +194,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
         self._check_parameters()
-        with _all_or_nothing(self):
+        with all_or_nothing(self):
             warm = self.__sklearn_is_fitted__()
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
             self._fit(rows, None, warm=warm, continued=True, classes=classes)
@@ -220,19 +228,17 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
         classes: Any = None,
         watch: tuple[Any, dict] | None = None,
     ) -> None:
-        rng = _random_state(self.random_state)
+        rng = seed_source(self.random_state)
         runtime = resolve_runtime(self.device, self.precision)
         target = self._target if warm else self._new_target(rows, classes)
         if held_out is None and self.early_stopping and not continued:
             rows, held_out = split_validation(
-                rows, self.validation_fraction, self._strata(rows.y), _seed(rng)
+                rows, self.validation_fraction, self._strata(rows.y), draw_seed(rng)
             )
-        rows, held_out = (
-            part and self._weigh(part, target).without_zero_weights()
-            for part in (rows, held_out)
-        )
-        with runtime.seeded(_seed(rng)):
-            parts = self._parts(rows, target, runtime, rng, warm=warm)
+        if held_out is not None:
+            held_out = self._weigh(held_out, target).without_zero_weights()
+        with runtime.seeded(draw_seed(rng)):
+            rows, parts = self._parts(rows, target, runtime, rng, warm=warm)
             reporter = EpochReporter(
                 self,
                 *(watch or (None, {})),
@@ -267,14 +273,17 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
         rng: np.random.RandomState,
         *,
         warm: bool,
-    ) -> FittedParts:
+    ) -> tuple[Rows, FittedParts]:
+        """Return the rows to train on, weighted, and what is trained."""
+        rows = self._weigh(rows, target).without_zero_weights()
         if warm:
-            return FittedParts(
+            return rows, FittedParts(
                 self._encoder,
                 target,
                 self._objective,
                 copy.deepcopy(self.network_).to(runtime.device),
                 copy.deepcopy(self._optimizer_state),
+                self.lr_,
             )
         target.fit(rows.y, rows.weight)
         encoder = self._new_encoder(rows.X, rng)
@@ -285,14 +294,31 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
                 f"{type(network).__name__}: {network!r}."
             )
         objective = self._new_objective(target)
-        return FittedParts(encoder, target, objective, network.to(runtime.device))
+        return rows, FittedParts(encoder, target, objective, network.to(runtime.device))
+
+    def _sweep_lr(
+        self, X: Any, y: Any, sample_weight: Any, **how: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Run the learning-rate range test as `fit` would begin; see `lr_find`."""
+        self._check_parameters()
+        with all_or_nothing(self):
+            warm = self.warm_start and self.__sklearn_is_fitted__()
+            rows = self._check_rows(X, y, sample_weight, reset=not warm)
+            rng = seed_source(self.random_state)
+            runtime = resolve_runtime(self.device, self.precision)
+            target = self._target if warm else self._new_target(rows, None)
+            with runtime.seeded(draw_seed(rng)):
+                rows, parts = self._parts(rows, target, runtime, rng, warm=warm)
+                batches, work = training_batches(self, parts, rows, runtime)
+                with runtime.threads(work):
+                    return sweep_lr(self, parts, batches, runtime, **how)
 
     def _fitted(self, parts: FittedParts, runtime: Runtime) -> dict[str, Any]:
         """Return all that predict needs, as attributes."""
         parts.network.eval()
         return {
             "network_": parts.network,
-            "lr_": float(self.lr),
+            "lr_": parts.lr,
             "device_": str(runtime.device),
             "_encoder": parts.encoder,
             "_target": parts.target,
@@ -330,7 +356,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
         state = dict(super().__getstate__())
         if torch.device(state.get("device_", "cpu")).type != "cpu":
             state["network_"] = copy.deepcopy(state["network_"]).to("cpu")
-            state["_optimizer_state"] = _to_cpu(state["_optimizer_state"])
+            state["_optimizer_state"] = to_cpu(state["_optimizer_state"])
             state["device_"] = "cpu"
         return state
 
@@ -341,36 +367,3 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
             device = runtime_after_loading(self.device).device
             self.network_.to(device)
             self.device_ = str(device)
-
-
-@contextmanager
-def _all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Leave the estimator as it was if what is inside fails."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
-def _random_state(random_state: Any) -> np.random.RandomState:
-    """Return a source of seeds; None is fresh entropy, not NumPy's global state."""
-    if random_state is None:
-        return np.random.RandomState(np.random.SeedSequence().generate_state(4))
-    return check_random_state(random_state)
-
-
-def _seed(rng: np.random.RandomState) -> int:
-    return int(rng.randint(np.iinfo(np.int32).max))
-
-
-def _to_cpu(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value.cpu()
-    if isinstance(value, dict):
-        return {key: _to_cpu(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_to_cpu(item) for item in value]
-    return value

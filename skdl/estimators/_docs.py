@@ -50,14 +50,19 @@ optimizer : str or callable, default="adamw"
     "adamw" (decoupled weight decay, arXiv 1711.05101), "adam" (decay as an L2 term of
     the gradient), "sgd" (Nesterov momentum), or a ``torch.optim.Optimizer`` class or a
     ``functools.partial`` of one.
-lr : float, default=1e-2
-    Learning rate, where `schedule` is 1.
+lr : float or "auto", default=1e-2
+    Learning rate, where `schedule` is 1. "auto" finds one on the training data with a
+    range test of at most 100 steps (see `lr_find`).
 weight_decay : float, default=0.1
     Decay of weights; biases, normalisation layers and embeddings are not decayed.
 betas : tuple of two floats, default=(0.9, 0.99)
     Memory of the gradient and of its square, for Adam and AdamW.
 momentum : float, default=0.9
     Momentum of "sgd".
+layer_lr_decay : float, default=1.0
+    Learning rate of each layer as a share of that of the layer after it, in (0, 1]:
+    below 1, early layers change less ("discriminative" rates, arXiv 1801.06146,
+    section 3.2), which helps when going on from trained weights.
 schedule : str or callable, default="one_cycle"
     "one_cycle" (rise for a quarter of training, then fall; momentum moves the other
     way by +-.05; arXiv 1803.09820), "cosine", "warm_restarts" (three cosine falls,
@@ -70,6 +75,10 @@ batch_size : int or "auto", default="auto"
     from 32 to 256.
 clip_grad_norm : float, default=None
     Largest norm of the gradient of all weights together; longer ones are shortened.
+weight_averaging : "ema" or None, default=None
+    "ema" keeps an exponential moving average of the weights over about the last tenth
+    of training in place of the last weights. It helps with a schedule that does not
+    fall to zero, such as "constant".
 early_stopping : bool, default=False
     Whether to hold out data, stop when its loss has not fallen for `n_iter_no_change`
     epochs, and go back to the weights of the best epoch.

@@ -1,8 +1,9 @@
 """From encoded rows to a trained network: the engine put together for one fit."""
 
+import copy
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,9 +14,11 @@ from torch import Tensor, nn
 
 from skdl.data.batches import ResidentBatches
 from skdl.estimators._rows import Rows
+from skdl.training.averaging import WeightAverage
 from skdl.training.inference import evaluate
 from skdl.training.objectives import Objective
 from skdl.training.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.range_test import doubts, smooth_losses, suggest, sweep
 from skdl.training.runtime import Runtime, work_per_row
 from skdl.training.schedules import resolve_schedule
 from skdl.training.stopping import EarlyStopping
@@ -23,6 +26,12 @@ from skdl.training.trainer import BatchSource, Outcome, Trainer, train
 
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
 _VALIDATION_ROWS = 4096
+
+# The range test of lr="auto", and the rule that reads its curve. Chosen with
+# benchmarks/lr_find.py.
+AUTO_RANGE = {"min_lr": 1e-5, "max_lr": 1.0}
+DEFAULT_SUGGESTION = "minimum"
+_FEWEST_STEPS = 30
 
 
 @dataclass
@@ -34,6 +43,7 @@ class FittedParts:
     objective: Objective
     network: nn.Module
     optimizer_state: dict | None = None
+    lr: float | None = None
 
 
 def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
@@ -126,23 +136,24 @@ def fit_parts(
     -------
     Outcome
     """
-    batch_size = resolve_batch_size(settings.batch_size, len(rows))
-    scale = 1.0
-    if not continued and rows.weight is not None:
-        scale = 1.0 / rows.weight.mean()
-    batches = make_batches(rows, parts, runtime, batch_size, weight_scale=scale)
-    probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
-    work = check_output(parts.network, probe, parts.target.n_outputs)
-    trainer = _build_trainer(settings, parts, runtime, continued)
-    validate = None
-    if held_out is not None:
-        validate = _validation(parts, held_out, runtime)
+    batches, work = training_batches(
+        settings, parts, rows, runtime, normalize=not continued
+    )
+    validate = None if held_out is None else _validation(parts, held_out, runtime)
     stopping = EarlyStopping(settings.n_iter_no_change)
-    with runtime.threads(3 * work * batch_size):
+    epochs = 1 if continued else settings.max_epochs
+    with runtime.threads(work):
+        if settings.lr != "auto":
+            parts.lr = float(settings.lr)
+        elif parts.lr is None or not continued:
+            parts.lr = find_auto_lr(settings, parts, batches, runtime)
+        trainer = _build_trainer(
+            settings, parts, runtime, continued, n_steps=epochs * len(batches)
+        )
         outcome = train(
             trainer,
             batches,
-            max_epochs=1 if continued else settings.max_epochs,
+            max_epochs=epochs,
             validate=validate,
             stopping=stopping if settings.early_stopping and validate else None,
             on_epoch_begin=reporter and reporter.epoch_begin,
@@ -150,33 +161,105 @@ def fit_parts(
         )
     if continued:
         parts.optimizer_state = trainer.optimizer.state_dict()
-    warn_if_cut_short(outcome, settings)
+    _warn_if_cut_short(outcome, parts.lr, settings.max_epochs)
     return outcome
 
 
+def training_batches(
+    settings: Any,
+    parts: FittedParts,
+    rows: Rows,
+    runtime: Runtime,
+    *,
+    normalize: bool = True,
+) -> tuple[BatchSource, float]:
+    """Return the training batches and the multiplications of a step.
+
+    With `normalize` the weights of the rows get a mean of one.
+    """
+    batch_size = resolve_batch_size(settings.batch_size, len(rows))
+    scale = 1.0
+    if normalize and rows.weight is not None:
+        scale = 1.0 / rows.weight.mean()
+    batches = make_batches(rows, parts, runtime, batch_size, weight_scale=scale)
+    probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
+    work = check_output(parts.network, probe, parts.target.n_outputs)
+    return batches, 3 * work * batch_size
+
+
+def sweep_lr(
+    settings: Any,
+    parts: FittedParts,
+    batches: BatchSource,
+    runtime: Runtime,
+    *,
+    min_lr: float,
+    max_lr: float,
+    num_iter: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Run the range test on a copy of the network; return rates and losses."""
+    copied = replace(parts, network=copy.deepcopy(parts.network), lr=min_lr)
+    trainer = _build_trainer(settings, copied, runtime, continued=True)
+    return sweep(trainer, batches, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter)
+
+
+def find_auto_lr(
+    settings: Any, parts: FittedParts, batches: BatchSource, runtime: Runtime
+) -> float:
+    """Return the rate that the range test suggests for ``lr="auto"``."""
+    num_iter = max(_FEWEST_STEPS, min(100, len(batches) * 3 // 2))
+    lrs, losses = sweep_lr(
+        settings, parts, batches, runtime, num_iter=num_iter, **AUTO_RANGE
+    )
+    if len(losses) < 2:
+        raise ValueError(
+            f"lr='auto' found no learning rate: the loss is not finite at "
+            f"{AUTO_RANGE['min_lr']:g} already. Check the data and the network, or "
+            "give lr a number."
+        )
+    smoothed = smooth_losses(losses)
+    for doubt in doubts(lrs, smoothed, num_iter):
+        warnings.warn(
+            f"lr='auto' may be off: {doubt}. Look at lr_find(...).plot().",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+    return suggest(lrs, smoothed)[DEFAULT_SUGGESTION]
+
+
 def _build_trainer(
-    settings: Any, parts: FittedParts, runtime: Runtime, continued: bool
+    settings: Any,
+    parts: FittedParts,
+    runtime: Runtime,
+    continued: bool,
+    n_steps: int = 0,
 ) -> Trainer:
+    """Build the trainer of a fit, or with `continued` one at a constant rate."""
     optimizer = build_optimizer(
         settings.optimizer,
         parts.network,
         OptimizerSettings(
-            lr=settings.lr,
+            lr=parts.lr,
             weight_decay=settings.weight_decay,
             betas=tuple(settings.betas),
             momentum=settings.momentum,
+            layer_lr_decay=settings.layer_lr_decay,
         ),
     )
     if continued and parts.optimizer_state is not None:
         optimizer.load_state_dict(parts.optimizer_state)
+    average = None
+    if settings.weight_averaging == "ema" and not continued:
+        average = WeightAverage(parts.network, n_steps)
     return Trainer(
         parts.network,
         parts.objective,
         optimizer,
-        lr=settings.lr,
+        lr=parts.lr,
         schedule=resolve_schedule("constant" if continued else settings.schedule),
         runtime=runtime,
         clip_grad_norm=settings.clip_grad_norm,
+        average=average,
     )
 
 
@@ -198,20 +281,20 @@ def _validation(
     return validate
 
 
-def warn_if_cut_short(outcome: Outcome, settings: Any) -> None:
+def _warn_if_cut_short(outcome: Outcome, lr: float, max_epochs: int) -> None:
     """Say so when training ended before it should have."""
     if outcome.reason == "diverged":
         warnings.warn(
             f"The loss of epoch {len(outcome.records)} is not finite; the weights "
             f"after epoch {outcome.kept_epoch} are kept (0: those it began with). "
-            f"Lower lr (it is {settings.lr:g}) or set clip_grad_norm=1.",
+            f"Lower lr (it is {lr:g}) or set clip_grad_norm=1.",
             ConvergenceWarning,
             stacklevel=5,
         )
     elif outcome.reason == "interrupted":
         warnings.warn(
             f"Training was interrupted; the weights after epoch {outcome.kept_epoch} "
-            f"of {settings.max_epochs} are kept.",
+            f"of {max_epochs} are kept.",
             ConvergenceWarning,
             stacklevel=5,
         )

@@ -29,26 +29,51 @@ class OptimizerSettings:
     weight_decay: float = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
     momentum: float = 0.9
+    layer_lr_decay: float = 1.0
 
 
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Split the trainable parameters: no decay on biases, norms and embeddings."""
-    undecayed = {
-        id(parameter)
+def parameter_groups(
+    network: nn.Module, weight_decay: float, layer_lr_decay: float = 1.0
+) -> list[dict[str, Any]]:
+    """Group the trainable parameters by what they have in common.
+
+    Biases, normalisation layers and embeddings are not decayed. Each layer's rate is
+    `layer_lr_decay` times that of the layer after it; a layer is a module that has
+    parameters of its own, in the order in which the network lists them.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Parameters that need no gradient are left out.
+    weight_decay : float
+        Decay of the others.
+    layer_lr_decay : float, default=1.0
+        1 gives every layer the same rate.
+
+    Returns
+    -------
+    list of dict
+        With keys `params`, `weight_decay` and `lr_factor`.
+    """
+    layers = [
+        (module, [p for p in module.parameters(recurse=False) if p.requires_grad])
         for module in network.modules()
-        for name, parameter in module.named_parameters(recurse=False)
-        if isinstance(module, _UNDECAYED_MODULES) or "bias" in name
-    }
-    trainable = [p for p in network.parameters() if p.requires_grad]
-    if weight_decay == 0:
-        return [{"params": trainable, "weight_decay": 0.0}]
-    decay = [p for p in trainable if id(p) not in undecayed]
-    rest = [p for p in trainable if id(p) in undecayed]
-    groups = [
-        {"params": decay, "weight_decay": weight_decay},
-        {"params": rest, "weight_decay": 0.0},
     ]
-    return [group for group in groups if group["params"]]
+    layers = [(module, parameters) for module, parameters in layers if parameters]
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    seen: set[int] = set()
+    for depth, (module, parameters) in enumerate(reversed(layers)):
+        factor = layer_lr_decay**depth
+        for parameter in parameters:
+            if id(parameter) not in seen:  # tied weights go with the later layer
+                seen.add(id(parameter))
+                kept = isinstance(module, _UNDECAYED_MODULES) or parameter.ndim < 2
+                decay = 0.0 if kept else weight_decay
+                groups.setdefault((decay, factor), []).append(parameter)
+    return [
+        {"params": parameters, "weight_decay": decay, "lr_factor": factor}
+        for (decay, factor), parameters in groups.items()
+    ]
 
 
 def _can_fuse(groups: list[dict[str, Any]]) -> bool:
@@ -113,7 +138,7 @@ def build_optimizer(
     torch.optim.Optimizer
         One that has no state yet.
     """
-    groups = parameter_groups(network, settings.weight_decay)
+    groups = parameter_groups(network, settings.weight_decay, settings.layer_lr_decay)
     if isinstance(optimizer, str):
         return OPTIMIZERS[optimizer](groups, settings)
     accepted = inspect.signature(optimizer).parameters

@@ -8,12 +8,14 @@ both.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from skdl.training.averaging import WeightAverage
 from skdl.training.objectives import Objective
 from skdl.training.runtime import Runtime
 from skdl.training.schedules import Schedule
@@ -52,6 +54,8 @@ class Trainer:
         Gives the precision.
     clip_grad_norm : float or None, default=None
         Largest Euclidean norm of the gradient of all parameters together.
+    average : WeightAverage or None, default=None
+        Updated after every step; validated and kept in place of the last weights.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Trainer:
         schedule: Schedule,
         runtime: Runtime,
         clip_grad_norm: float | None = None,
+        average: WeightAverage | None = None,
     ) -> None:
         self.network = network
         self.objective = objective
@@ -72,19 +77,24 @@ class Trainer:
         self.schedule = schedule
         self.runtime = runtime
         self.clip_grad_norm = clip_grad_norm
+        self.average = average
+        self._lr = lr
         self._groups = optimizer.param_groups
+        for group in self._groups:
+            group.setdefault("lr_factor", 1.0)
         self._parameters = [p for group in self._groups for p in group["params"]]
         self._momenta = [_momentum_of(group) for group in self._groups]
 
     @property
     def current_lr(self) -> float:
         """The rate of the last step."""
-        return float(self._groups[0]["lr"])
+        return self._lr
 
     def set_lr(self, lr: float) -> None:
-        """Set the rate of the next steps."""
+        """Set the rate of the next steps; layers may have a fraction of it."""
+        self._lr = lr
         for group in self._groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["lr_factor"]
 
     def set_progress(self, progress: float) -> None:
         """Set rate and momentum to where the schedule has them at `progress`."""
@@ -113,6 +123,8 @@ class Trainer:
         if self.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(self._parameters, self.clip_grad_norm)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
         return loss.detach()
 
     def run_epoch(self, batches: BatchSource, start: float, end: float) -> float:
@@ -215,6 +227,8 @@ def train(
         If interrupted before the first epoch is done; after that the epochs done are
         kept and the outcome's reason is "interrupted".
     """
+    if stopping is not None and validate is None:
+        raise ValueError("Early stopping needs validation data.")
     run = _Run(trainer, validate, stopping)
     reason: Reason = "finished"
     for epoch in range(1, max_epochs + 1):
@@ -262,22 +276,25 @@ class _Run:
             batches, (epoch - 1) / max_epochs, epoch / max_epochs
         )
         record = EpochRecord(epoch, loss, self.trainer.current_lr, 0.0)
-        finite = loss - loss == 0 and self._last.live_is_finite()
-        if finite and self.validate is not None:
-            record.validation_loss, record.validation_score = self.validate()
+        if loss - loss == 0 and self._last.live_is_finite():
+            with self._averaged():
+                self._keep(record)
+            self.last_epoch = epoch
         record.seconds = time.perf_counter() - started
         self.records.append(record)
-        if finite:
-            self.last_epoch = epoch
-            self._keep(record)
         return record
+
+    def _averaged(self) -> AbstractContextManager:
+        average = self.trainer.average
+        return nullcontext() if average is None else average.applied()
 
     def _keep(self, record: EpochRecord) -> None:
         self._last.save()
+        if self.validate is None:
+            return
+        record.validation_loss, record.validation_score = self.validate()
         if self._best is None or self.stopping is None:
             return
-        if record.validation_loss is None:
-            raise ValueError("Early stopping needs validation data.")
         if self.stopping.is_best(record.epoch, record.validation_loss):
             self._best.save()
 
@@ -286,7 +303,7 @@ class _Run:
         if self._best is not None and self.stopping is not None:
             self._best.restore()
             kept = self.stopping.best_epoch
-        elif reason in ("diverged", "interrupted"):
+        elif reason in ("diverged", "interrupted") or self.trainer.average is not None:
             self._last.restore()
         self.trainer.network.eval()
         return Outcome(self.records, reason, kept)

@@ -1,0 +1,264 @@
+"""Data sets of the benchmarks and examples, and a generated table of store sales.
+
+The loaders read files that you have put into a folder; they download nothing. The
+folder is the environment variable `SKDL_DATA`, else `../shared/data` beside a checkout.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch, check_random_state
+
+_STATES = ["BE", "BW", "BY", "HB,NI", "HE", "HH", "NW", "RP", "SH", "SN", "ST", "TH"]
+
+
+def data_home() -> Path:
+    """Return the folder that the loaders read from.
+
+    Returns
+    -------
+    pathlib.Path
+        ``$SKDL_DATA``, else ``../shared/data`` beside the folder of the checkout.
+    """
+    if folder := os.environ.get("SKDL_DATA"):
+        return Path(folder).expanduser()
+    return Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def _find(name: str, origin: str) -> Path:
+    path = data_home() / name
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{name} ({origin}) is not in {path.parent}. Put it there, or set the "
+            "environment variable SKDL_DATA to the folder that holds it."
+        )
+    return path
+
+
+def _load_table(
+    name: str, target: str, origin: str, return_X_y: bool, drop: tuple[str, ...] = ()
+) -> Any:
+    frame = pd.read_parquet(_find(name, origin))
+    data = frame.drop(columns=[target, *drop])
+    if return_X_y:
+        return data, frame[target]
+    return Bunch(data=data, target=frame[target], frame=frame, DESCR=origin)
+
+
+def load_rossmann(*, return_X_y: bool = False) -> Any:
+    """Load 844,338 days of store sales, the oldest first.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
+    Returns
+    -------
+    Bunch or tuple
+        `data` with Store, DayOfWeek, Promo, Year, Month, Day and State, `target` the
+        Sales; days without sales are left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        If ``rossmann.parquet`` is not in `data_home()`.
+
+    References
+    ----------
+    Kaggle, Rossmann Store Sales; features as in Guo & Berkhahn 2016, arXiv 1604.06737.
+
+    Examples
+    --------
+    >>> from skdl.datasets import load_rossmann
+    >>> X, y = load_rossmann(return_X_y=True)  # doctest: +SKIP
+    """
+    origin = "Kaggle, Rossmann Store Sales"
+    return _load_table("rossmann.parquet", "Sales", origin, return_X_y)
+
+
+def load_adult(*, return_X_y: bool = False) -> Any:
+    """Load 48,842 people of whom to tell whether they earn more than 50,000 dollars.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
+    Returns
+    -------
+    Bunch or tuple
+        `data` with 14 features (missing values are NaN), `target` "<=50K" or ">50K";
+        the Bunch also has `split`, "train" or "test" by row.
+
+    Raises
+    ------
+    FileNotFoundError
+        If ``adult.parquet`` is not in `data_home()`.
+
+    Examples
+    --------
+    >>> from skdl.datasets import load_adult
+    >>> adult = load_adult()  # doctest: +SKIP
+    >>> train = adult.split == "train"  # doctest: +SKIP
+    """
+    loaded = _load_table(
+        "adult.parquet", "income", "UCI, Adult", return_X_y, drop=("split",)
+    )
+    if not return_X_y:
+        loaded.split = loaded.frame["split"]
+    return loaded
+
+
+def load_california_housing(*, return_X_y: bool = False) -> Any:
+    """Load 20,640 districts with their median house value in dollars.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
+    Returns
+    -------
+    Bunch or tuple
+        `data` with 8 numbers (207 missing in total_bedrooms) and ocean_proximity.
+
+    Raises
+    ------
+    FileNotFoundError
+        If ``california_housing.parquet`` is not in `data_home()`.
+    """
+    origin = "StatLib, California housing"
+    return _load_table(
+        "california_housing.parquet", "median_house_value", origin, return_X_y
+    )
+
+
+def load_letter(*, return_X_y: bool = False) -> Any:
+    """Load 20,000 printed letters as 16 integers each.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
+    Returns
+    -------
+    Bunch or tuple
+        `target` is one of 26 letters.
+
+    Raises
+    ------
+    FileNotFoundError
+        If ``letter.parquet`` is not in `data_home()`.
+    """
+    origin = "UCI, Letter Recognition"
+    return _load_table("letter.parquet", "lettr", origin, return_X_y)
+
+
+def load_mnist_10k(*, return_X_y: bool = False) -> Any:
+    """Load 10,000 handwritten digits; train on the first 8,000, test on the others.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
+    Returns
+    -------
+    Bunch or tuple
+        `data` (10000, 784) uint8, `target` the digits; the Bunch also has `images`
+        (10000, 28, 28).
+
+    Raises
+    ------
+    FileNotFoundError
+        If ``mnist_10k.npz`` is not in `data_home()`.
+    """
+    with np.load(_find("mnist_10k.npz", "MNIST, test part")) as file:
+        images, labels = file["images"], file["labels"]
+    data = images.reshape(len(images), -1)
+    if return_X_y:
+        return data, labels
+    return Bunch(data=data, target=labels, images=images, DESCR="MNIST, test part")
+
+
+def make_store_sales(
+    n_samples: int = 20_000,
+    *,
+    n_stores: int = 200,
+    random_state: int | np.random.RandomState | None = None,
+    return_X_y: bool = False,
+) -> Any:
+    """Make a table of store sales with the columns of `load_rossmann`.
+
+    Sales are a product of a store's level, its weekday profile, its answer to
+    promotions, the season, a trend and noise of about 7%.
+
+    Parameters
+    ----------
+    n_samples : int, default=20_000
+        Rows: one store's sales on one day.
+    n_stores : int, default=200
+        Stores.
+    random_state : int, RandomState instance or None, default=None
+        An int makes the same table each time; None takes fresh entropy.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
+    Returns
+    -------
+    Bunch or tuple
+        `data` with Store, DayOfWeek, Promo, Year, Month, Day and State, the oldest
+        rows first; `target` the Sales.
+
+    Examples
+    --------
+    >>> from skdl.datasets import make_store_sales
+    >>> X, y = make_store_sales(1000, random_state=0, return_X_y=True)
+    >>> X.columns.tolist()
+    ['Store', 'DayOfWeek', 'Promo', 'Year', 'Month', 'Day', 'State']
+    """
+    if random_state is None:
+        random_state = np.random.RandomState(np.random.SeedSequence().generate_state(4))
+    rng = check_random_state(random_state)
+    store = rng.randint(n_stores, size=n_samples)
+    day_number = np.sort(rng.randint(941, size=n_samples))
+    days = pd.Timestamp("2013-01-01") + pd.to_timedelta(day_number, unit="D")
+    weekday = days.dayofweek.to_numpy()
+    promo = ((day_number // 7) % 2 == 0) & (weekday < 5)
+
+    kind = rng.randint(4, size=n_stores)  # stores of a kind share their profiles
+    state = rng.randint(len(_STATES), size=n_stores)
+    profile = rng.normal(0, 0.2, size=(4, 7))
+    uplift = rng.uniform(0.1, 0.5, size=4)
+    log_sales = (
+        8.6
+        + rng.normal(0, 0.35, size=n_stores)[store]
+        + rng.normal(0, 0.1, size=len(_STATES))[state[store]]
+        + profile[kind[store], weekday]
+        + uplift[kind[store]] * promo
+        + 0.25 * np.exp(-0.5 * ((days.dayofyear.to_numpy() - 352) / 9) ** 2)
+        + 0.08 * np.sin(2 * np.pi * days.dayofyear.to_numpy() / 365)
+        + 0.05 * day_number / 365
+        + rng.normal(0, 0.07, size=n_samples)
+    )
+    frame = pd.DataFrame(
+        {
+            "Store": store + 1,
+            "DayOfWeek": weekday + 1,
+            "Promo": promo.astype(int),
+            "Year": days.year,
+            "Month": days.month,
+            "Day": days.day,
+            "State": np.array(_STATES)[state[store]],
+            "Sales": np.exp(log_sales).round().astype(int),
+        }
+    )
+    data = frame.drop(columns="Sales")
+    if return_X_y:
+        return data, frame["Sales"]
+    return Bunch(data=data, target=frame["Sales"], frame=frame, DESCR="generated")

@@ -1,0 +1,210 @@
+"""The learning-rate range test for an estimator or a pipeline that ends in one."""
+
+import copy
+import io
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+
+from skdl.estimators._base import NeuralEstimator
+from skdl.estimators._fitting import DEFAULT_SUGGESTION
+from skdl.training import range_test
+
+
+@dataclass(frozen=True)
+class LRFindResult:
+    """What a learning-rate range test found; see `lr_find`.
+
+    Attributes
+    ----------
+    lrs, losses, smoothed_losses : ndarray of shape (n_steps,)
+        The rate of each step, the loss there, and the loss smoothed.
+    suggestions : dict of str to float
+        What each rule suggests: "minimum" (a tenth of the rate at the lowest loss),
+        "steepest" (where the loss falls fastest), "valley" (the middle of the longest
+        fall) and "slide" (just before the curve bends up).
+    suggested_by : str
+        The rule that `suggestion` follows.
+    """
+
+    lrs: np.ndarray = field(repr=False)
+    losses: np.ndarray = field(repr=False)
+    smoothed_losses: np.ndarray = field(repr=False)
+    suggestions: dict[str, float]
+    suggested_by: str
+
+    @property
+    def suggestion(self) -> float:
+        """The rate to use."""
+        return self.suggestions[self.suggested_by]
+
+    def plot(self, ax: Any = None):
+        """Draw the curve and mark the suggestion.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; a new figure if None.
+
+        Returns
+        -------
+        LRFindDisplay
+            With attributes `ax_` and `figure_`.
+        """
+        from skdl.display import LRFindDisplay  # pictures only when asked for
+
+        return LRFindDisplay.from_result(self).plot(ax=ax)
+
+    def __repr__(self) -> str:
+        others = ", ".join(f"{k}={v:.2g}" for k, v in self.suggestions.items())
+        return (
+            f"LRFindResult(suggestion={self.suggestion:.2g}, "
+            f"steps={len(self.lrs)}, {others})"
+        )
+
+    def _repr_png_(self) -> bytes | None:
+        """Draw the curve for a notebook, where matplotlib is there."""
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            return None
+        picture = io.BytesIO()
+        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        self.plot(ax=figure.subplots())
+        figure.savefig(picture, format="png")
+        return picture.getvalue()
+
+
+def lr_find(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    min_lr: float = 1e-7,
+    max_lr: float = 10.0,
+    num_iter: int = 100,
+    suggest: str = DEFAULT_SUGGESTION,
+    random_state: int | np.random.RandomState | None = None,
+) -> LRFindResult:
+    """Find a learning rate: raise it step by step until the loss gets worse.
+
+    A copy of the network that `fit` would start with is trained for `num_iter` steps
+    while the rate grows exponentially from `min_lr` to `max_lr`; it stops early when
+    the loss diverges. Neither the estimator nor the global random state is changed,
+    and nothing is written to disk.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        An estimator of skdl, or a Pipeline that ends in one, whose earlier steps are
+        fitted on `X` and `y` for the test. Fitted or not; with ``warm_start=True`` a
+        fitted estimator's test starts from its weights.
+    X : array-like of shape (n_samples, n_features)
+        Training inputs.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Training targets.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the samples.
+    min_lr, max_lr : float, default=1e-7, 10
+        First and last learning rate.
+    num_iter : int, default=100
+        Steps between them, at least 10. Short data are gone through several times.
+    suggest : {"minimum", "steepest", "valley", "slide"}, default="minimum"
+        The rule that `suggestion` follows. "minimum" is the classic one: find the
+        lowest loss and go back by one order of magnitude.
+    random_state : int, RandomState instance or None, default=None
+        Replaces the estimator's `random_state` for the test; None leaves that.
+
+    Returns
+    -------
+    LRFindResult
+        With `lrs`, `losses`, `suggestion` and `plot()`.
+
+    Raises
+    ------
+    TypeError
+        If there is no network to sweep.
+    ValueError
+        If the range is empty, there are fewer than 10 steps, or the loss is not finite
+        at the first of them.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the curve is flat, too short, or lowest at its edge.
+
+    References
+    ----------
+    Smith 2017, "Cyclical learning rates for training neural networks", section 3.3,
+    arXiv 1506.01186.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdl import NeuralClassifier, lr_find
+    >>> X, y = load_digits(return_X_y=True)
+    >>> result = lr_find(NeuralClassifier(random_state=0), X, y)
+    >>> 1e-3 < result.suggestion < 0.1
+    True
+    """
+    _check_range(min_lr, max_lr, num_iter, suggest)
+    final, X = _network_and_inputs(estimator, X, y)
+    if random_state is not None:
+        final.set_params(random_state=random_state)
+    lrs, losses = final._sweep_lr(
+        X, y, sample_weight, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter
+    )
+    if len(losses) < 2:
+        raise ValueError(
+            f"The loss is not finite at min_lr={min_lr:g} already; lower min_lr, or "
+            "check the data and the network for overflow."
+        )
+    smoothed = range_test.smooth_losses(losses)
+    for doubt in range_test.doubts(lrs, smoothed, num_iter):
+        warnings.warn(
+            f"The suggestion of lr_find may be off: {doubt}.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    suggestions = range_test.suggest(lrs, smoothed)
+    return LRFindResult(lrs, losses, smoothed, suggestions, suggest)
+
+
+def _check_range(min_lr: float, max_lr: float, num_iter: int, suggest: str) -> None:
+    if not 0 < min_lr < max_lr:
+        raise ValueError(
+            f"min_lr must be positive and below max_lr, got min_lr={min_lr:g} and "
+            f"max_lr={max_lr:g}."
+        )
+    if num_iter < 10:
+        raise ValueError(f"num_iter must be at least 10, got {num_iter}.")
+    if suggest not in range_test.SUGGESTIONS:
+        raise ValueError(
+            f"suggest must be one of {sorted(range_test.SUGGESTIONS)}, got {suggest!r}."
+        )
+
+
+def _network_and_inputs(estimator: Any, X: Any, y: Any) -> tuple[NeuralEstimator, Any]:
+    """Return a copy of the estimator with the network, and what goes into it."""
+    if isinstance(estimator, Pipeline):
+        _check_network(estimator.steps[-1][1], "the last step of the Pipeline")
+        if len(estimator.steps) > 1:
+            X = clone(estimator[:-1]).fit_transform(X, y)
+        estimator = estimator.steps[-1][1]
+    _check_network(estimator, "the estimator")
+    keeps_weights = estimator.warm_start and estimator.__sklearn_is_fitted__()
+    return (copy.deepcopy(estimator) if keeps_weights else clone(estimator)), X
+
+
+def _check_network(estimator: Any, what: str) -> None:
+    if not isinstance(estimator, NeuralEstimator):
+        raise TypeError(
+            f"lr_find needs an estimator of skdl, or a Pipeline that ends in one, but "
+            f"{what} is {type(estimator).__name__}, which has no network to sweep."
+        )

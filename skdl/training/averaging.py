@@ -1,0 +1,54 @@
+"""A running mean of the weights, which often predicts better than the last ones."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+# Share of a training's steps that the mean remembers.
+_SHARE = 0.1
+
+
+class WeightAverage:
+    """An exponential moving average of a network's weights (Polyak & Juditsky 1992).
+
+    Parameters
+    ----------
+    network : nn.Module
+        Its floating-point weights and buffers are averaged.
+    n_steps : int
+        Steps of the whole training; the mean remembers about a tenth of them.
+    """
+
+    def __init__(self, network: nn.Module, n_steps: int) -> None:
+        state = network.state_dict().values()
+        self._live = [t for t in state if t.is_floating_point()]
+        self._mean = [t.clone() for t in self._live]
+        self._horizon = max(1.0, _SHARE * n_steps)
+        self._step = 0
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take the weights after one more step into the mean."""
+        self._step += 1
+        share = 1 / min(self._horizon, self._step)  # a plain mean at first
+        for mean, live in zip(self._mean, self._live, strict=True):
+            mean.lerp_(live, share)
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchange the network's weights and their mean."""
+        for mean, live in zip(self._mean, self._live, strict=True):
+            kept = live.clone()
+            live.copy_(mean)
+            mean.copy_(kept)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Give the network the mean inside, and its own weights back afterwards."""
+        self.swap()
+        try:
+            yield
+        finally:
+            self.swap()

@@ -1,0 +1,196 @@
+"""The learning-rate range test: a sweep of rates and what its curve suggests.
+
+Smith 2017, "Cyclical learning rates for training neural networks", section 3.3
+(arXiv 1506.01186).
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+
+import numpy as np
+
+from skdl.training.trainer import Batch, BatchSource, Trainer
+
+# A smoothed loss this many times the lowest one means that training has diverged.
+_DIVERGED = 4.0
+# Memory of the running mean that smooths the losses, in steps about 1 / (1 - memory).
+_MEMORY = 0.9
+
+
+def sweep(
+    trainer: Trainer,
+    batches: BatchSource,
+    *,
+    min_lr: float,
+    max_lr: float,
+    num_iter: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Train while the rate grows exponentially, until the loss diverges.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Its network is changed; hand over a copy.
+    batches : BatchSource
+        Gone through as often as needed.
+    min_lr, max_lr : float
+        First and last rate.
+    num_iter : int
+        Steps from one to the other.
+
+    Returns
+    -------
+    lrs, losses : ndarray of shape (n_steps,)
+        The rate and the loss of each step taken; finite, and fewer than `num_iter`
+        where training diverged before.
+    """
+    rates = np.geomspace(min_lr, max_lr, num_iter)
+    losses: list[float] = []
+    smooth = _Smoother()
+    lowest = math.inf
+    trainer.network.train()
+    for rate, batch in zip(rates, _endless(batches), strict=False):
+        trainer.set_lr(float(rate))
+        loss = trainer.step(batch).item()
+        if not math.isfinite(loss):
+            break
+        losses.append(loss)
+        smoothed = smooth(loss)
+        lowest = min(lowest, smoothed)
+        if len(losses) > num_iter // 10 and smoothed > _DIVERGED * abs(lowest):
+            break
+    return rates[: len(losses)], np.array(losses)
+
+
+def _endless(batches: BatchSource) -> Iterator[Batch]:
+    return chain.from_iterable(repeat(batches))
+
+
+class _Smoother:
+    """An exponential running mean, corrected for its start."""
+
+    def __init__(self) -> None:
+        self._mean = 0.0
+        self._share = 0.0
+
+    def __call__(self, value: float) -> float:
+        self._mean = _MEMORY * self._mean + (1 - _MEMORY) * value
+        self._share = _MEMORY * self._share + (1 - _MEMORY)
+        return self._mean / self._share
+
+
+def smooth_losses(losses: np.ndarray) -> np.ndarray:
+    """Smooth a curve with a Gaussian window, which does not shift its lowest point.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (n,)
+        Raw losses.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        The window's standard deviation is a fortieth of the curve, at least one step.
+    """
+    width = max(1.0, len(losses) / 40)
+    steps = np.arange(len(losses))
+    window = np.exp(-0.5 * ((steps[:, None] - steps) / width) ** 2)  # (n, n)
+    return window @ losses / window.sum(axis=1)
+
+
+# What a curve suggests. Each rule takes rates and smoothed losses and returns the
+# position of the rate, which may lie between two steps.
+
+
+def _minimum(lrs: np.ndarray, losses: np.ndarray) -> float:
+    """Return a tenth of the rate at the lowest loss."""
+    return float(lrs[losses.argmin()]) / 10
+
+
+def _steepest(lrs: np.ndarray, losses: np.ndarray) -> float:
+    """Return the rate at which the loss falls fastest, before its lowest point."""
+    end = max(int(losses.argmin()), 1) + 1
+    slope = np.gradient(losses, np.log(lrs))
+    return float(lrs[slope[:end].argmin()])
+
+
+def _valley(lrs: np.ndarray, losses: np.ndarray) -> float:
+    """Return the middle of the longest run of falling losses."""
+    best_start = best_end = start = 0
+    for i in range(1, len(losses) + 1):
+        if i == len(losses) or losses[i] >= losses[i - 1]:
+            if i - 1 - start > best_end - best_start:
+                best_start, best_end = start, i - 1
+            start = i
+    return float(np.sqrt(lrs[best_start] * lrs[best_end]))
+
+
+def _slide(lrs: np.ndarray, losses: np.ndarray) -> float:
+    """Return where, coming from the right, the slope has become steady.
+
+    Half the rate at which the slope first stays within a twentieth of the curve's
+    range, by factor of e, of the slope a sixth of a decade before it.
+    """
+    slope = np.gradient(losses, np.log(lrs))
+    span = np.ptp(losses[: losses.argmin() + 1]) or np.ptp(losses) or 1.0
+    apart = max(1, round(len(lrs) / max(np.log10(lrs[-1] / lrs[0]), 1) / 6))
+    right = int(losses.argmin())
+    while right > apart and abs(slope[right] - slope[right - apart]) > span / 20:
+        right -= 1
+    return float(lrs[right]) / 2
+
+
+SUGGESTIONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "minimum": _minimum,
+    "steepest": _steepest,
+    "valley": _valley,
+    "slide": _slide,
+}
+
+
+def suggest(lrs: np.ndarray, losses: np.ndarray) -> dict[str, float]:
+    """Return the suggestion of each rule.
+
+    Parameters
+    ----------
+    lrs, losses : ndarray of shape (n,)
+        Rates and smoothed losses, at least two.
+
+    Returns
+    -------
+    dict of str to float
+    """
+    return {name: rule(lrs, losses) for name, rule in SUGGESTIONS.items()}
+
+
+def doubts(lrs: np.ndarray, losses: np.ndarray, num_iter: int) -> list[str]:
+    """Return what speaks against trusting a curve; empty if nothing does.
+
+    Parameters
+    ----------
+    lrs, losses : ndarray of shape (n,)
+        Rates and smoothed losses.
+    num_iter : int
+        Steps that were planned.
+
+    Returns
+    -------
+    list of str
+    """
+    found = []
+    if len(lrs) < max(10, num_iter // 5):
+        found.append(
+            f"the loss diverged after {len(lrs)} of {num_iter} steps: lower min_lr"
+        )
+        return found
+    lowest = int(losses.argmin())
+    fall = losses[: lowest + 1].max() - losses[lowest]
+    noise = np.abs(np.diff(losses)).mean()
+    if fall < max(0.02 * abs(losses[0]), noise):
+        found.append("the loss hardly falls anywhere: the curve is flat")
+    elif lowest < len(losses) // 10:
+        found.append("the loss is lowest at the first rates: lower min_lr")
+    elif lowest == len(losses) - 1 and len(lrs) == num_iter:
+        found.append("the loss still falls at the last rate: raise max_lr")
+    return found
