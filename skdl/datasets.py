@@ -227,8 +227,10 @@ def make_store_sales(
     rng = check_random_state(random_state)
     store = rng.randint(n_stores, size=n_samples)
     day_number = np.sort(rng.randint(941, size=n_samples))
-    days = pd.Timestamp("2013-01-01") + pd.to_timedelta(day_number, unit="D")
-    weekday = days.dayofweek.to_numpy()
+    days = pd.Timestamp("2013-01-01") + pd.to_timedelta(day_number, unit="D").as_unit(
+        "s"
+    )
+    weekday = days.day_of_week.to_numpy()
     promo = ((day_number // 7) % 2 == 0) & (weekday < 5)
 
     kind = rng.randint(4, size=n_stores)  # stores of a kind share their profiles
@@ -241,8 +243,8 @@ def make_store_sales(
         + rng.normal(0, 0.1, size=len(_STATES))[state[store]]
         + profile[kind[store], weekday]
         + uplift[kind[store]] * promo
-        + 0.25 * np.exp(-0.5 * ((days.dayofyear.to_numpy() - 352) / 9) ** 2)
-        + 0.08 * np.sin(2 * np.pi * days.dayofyear.to_numpy() / 365)
+        + 0.25 * np.exp(-0.5 * ((days.day_of_year.to_numpy() - 352) / 9) ** 2)
+        + 0.08 * np.sin(2 * np.pi * days.day_of_year.to_numpy() / 365)
         + 0.05 * day_number / 365
         + rng.normal(0, 0.07, size=n_samples)
     )

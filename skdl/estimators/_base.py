@@ -193,7 +193,6 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
         return self
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
-        self._check_parameters()
         with all_or_nothing(self):
             warm = self.__sklearn_is_fitted__()
             rows = self._check_rows(X, y, sample_weight, reset=not warm)

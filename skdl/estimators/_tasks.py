@@ -61,6 +61,7 @@ class ClassifierTask(ClassifierMixin):
         self : estimator
             The fitted estimator.
         """
+        self._check_parameters()
         fitted = self.__sklearn_is_fitted__()
         if classes is None and not fitted and np.ndim(y) < 2:
             raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -193,6 +194,7 @@ class RegressorTask(RegressorMixin):
         self : estimator
             The fitted estimator.
         """
+        self._check_parameters()
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:

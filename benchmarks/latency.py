@@ -1,0 +1,94 @@
+"""Predicting one row, and a million rows.
+
+    python benchmarks/latency.py [--calls 300] [--rows 1000000]
+
+Bars: one row in no more time than scikit-learn's MLPClassifier of the same layers; a
+million rows within 1.2 of a bare forward pass (the faster of the whole matrix at once
+and of chunks), in bounded memory.
+"""
+
+import argparse
+import resource
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from _common import bar, begin, print_table, ratio, time_in_turn
+from sklearn.neural_network import MLPClassifier
+
+from skdl import NeuralClassifier
+
+N_FEATURES = 32
+
+
+def train(layers: tuple[int, ...], X: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
+    ours = NeuralClassifier(
+        hidden_layer_sizes=layers, activation="relu", max_epochs=1, device="cpu"
+    )
+    theirs = MLPClassifier(layers, max_iter=1)
+    return ours.fit(X, y), theirs.fit(X, y)
+
+
+def one_row(layers: tuple[int, ...], calls: int) -> list[Any]:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((2000, N_FEATURES))
+    ours, theirs = train(layers, X, (X[:, 0] > 0).astype(int))
+    row = X[:1]
+    seconds = time_in_turn(
+        {"skdl": lambda: ours.predict(row), "sklearn": lambda: theirs.predict(row)},
+        calls,
+    )
+    medians = [1e6 * statistics.median(s) for s in seconds.values()]
+    return [str(layers), *medians, ratio(seconds, "skdl", "sklearn")]
+
+
+def bare_pass(network: torch.nn.Module, X: np.ndarray, rows: int) -> Callable:
+    inputs = torch.from_numpy(X)
+
+    @torch.inference_mode()
+    def run() -> None:
+        torch.cat([network(part).softmax(1) for part in inputs.split(rows)])
+
+    return run
+
+
+def many_rows(n_rows: int) -> tuple[dict[str, list[float]], float]:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_rows, N_FEATURES), dtype=np.float32)
+    y = X[:, :5].argmax(axis=1)
+    ours, _ = train((256, 128), X[:5000], y[:5000])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    ours.predict(X)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    contenders: dict[str, Callable] = {"skdl": lambda: ours.predict_proba(X)}
+    for rows in (2048, 4096, 8192, 16384, n_rows):
+        contenders[f"bare, {rows} rows"] = bare_pass(ours.network_, X, rows)
+    return time_in_turn(contenders, 5), grown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=300)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    options = parser.parse_args()
+    begin("Latency of predict")
+    rows = [one_row(layers, options.calls) for layers in ((100,), (256, 128))]
+    print_table(["one row, microseconds", "skdl", "sklearn", "ratio"], rows)
+    seconds, grown = many_rows(options.rows)
+    print_table(
+        [f"{options.rows} rows", "seconds"],
+        [[name, statistics.median(s)] for name, s in seconds.items()],
+    )
+    for layers, *_, found in rows:
+        bar(f"one row, layers {layers}: skdl / sklearn", found, 1.0, at_most=True)
+    bare = [name for name in seconds if name != "skdl"]
+    fastest = min(bare, key=lambda name: statistics.median(seconds[name]))
+    found = ratio(seconds, "skdl", fastest)
+    bar(f"{options.rows} rows: skdl / {fastest}", found, 1.2, at_most=True)
+    print(f"memory that predict needs beside the data: {grown:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

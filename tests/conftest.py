@@ -1,0 +1,36 @@
+"""Small data sets that several tests share."""
+
+import matplotlib
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification, make_regression
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """Three separable classes, 240 rows of 6 numbers."""
+    return make_classification(
+        n_samples=240,
+        n_features=6,
+        n_informative=5,
+        n_redundant=0,
+        n_classes=3,
+        n_clusters_per_class=1,
+        class_sep=2.0,
+        random_state=0,
+    )
+
+
+@pytest.fixture(scope="session")
+def line():
+    """A linear target with little noise, 240 rows of 4 numbers."""
+    return make_regression(
+        n_samples=240, n_features=4, noise=1.0, n_informative=4, random_state=0
+    )
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
