@@ -1,4 +1,4 @@
-"""Which rule reads the range test best, and is ``lr="auto"`` good enough?
+"""Rules that read the range test, beside a grid of ten fixed rates.
 
 For each data set: held-out scores (accuracy, or R^2 of the logarithm) of training at
 ten fixed rates, and at the rate that each rule of `lr_find` suggests from the test of

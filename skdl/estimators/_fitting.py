@@ -29,8 +29,8 @@ _VALIDATION_ROWS = 4096
 
 # The range test of lr="auto", and the rule that reads its curve. Chosen with
 # benchmarks/lr_find.py.
-AUTO_RANGE = {"min_lr": 1e-5, "max_lr": 1.0}
-DEFAULT_SUGGESTION = "minimum"
+AUTO_RANGE = {"min_lr": 1e-5, "max_lr": 10.0}
+DEFAULT_SUGGESTION = "slide"
 _FEWEST_STEPS = 30
 
 

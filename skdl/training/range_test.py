@@ -127,18 +127,16 @@ def _valley(lrs: np.ndarray, losses: np.ndarray) -> float:
 
 
 def _slide(lrs: np.ndarray, losses: np.ndarray) -> float:
-    """Return where, coming from the right, the slope has become steady.
+    """Return a quarter of the rate at which a third of the gain is lost again.
 
-    Half the rate at which the slope first stays within a twentieth of the curve's
-    range, by factor of e, of the slope a sixth of a decade before it.
+    Where the loss explodes is much the same from seed to seed; where exactly it is
+    lowest is not.
     """
-    slope = np.gradient(losses, np.log(lrs))
-    span = np.ptp(losses[: losses.argmin() + 1]) or np.ptp(losses) or 1.0
-    apart = max(1, round(len(lrs) / max(np.log10(lrs[-1] / lrs[0]), 1) / 6))
-    right = int(losses.argmin())
-    while right > apart and abs(slope[right] - slope[right - apart]) > span / 20:
-        right -= 1
-    return float(lrs[right]) / 2
+    lowest = int(losses.argmin())
+    gain = losses[: lowest + 1].max() - losses[lowest]
+    lost = np.flatnonzero(losses[lowest:] > losses[lowest] + gain / 3)
+    edge = lowest + int(lost[0]) if len(lost) else len(losses) - 1
+    return float(lrs[edge]) / 4
 
 
 SUGGESTIONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
