@@ -1,5 +1,6 @@
 """Numeric columns to a float32 tensor: robust scaling and missing values."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,6 +13,7 @@ _CHUNK_VALUES = 1 << 17
 _QUARTILE_ROWS = 200_000
 # Scaled values are cut here, so that their squares stay finite in float32.
 _FAR = 1e6
+_ONE = torch.ones(())
 
 
 class NumericEncoder:
@@ -101,25 +103,28 @@ class NumericEncoder:
 
     def chunks(self, X: np.ndarray, rows: int) -> Iterator[tuple[Tensor]]:
         """Encode `rows` rows at a time."""
-        constants = tuple(
-            torch.from_numpy(np.array(a, copy=True))
-            for a in (self.center, self.factor, self.fill)
+        # Copies: the arrays may be read-only maps of a file.
+        center, factor, fill = (
+            _as_tensor(a.astype(X.dtype)) for a in (self.center, self.factor, self.fill)
         )
         for start in range(0, X.shape[0], rows):
-            yield (self._encode(X[start : start + rows], constants),)
+            raw = _as_tensor(X[start : start + rows])
+            encoded = self._scaled(raw, center, factor)
+            yield (self._filled(raw, encoded, fill),)
 
-    def _encode(self, chunk: np.ndarray, constants: tuple[Tensor, ...]) -> Tensor:
-        """Encode a few rows: (B, n_features) of any float -> (B, n_outputs) float32."""
-        raw = _as_tensor(chunk)
-        center, factor, fill = (c.to(raw.dtype) for c in constants)
+    def _scaled(self, raw: Tensor, center: Tensor, factor: Tensor) -> Tensor:
+        """Scale a few rows; a missing value stays missing."""
         # Centred in the precision of the data: large offsets keep their digits.
-        encoded = torch.sub(raw, center).mul_(factor)
-        if self.scale:
-            encoded = encoded.clamp_(-_FAR, _FAR).float()
-            bend = encoded.square().mul_(1 / 9).add_(1).rsqrt_()
-            encoded.mul_(bend)
-        encoded = encoded.float()
-        has_missing = bool(torch.isnan(encoded.sum()))
+        scaled = torch.sub(raw, center).mul_(factor)
+        if not self.scale:
+            return scaled.float()
+        scaled = scaled.clamp_(-_FAR, _FAR).float()
+        bend = torch.addcmul(_ONE, scaled, scaled, value=1 / 9).rsqrt_()
+        return scaled.mul_(bend)
+
+    def _filled(self, raw: Tensor, encoded: Tensor, fill: Tensor) -> Tensor:
+        """Fill missing values and append the indicators."""
+        has_missing = math.isnan(encoded.sum().item())
         if has_missing:
             encoded = torch.where(encoded.isnan(), fill.float(), encoded)
         if not len(self.missing):

@@ -17,6 +17,9 @@ from skdl.estimators._docs import fill_docstring
 from skdl.estimators._tasks import ClassifierTask, RegressorTask
 from skdl.networks.mlp import ACTIVATIONS, MLP
 
+# Values up to which the validation of inputs takes longer than the network.
+_FEW_VALUES = 1 << 16
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class DenseEstimator(NeuralEstimator):
@@ -59,7 +62,24 @@ class DenseEstimator(NeuralEstimator):
             )
 
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
+        if not reset and self._is_as_fitted(X):
+            return X
         return self._validate(X, reset=reset)
+
+    def _is_as_fitted(self, X: Any) -> bool:
+        """Tell, cheaply, whether there is nothing to convert and nothing to object.
+
+        scikit-learn's validation takes longer than a network does for a few rows.
+        """
+        return (
+            type(X) is np.ndarray
+            and X.dtype in (np.float64, np.float32)
+            and X.ndim == 2
+            and 0 < X.size <= _FEW_VALUES
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+            and bool(np.isfinite(X).all())
+        )
 
     def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
         X, y = self._validate(X, y, reset=reset, multi_output=True)
