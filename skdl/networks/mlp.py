@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from skdl.networks.dropout import Dropout
 
@@ -18,6 +19,24 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "identity": nn.Identity,
 }
+
+
+class OutputLayer(nn.Linear):
+    """A linear layer whose gradient has the same bits for any number of CPU threads.
+
+    Matrix products with an odd few rows, such as the gradient of the weights of 5 to 11
+    outputs, are summed in an order that depends on the number of threads. With outputs
+    padded to a multiple of four they are not.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x @ weight.T + bias`, (B, n_inputs) -> (B, n_outputs)."""
+        padding = -self.out_features % 4
+        if not self.training or padding == 0 or not 4 < self.out_features < 12:
+            return super().forward(x)
+        weight = functional.pad(self.weight, (0, 0, 0, padding))
+        bias = functional.pad(self.bias, (0, padding))
+        return functional.linear(x, weight, bias)[..., : self.out_features]
 
 
 class MLP(nn.Sequential):
@@ -73,7 +92,7 @@ class MLP(nn.Sequential):
             if dropout > 0:
                 layers.append(Dropout(dropout))
             width = size
-        output = nn.Linear(width, n_outputs)
+        output = OutputLayer(width, n_outputs)
         nn.init.zeros_(output.bias)
         super().__init__(*layers, output)
 

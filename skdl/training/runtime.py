@@ -18,7 +18,7 @@ PRECISIONS = {
 
 # Multiplications per training step below which one CPU thread is as fast as several.
 # Below it fits use one thread, so their bits do not depend on how many there are.
-_WORK_FOR_THREADS = 1e8
+_WORK_FOR_THREADS = 2e7
 
 
 @dataclass(frozen=True)
