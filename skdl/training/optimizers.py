@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from skdl.training.adamw import LeanAdamW
+
 _UNDECAYED_MODULES = (
     nn.Embedding,
     nn.EmbeddingBag,
@@ -85,8 +87,14 @@ def _can_fuse(groups: list[dict[str, Any]]) -> bool:
     )
 
 
+def _on_cpu(groups: list[dict[str, Any]]) -> bool:
+    return all(p.device.type == "cpu" for group in groups for p in group["params"])
+
+
 def _adamw(groups: list[dict], settings: OptimizerSettings) -> torch.optim.Optimizer:
     """Adam with decoupled decay (Loshchilov & Hutter 2019, algorithm 2)."""
+    if _can_fuse(groups) and _on_cpu(groups):
+        return LeanAdamW(groups, lr=settings.lr, betas=settings.betas)
     return torch.optim.AdamW(
         groups, lr=settings.lr, betas=settings.betas, fused=_can_fuse(groups)
     )
