@@ -27,7 +27,7 @@ class LRFindResult:
     suggestions : dict of str to float
         What each rule suggests: "minimum" (a tenth of the rate at the lowest loss),
         "steepest" (where the loss falls fastest), "valley" (the middle of the longest
-        fall) and "slide" (a quarter of the rate at which the loss, rising again, has
+        fall) and "slide" (a fifth of the rate at which the loss, rising again, has
         lost a third of what it gained).
     suggested_by : str
         The rule that `suggestion` follows.

@@ -96,6 +96,12 @@ class MLP(nn.Sequential):
         nn.init.zeros_(output.bias)
         super().__init__(*layers, output)
 
+    def __getitem__(self, index: slice | int) -> nn.Module:
+        """Return a layer, or some of them as an `nn.Sequential`."""
+        if isinstance(index, slice):
+            return nn.Sequential(*list(self)[index])
+        return super().__getitem__(index)
+
 
 def _initialize(linear: nn.Linear, activation: str) -> None:
     """Keep the variance of the signal through the layer (He et al. 2015)."""

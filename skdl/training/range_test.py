@@ -127,7 +127,7 @@ def _valley(lrs: np.ndarray, losses: np.ndarray) -> float:
 
 
 def _slide(lrs: np.ndarray, losses: np.ndarray) -> float:
-    """Return a quarter of the rate at which a third of the gain is lost again.
+    """Return a fifth of the rate at which a third of the gain is lost again.
 
     Where the loss explodes is much the same from seed to seed; where exactly it is
     lowest is not.
@@ -136,7 +136,7 @@ def _slide(lrs: np.ndarray, losses: np.ndarray) -> float:
     gain = losses[: lowest + 1].max() - losses[lowest]
     lost = np.flatnonzero(losses[lowest:] > losses[lowest] + gain / 3)
     edge = lowest + int(lost[0]) if len(lost) else len(losses) - 1
-    return float(lrs[edge]) / 4
+    return float(lrs[edge]) / 5
 
 
 SUGGESTIONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
@@ -184,11 +184,18 @@ def doubts(lrs: np.ndarray, losses: np.ndarray, num_iter: int) -> list[str]:
         return found
     lowest = int(losses.argmin())
     fall = losses[: lowest + 1].max() - losses[lowest]
-    noise = np.abs(np.diff(losses)).mean()
-    if fall < max(0.02 * abs(losses[0]), noise):
+    if fall < max(0.02 * abs(losses[0]), 4 * _noise(losses)):
         found.append("the loss hardly falls anywhere: the curve is flat")
     elif lowest < len(losses) // 10:
         found.append("the loss is lowest at the first rates: lower min_lr")
     elif lowest == len(losses) - 1 and len(lrs) == num_iter:
         found.append("the loss still falls at the last rate: raise max_lr")
     return found
+
+
+def _noise(losses: np.ndarray) -> float:
+    """Return how far a curve strays from a straight line where rates are low."""
+    start = losses[: max(3, len(losses) // 3)]
+    steps = np.arange(len(start))
+    line = np.polynomial.Polynomial.fit(steps, start, deg=1)
+    return float((start - line(steps)).std())

@@ -1,0 +1,173 @@
+"""Every display draws, as PNG, with the axes, labels and marks it promises."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import skdl
+from skdl import (
+    LRFindDisplay,
+    NeuralClassifier,
+    ScheduleDisplay,
+    TrainingDisplay,
+    lr_find,
+)
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("agg")
+plt = matplotlib.pyplot = pytest.importorskip("matplotlib.pyplot")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def png(figure):
+    """Render a figure; empty text boxes and missing glyphs would warn."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    assert picture.getvalue().startswith(b"\x89PNG")
+    picture.seek(0)
+    return plt.imread(picture)
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 4))
+    y = (X[:, 0] + 0.5 * rng.standard_normal(300) > 0).astype(int)
+    model = NeuralClassifier(
+        max_epochs=30, early_stopping=True, n_iter_no_change=5, random_state=0
+    )
+    return make_pipeline(StandardScaler(), model).fit(X, y), X, y
+
+
+def test_lr_find_display_marks_the_suggestion_on_a_log_axis(fitted):
+    pipeline, X, y = fitted
+    result = lr_find(pipeline, X, y)
+    display = result.plot()
+    ax = display.ax_
+    assert ax.get_xscale() == "log"
+    assert ax.get_xlabel() == "learning rate"
+    assert ax.get_ylabel() == "training loss"
+    assert ax.get_title()
+    assert f"suggestion: {result.suggestion:.1e}" in labels(ax)
+    (mark,) = [line for line in ax.lines if line.get_marker() == "o"]
+    assert mark.get_xdata()[0] == result.suggestion
+    assert result.lrs[0] < mark.get_xdata()[0] < result.lrs[-1]
+    on_curve = np.interp(mark.get_xdata()[0], result.lrs, result.smoothed_losses)
+    assert mark.get_ydata()[0] == pytest.approx(on_curve, rel=0.05)
+    low, high = ax.get_ylim()
+    assert low < mark.get_ydata()[0] < high
+    assert display.figure_ is ax.figure
+    assert png(display.figure_).std() > 0
+
+
+def test_lr_find_display_from_estimator_draws_where_told(fitted):
+    pipeline, X, y = fitted
+    _, ax = plt.subplots()
+    display = LRFindDisplay.from_estimator(pipeline, X, y, ax=ax, num_iter=50)
+    assert display.ax_ is ax
+    assert len(display.lrs) <= 50
+
+
+def test_lr_find_result_is_a_picture_in_a_notebook(fitted):
+    pipeline, X, y = fitted
+    result = lr_find(pipeline, X, y)
+    assert result._repr_png_().startswith(b"\x89PNG")
+    assert plt.get_fignums() == []
+
+
+def test_training_display_shows_losses_score_rate_and_best_epoch(fitted):
+    pipeline, *_ = fitted
+    model = pipeline[-1]
+    assert model.best_epoch_ < model.n_iter_, "the fit should stop after its best epoch"
+    display = TrainingDisplay.from_estimator(pipeline)
+    upper, lower = display.axes_
+    assert display.ax_ is upper
+    assert labels(upper) == [
+        "training loss",
+        "validation loss",
+        f"kept: epoch {model.best_epoch_}",
+        "validation score",
+    ]
+    marks = [line for line in upper.lines if line.get_linestyle() == "--"]
+    assert [line.get_xdata()[0] for line in marks] == [model.best_epoch_]
+    assert upper.get_ylabel() == "loss"
+    assert lower.get_xlabel() == "epoch"
+    assert lower.get_ylabel() == "learning rate"
+    np.testing.assert_allclose(lower.lines[0].get_ydata(), model.history_["lr"])
+    png(display.figure_)
+
+
+def test_training_display_without_validation_has_one_loss(fitted):
+    _, X, y = fitted
+    model = NeuralClassifier(max_epochs=3, random_state=0).fit(X, y)
+    display = TrainingDisplay(model.history_).plot()
+    assert labels(display.ax_) == ["training loss"]
+    png(display.figure_)
+
+
+def test_training_display_needs_a_history():
+    with pytest.raises(TypeError, match="LogisticRegression has no training history"):
+        TrainingDisplay.from_estimator(LogisticRegression())
+    with pytest.raises(TypeError, match="fitted"):
+        TrainingDisplay.from_estimator(NeuralClassifier())
+
+
+def test_schedule_display_draws_every_schedule():
+    names = ["one_cycle", "cosine", "warm_restarts", "flat_cosine", "constant"]
+
+    def falling(progress):
+        return 1 - progress
+
+    display = ScheduleDisplay.from_schedules([*names, falling]).plot()
+    assert labels(display.ax_) == [*names, "falling"]
+    for line in display.ax_.lines:
+        assert 0.9 < max(line.get_ydata()) <= 1
+        assert min(line.get_ydata()) >= 0
+    assert display.ax_.get_xlabel() == "progress of training"
+    png(display.figure_)
+
+
+def test_schedule_display_takes_a_pipeline(fitted):
+    display = ScheduleDisplay.from_estimator(fitted[0])
+    assert labels(display.ax_) == ["one_cycle"]
+
+
+def test_without_matplotlib_the_package_works_and_pictures_say_what_to_install():
+    code = """
+import sys
+sys.modules["matplotlib"] = None
+import numpy as np, skdl
+X = np.random.default_rng(0).standard_normal((200, 3)); y = (X[:, 0] > 0)
+model = skdl.NeuralClassifier(max_epochs=2, random_state=0).fit(X, y)
+result = skdl.lr_find(model, X, y)
+assert result._repr_png_() is None
+for draw in (result.plot, lambda: skdl.TrainingDisplay.from_estimator(model),
+             lambda: skdl.ScheduleDisplay.from_estimator(model)):
+    try:
+        draw()
+    except ImportError as error:
+        assert 'pip install "skdl[plot]"' in str(error), error
+    else:
+        raise AssertionError("drew without matplotlib")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_displays_are_public():
+    for name in ("LRFindDisplay", "TrainingDisplay", "ScheduleDisplay"):
+        assert name in skdl.__all__
