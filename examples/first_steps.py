@@ -66,7 +66,9 @@ try:
     table, sales = table[kept], sales[kept]
     title = "Rossmann stores"
 except FileNotFoundError:
-    table, sales = make_store_sales(30_000, n_stores=40, random_state=0, return_X_y=True)
+    table, sales = make_store_sales(
+        30_000, n_stores=40, random_state=0, return_X_y=True
+    )
     title = "Generated stores"
 n_train = len(table) * 9 // 10
 
@@ -75,7 +77,9 @@ def sales_model(regressor):
     """Return a pipeline that learns the logarithm of the sales."""
     encoder = make_column_transformer(
         (
-            OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype="float32"),
+            OneHotEncoder(
+                handle_unknown="ignore", sparse_output=False, dtype="float32"
+            ),
             ["Store", "DayOfWeek", "Year", "Month", "Day", "State"],
         ),
         remainder="passthrough",

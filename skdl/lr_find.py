@@ -27,8 +27,8 @@ class LRFindResult:
     suggestions : dict of str to float
         What each rule suggests: "minimum" (a tenth of the rate at the lowest loss),
         "steepest" (where the loss falls fastest), "valley" (the middle of the longest
-        fall) and "slide" (a fifth of the rate at which the loss, rising again, has
-        lost a third of what it gained).
+        fall) and "slide" (half the rate midway between the lowest loss and the point
+        where the loss, rising again, has lost a third of what it gained).
     suggested_by : str
         The rule that `suggestion` follows.
     """

@@ -88,3 +88,15 @@ def test_a_partial_keeps_what_it_sets():
 def test_something_that_is_no_optimizer_is_refused():
     with pytest.raises(TypeError, match=r"torch\.optim\.Optimizer"):
         build_optimizer(lambda params, lr: None, nn.Linear(1, 1), OptimizerSettings(1))
+
+
+def test_earlier_layers_have_a_fraction_of_the_rate():
+    network = nn.Sequential(
+        nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2), nn.Linear(2, 1)
+    )
+    settings = OptimizerSettings(lr=LR, weight_decay=DECAY, layer_lr_decay=0.5)
+    groups = build_optimizer("adamw", network, settings).param_groups
+    factors = {id(p): g["lr_factor"] for g in groups for p in g["params"]}
+    layers = [network[0], network[2], network[3]]
+    assert [factors[id(layer.weight)] for layer in layers] == [0.25, 0.5, 1.0]
+    assert [factors[id(layer.bias)] for layer in layers] == [0.25, 0.5, 1.0]
