@@ -59,7 +59,7 @@ def _torch_lr_finder(task: Task, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fastai(task: Task, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    import fastai.callback.all  # noqa: F401  (adds lr_find and no_bar to Learner)
+    import fastai.callback.all
     from fastai.data.core import DataLoaders
     from fastai.data.load import DataLoader as FastaiLoader
     from fastai.learner import Learner

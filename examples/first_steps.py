@@ -6,11 +6,12 @@ curves to ``output/training_curves.png``. Sales come from ``rossmann.parquet`` w
 """
 
 # %%
+import os
 import time
 import warnings
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
@@ -24,7 +25,7 @@ from sklearn.preprocessing import OneHotEncoder
 from skdl import NeuralClassifier, NeuralRegressor, TrainingDisplay
 from skdl.datasets import load_rossmann, make_store_sales
 
-OUTPUT = Path("output")
+OUTPUT = Path(os.environ.get("SKDL_OUTPUT", "output"))
 
 
 def compare(title, models, train, test, metric, name):
@@ -108,10 +109,6 @@ compare(
 # rows that are not, and the learning rate.
 X, X_val, y, y_val = train_test_split(X, y, random_state=0, stratify=y)
 digits = NeuralClassifier(random_state=0).fit(X, y, X_val=X_val, y_val=y_val)
-
-if __name__ == "__main__":
-    matplotlib.use("agg")  # draws without a screen
-from matplotlib import pyplot as plt  # noqa: E402
 
 figure, axes = plt.subplots(
     2, 2, figsize=(11, 5.5), sharex="col", height_ratios=(3, 1), layout="constrained"

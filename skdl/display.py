@@ -129,7 +129,7 @@ class LRFindDisplay:
             label=f"suggestion: {self.suggestion:.1e}",
         )
         ax.set_xscale("log")
-        ax.set_ylim(*_readable_range(self.smoothed_losses))
+        ax.set_ylim(*_readable_range(self.losses, self.smoothed_losses))
         ax.set(
             xlabel="learning rate",
             ylabel="training loss",
@@ -140,10 +140,10 @@ class LRFindDisplay:
         return self
 
 
-def _readable_range(losses: np.ndarray) -> tuple[float, float]:
+def _readable_range(losses: np.ndarray, smoothed: np.ndarray) -> tuple[float, float]:
     """Return limits that show the fall, not the explosion after it."""
-    low = losses.min()
-    high = losses[: losses.argmin() + 1].max()
+    low = min(losses.min(), smoothed.min())
+    high = smoothed[: smoothed.argmin() + 1].max()
     span = max(high - low, 1e-12)
     return low - 0.1 * span, high + 0.5 * span
 
@@ -366,7 +366,10 @@ class ScheduleDisplay:
             ylabel="share of the learning rate",
             title="Learning-rate schedule",
         )
-        ax.legend(loc="best")
+        if len(self.schedules) > 1:  # beside the lines, which fill the axes
+            ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        else:
+            ax.legend(loc="best")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -1,0 +1,93 @@
+"""One-cycle against constant rates: epochs to the same validation score.
+
+Trains at four constant rates for --epochs epochs and notes the best validation score of
+any rate at any epoch. Then trains with one-cycle for ever more epochs until its last
+epoch reaches that score. Rates are chosen on the validation part for both.
+
+    python benchmarks/super_convergence.py [--epochs 30] [--figure FILE.png]
+
+Bar: one-cycle needs at most half of the epochs that the constant rate had. The effect
+is that of Smith & Topin 2018, "Super-convergence", arXiv 1708.07120.
+"""
+
+import argparse
+
+import matplotlib.pyplot as plt
+import numpy as np
+from _common import bar, begin, print_table
+from _validation import Task, tasks
+
+CONSTANT_LRS = (3e-4, 1e-3, 3e-3, 1e-2)
+PEAK_LRS = (1e-2, 2e-2, 4e-2)
+LENGTHS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30)
+
+
+def curve(task: Task, **options: object) -> np.ndarray:
+    """Return the validation score after each epoch."""
+    model = task.estimator(batch_size=256, random_state=0, **options)
+    model.fit(task.X, task.y, X_val=task.X_val, y_val=task.y_val)
+    return model.history_["validation_score"].to_numpy()
+
+
+def constant_curves(task: Task, epochs: int) -> dict[float, np.ndarray]:
+    return {
+        lr: curve(task, lr=lr, schedule="constant", max_epochs=epochs)
+        for lr in CONSTANT_LRS
+    }
+
+
+def one_cycle_scores(task: Task, target: float, epochs: int) -> dict[int, float]:
+    """Return the last score of ever longer cycles, until one reaches the target."""
+    scores: dict[int, float] = {}
+    for length in (n for n in LENGTHS if n <= epochs):
+        scores[length] = max(
+            float(curve(task, lr=lr, max_epochs=length)[-1]) for lr in PEAK_LRS
+        )
+        if scores[length] >= target:
+            break
+    return scores
+
+
+def draw(ax: plt.Axes, name: str, constant: dict, cycles: dict, target: float) -> None:
+    for lr, scores in constant.items():
+        ax.plot(range(1, len(scores) + 1), scores, alpha=0.6, label=f"constant {lr:g}")
+    ax.plot(*zip(*cycles.items(), strict=True), "ko-", label="one-cycle of that length")
+    ax.axhline(target, color="gray", linestyle=":", linewidth=1)
+    every = np.concatenate([*constant.values(), list(cycles.values())])
+    ax.set_ylim(np.quantile(every, 0.1), every.max() + 0.05 * np.ptp(every))
+    ax.set(title=name, xlabel="epochs", ylabel="validation score")
+    ax.legend(loc="lower right", fontsize="small")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--figure", help="where to draw the curves")
+    options = parser.parse_args()
+    begin("Super-convergence: one-cycle against constant rates")
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    rows, shares = [], {}
+    names = ("adult", "california", "mnist_10k")
+    for ax, task in zip(axes, tasks(*names), strict=True):
+        constant = constant_curves(task, options.epochs)
+        target = max(float(scores.max()) for scores in constant.values())
+        reached = min(
+            int(s.argmax()) + 1 for s in constant.values() if s.max() == target
+        )
+        cycles = one_cycle_scores(task, target, options.epochs)
+        length, score = max(cycles.items())
+        rows.append([task.name, target, reached, score, length])
+        shares[task.name] = length / options.epochs if score >= target else np.inf
+        draw(ax, task.name, constant, cycles, target)
+    print_table(
+        ["", "best constant", "at epoch", "one-cycle", "of epochs"],
+        rows,
+    )
+    for name, share in shares.items():
+        bar(f"{name}: one-cycle's epochs / constant's", share, 0.5, at_most=True)
+    if options.figure:
+        figure.savefig(options.figure, dpi=100)
+
+
+if __name__ == "__main__":
+    main()
