@@ -1,5 +1,16 @@
-"""What users call; scikit-learn's conventions live here and only here."""
+"""Estimators: what a user calls."""
 
 from skdl.estimators.dense import NeuralClassifier, NeuralRegressor
+from skdl.estimators.embedding import (
+    EntityEmbeddingClassifier,
+    EntityEmbeddingRegressor,
+)
+from skdl.estimators.transformer import EmbeddingTransformer
 
-__all__ = ["NeuralClassifier", "NeuralRegressor"]
+__all__ = [
+    "EmbeddingTransformer",
+    "EntityEmbeddingClassifier",
+    "EntityEmbeddingRegressor",
+    "NeuralClassifier",
+    "NeuralRegressor",
+]

@@ -35,7 +35,9 @@ from skdl.estimators._rows import (
     split_validation,
 )
 from skdl.estimators._state import all_or_nothing, draw_seed, seed_source, to_cpu
+from skdl.networks.ensemble import Ensemble
 from skdl.training.inference import infer
+from skdl.training.objectives import MemberMean
 from skdl.training.optimizers import OPTIMIZERS
 from skdl.training.runtime import (
     PRECISIONS,
@@ -64,6 +66,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
     batch_size: int | str = "auto"
     clip_grad_norm: float | None = None
     weight_averaging: str | None = None
+    n_estimators: int = 1
     early_stopping: bool = False
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
@@ -88,6 +91,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
         ],
         "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "weight_averaging": [StrOptions({"ema"}), None],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -127,6 +131,17 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
     def _weigh(self, rows: Rows, target: Any) -> Rows:
         """Return the rows with the weights that the task adds."""
         return rows
+
+    def _grown(self, X: Any) -> tuple[Any, nn.Module, dict | None]:
+        """Return encoder, network and optimizer state to go on from with these rows."""
+        return (
+            self._encoder,
+            copy.deepcopy(self.network_),
+            copy.deepcopy(self._optimizer_state),
+        )
+
+    def _finish(self, parts: FittedParts) -> None:
+        """Change the trained network before it is used."""
 
     def _strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return what a validation split is stratified by."""
@@ -254,6 +269,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
                 continued=continued,
                 reporter=reporter,
             )
+            self._finish(parts)
         history = pd.DataFrame([record.as_row() for record in outcome.records])
         if continued and warm:
             history = self._extended(history)
@@ -276,23 +292,25 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
         """Return the rows to train on, weighted, and what is trained."""
         rows = self._weigh(rows, target).without_zero_weights()
         if warm:
+            encoder, network, state = self._grown(rows.X)
+            network = network.to(runtime.device)
             return rows, FittedParts(
-                self._encoder,
-                target,
-                self._objective,
-                copy.deepcopy(self.network_).to(runtime.device),
-                copy.deepcopy(self._optimizer_state),
-                self.lr_,
+                encoder, target, self._objective, network, state, self.lr_
             )
         target.fit(rows.y, rows.weight)
         encoder = self._new_encoder(rows.X, rng)
-        network = self._new_network(encoder, target.n_outputs)
+        members = [
+            self._new_network(encoder, target.n_outputs)
+            for _ in range(self.n_estimators)
+        ]
+        network, objective = members[0], self._new_objective(target)
         if not isinstance(network, nn.Module):
             raise TypeError(
                 "network must return a torch.nn.Module, got "
                 f"{type(network).__name__}: {network!r}."
             )
-        objective = self._new_objective(target)
+        if len(members) > 1:
+            network, objective = Ensemble(members), MemberMean(objective, len(members))
         return rows, FittedParts(encoder, target, objective, network.to(runtime.device))
 
     def _sweep_lr(

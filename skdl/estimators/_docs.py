@@ -26,6 +26,40 @@ scale_inputs : bool, default=True
     Missing values (NaN) become the median, with an indicator column, either way.
 """
 
+EMBEDDING = """
+categorical_features : "from_dtype", array-like or None, default="from_dtype"
+    Which columns hold categories: names, indices or a mask; "from_dtype" takes text,
+    category, object and boolean columns; None takes none. Integers are numbers unless
+    named here.
+embedding_dim : "auto", int, dict or callable, default="auto"
+    Entries of the vectors: for all columns, by name of the column, or a function of
+    the number of categories. "auto" is ``min(50, round(1.6 * n_categories ** 0.56))``,
+    also for columns that a dict leaves out.
+embedding_dropout : float, default=0.0
+    Probability that an entry of a vector is zeroed in training, in [0, 1).
+shared_embeddings : sequence of sequences of column names, default=None
+    Groups of columns that hold the same kind of thing, such as
+    ``[("home_team", "away_team")]``: they share categories and vectors.
+unknown_rate : float, default=0.01
+    Share of categories that are hidden in training, so that the vector that unknown
+    categories get is a trained one. A missing value has a vector of its own.
+shrinkage : float, default=1.0
+    After training, the vector of a category with n rows is drawn toward the mean of
+    its column to ``mean + n / (n + shrinkage) * (vector - mean)``.
+max_categories : int or None, default=50_000
+    Vectors of a column at most. Where there are more categories, the most frequent
+    ones get three quarters of the vectors and all others are hashed to the last
+    quarter, so that memory stays bounded.
+"""
+
+EMBEDDING_FITTED = """
+categories_ : dict of ndarray
+    Categories of each categorical column.
+embeddings_ : dict of pandas.DataFrame
+    Vectors of each categorical column, one row a category. With several networks,
+    those of the first.
+"""
+
 CLASSIFIER = """
 class_weight : dict, "balanced" or None, default=None
     Weights of the classes; "balanced" makes them count alike. They multiply
@@ -79,6 +113,9 @@ weight_averaging : "ema" or None, default=None
     "ema" keeps an exponential moving average of the weights over about the last tenth
     of training in place of the last weights. It helps with a schedule that does not
     fall to zero, such as "constant".
+n_estimators : int, default=1
+    Networks that are trained side by side, on the same batches but from other initial
+    weights; predictions are their mean.
 early_stopping : bool, default=False
     Whether to hold out data, stop when its loss has not fallen for `n_iter_no_change`
     epochs, and go back to the weights of the best epoch.
@@ -124,6 +161,8 @@ feature_names_in_ : ndarray of str
 
 _SECTIONS = {
     "dense": DENSE,
+    "embedding": EMBEDDING,
+    "embedding_fitted": EMBEDDING_FITTED,
     "classifier": CLASSIFIER,
     "regressor": REGRESSOR,
     "training": TRAINING,

@@ -183,7 +183,7 @@ def training_batches(
         scale = 1.0 / rows.weight.mean()
     batches = make_batches(rows, parts, runtime, batch_size, weight_scale=scale)
     probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
-    work = check_output(parts.network, probe, parts.target.n_outputs)
+    work = check_output(parts.network, probe, parts.objective.n_outputs)
     return batches, 3 * work * batch_size
 
 

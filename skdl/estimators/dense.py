@@ -116,10 +116,14 @@ class DenseEstimator(NeuralEstimator):
         return NumericEncoder(scale=self.scale_inputs).fit(X, rng)
 
     def _new_network(self, encoder: NumericEncoder, n_outputs: int) -> nn.Module:
+        return self._new_head(encoder.n_outputs, n_outputs)
+
+    def _new_head(self, n_inputs: int, n_outputs: int) -> nn.Module:
+        """Return the user's network, or the dense one."""
         if self.network is not None:
-            return self.network(encoder.n_outputs, n_outputs)
+            return self.network(n_inputs, n_outputs)
         return MLP(
-            encoder.n_outputs,
+            n_inputs,
             n_outputs,
             hidden_layer_sizes=np.atleast_1d(self.hidden_layer_sizes).tolist(),
             activation=self.activation,

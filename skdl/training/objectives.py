@@ -85,6 +85,43 @@ class BinaryCrossEntropy:
         return raw.sigmoid()
 
 
+class MemberMean:
+    """The objective of several networks at once, whose raw outputs stand side by side.
+
+    Each member is trained as if it were alone; predictions are the mean over members.
+
+    Parameters
+    ----------
+    member : Objective
+        Of each member.
+    n_members : int
+        Members; raw outputs are (B, n_members * K).
+    """
+
+    def __init__(self, member: Objective, n_members: int) -> None:
+        self.member = member
+        self.n_members = n_members
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of all members together."""
+        return self.member.n_outputs * self.n_members
+
+    def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the members' mean loss, with the gradient of each one's own loss."""
+        losses = [self.member.loss(r, target, weight) for r in self._split(raw)]
+        total = torch.stack(losses).sum()
+        return total - total.detach() * (1 - 1 / self.n_members)
+
+    def inverse_link(self, raw: Tensor) -> Tensor:
+        """Return the mean of the members' predictions."""
+        links = [self.member.inverse_link(r) for r in self._split(raw)]
+        return torch.stack(links).mean(dim=0)
+
+    def _split(self, raw: Tensor) -> tuple[Tensor, ...]:
+        return raw.split(self.member.n_outputs, dim=1)
+
+
 class _Regression(ABC):
     """Losses on real targets: `raw` and `target` are (B, K) float."""
 

@@ -136,7 +136,7 @@ def work_per_row(network: nn.Module, inputs: tuple[Tensor, ...]) -> float:
 
     def count(module: nn.Module, _: object, output: object) -> None:
         nonlocal total
-        if isinstance(output, Tensor):
+        if isinstance(output, Tensor) and not isinstance(module, nn.Embedding):
             for weight in module.parameters(recurse=False):
                 if weight.ndim > 1:  # every output value costs one row of the weight
                     total += weight.numel() / weight.shape[0] * output.numel()

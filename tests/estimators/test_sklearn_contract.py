@@ -3,18 +3,31 @@
 import pytest
 from sklearn.utils import estimator_checks as checks
 
-from skdl import NeuralClassifier, NeuralRegressor
+from skdl import (
+    EmbeddingTransformer,
+    EntityEmbeddingClassifier,
+    EntityEmbeddingRegressor,
+    NeuralClassifier,
+    NeuralRegressor,
+)
 
 MINI_BATCHES = (
     "training is in mini-batches: repeating a row changes which rows meet in a batch, "
     "and dropout draws by row"
 )
 EXPECTED = {"check_sample_weight_equivalence_on_dense_data": MINI_BATCHES}
-ESTIMATORS = [NeuralClassifier(), NeuralRegressor()]
+ESTIMATORS = [
+    NeuralClassifier(),
+    NeuralRegressor(),
+    EntityEmbeddingClassifier(),
+    EntityEmbeddingRegressor(),
+    EmbeddingTransformer(),
+]
 
 
 @checks.parametrize_with_checks(
-    ESTIMATORS, expected_failed_checks=lambda estimator: EXPECTED
+    ESTIMATORS,
+    expected_failed_checks=lambda e: EXPECTED if hasattr(e, "predict") else {},
 )
 def test_check_estimator(estimator, check):
     check(estimator)

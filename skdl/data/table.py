@@ -1,0 +1,163 @@
+"""Tables of categorical and numeric columns to tensors."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skdl.data.categories import MISSING, UNKNOWN, Factors, Vocabulary
+from skdl.data.numeric import NumericEncoder
+
+
+@dataclass(frozen=True)
+class Table:
+    """Validated rows.
+
+    Attributes
+    ----------
+    factors : list of Factors
+        The categorical columns.
+    numeric : ndarray of shape (n_samples, n_numeric)
+        The others; NaN is missing.
+    """
+
+    factors: list[Factors]
+    numeric: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        n_rows, n_numeric = self.numeric.shape
+        return n_rows, n_numeric + len(self.factors)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> "Table":
+        """Return some of the rows."""
+        return Table([f.take(rows) for f in self.factors], self.numeric[rows])
+
+
+class TableEncoder:
+    """Codes of categories, and scaled numbers.
+
+    All vocabularies together number the rows of one table of vectors: a category's
+    index is the code in its vocabulary plus that vocabulary's offset.
+
+    Parameters
+    ----------
+    vocabulary_of_column : sequence of int
+        For each categorical column, which vocabulary it uses.
+    scale : bool, default=True
+        Whether numbers are scaled.
+    max_categories : int or None, default=None
+        Codes of a vocabulary at most.
+    """
+
+    def __init__(
+        self,
+        vocabulary_of_column: Sequence[int],
+        *,
+        scale: bool = True,
+        max_categories: int | None = None,
+    ) -> None:
+        self.vocabulary_of_column = list(vocabulary_of_column)
+        self.numeric = NumericEncoder(scale=scale)
+        self.max_categories = max_categories
+        self.vocabularies: list[Vocabulary] = []
+
+    def fit(self, table: Table, rng: np.random.RandomState):
+        """Learn categories, medians and ranges.
+
+        Parameters
+        ----------
+        table : Table
+            The training rows.
+        rng : numpy.random.RandomState
+            For the sample that quartiles are computed from.
+
+        Returns
+        -------
+        self
+        """
+        self.vocabularies = [
+            Vocabulary(self.max_categories).fit(columns)
+            for columns in self._by_vocabulary(table)
+        ]
+        self.numeric.fit(table.numeric, rng)
+        return self
+
+    def extended(self, table: Table) -> "TableEncoder":
+        """Return an encoder that also knows the categories of these rows."""
+        result = TableEncoder(
+            self.vocabulary_of_column, max_categories=self.max_categories
+        )
+        result.numeric = self.numeric
+        result.vocabularies = [
+            vocabulary.extended(columns)
+            for vocabulary, columns in zip(
+                self.vocabularies, self._by_vocabulary(table), strict=True
+            )
+        ]
+        return result
+
+    def _by_vocabulary(self, table: Table) -> list[list[Factors]]:
+        groups: list[list[Factors]] = [
+            [] for _ in range(max(self.vocabulary_of_column, default=-1) + 1)
+        ]
+        for factors, number in zip(
+            table.factors, self.vocabulary_of_column, strict=True
+        ):
+            groups[number].append(factors)
+        return groups
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Index of the first row of each vocabulary in the table of vectors."""
+        sizes = [len(vocabulary) for vocabulary in self.vocabularies]
+        return np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, dtype=np.int64)
+
+    def indices(self, table: Table) -> np.ndarray:
+        """Return the index of each value in the table of vectors.
+
+        A missing value in a column that had none when the encoder was fitted is
+        unknown: its own vector has not been trained.
+
+        Returns
+        -------
+        ndarray of int32, shape (n_samples, n_categorical)
+        """
+        offsets = self.offsets
+        result = np.empty((len(table), len(table.factors)), dtype=np.int32)
+        for j, (factors, number) in enumerate(
+            zip(table.factors, self.vocabulary_of_column, strict=True)
+        ):
+            vocabulary = self.vocabularies[number]
+            codes = vocabulary.encode(factors)
+            if not vocabulary.knows_missing:
+                codes[codes == MISSING] = UNKNOWN
+            np.add(codes, offsets[number], out=result[:, j], casting="same_kind")
+        return result
+
+    def transform(self, table: Table) -> tuple[Tensor, Tensor]:
+        """Encode all rows at once.
+
+        Returns
+        -------
+        indices : Tensor of shape (n_samples, n_categorical)
+            int32.
+        numbers : Tensor of shape (n_samples, n_encoded)
+            float32.
+        """
+        (numbers,) = self.numeric.transform(table.numeric)
+        return torch.from_numpy(self.indices(table)), numbers
+
+    def chunks(self, table: Table, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Encode `rows` rows at a time."""
+        indices = torch.from_numpy(self.indices(table))
+        numbers = self.numeric.chunks(table.numeric, rows)
+        for part, (encoded,) in zip(indices.split(rows), numbers, strict=True):
+            yield part, encoded

@@ -1,0 +1,12 @@
+"""Pictures, in the style of scikit-learn's displays.
+
+Each display holds what it draws, `plot` draws it and sets `ax_` (or `axes_`) and
+`figure_`. matplotlib is imported when a picture is drawn and not before.
+"""
+
+from skdl.display.embedding import EmbeddingDisplay
+from skdl.display.lr_find import LRFindDisplay
+from skdl.display.schedule import ScheduleDisplay
+from skdl.display.training import TrainingDisplay
+
+__all__ = ["EmbeddingDisplay", "LRFindDisplay", "ScheduleDisplay", "TrainingDisplay"]

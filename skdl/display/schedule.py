@@ -1,0 +1,110 @@
+"""The picture of learning-rate schedules."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from skdl.display._common import axes_or_new
+
+
+class ScheduleDisplay:
+    """Learning-rate schedules by training progress.
+
+    Parameters
+    ----------
+    schedules : dict of str to callable
+        Functions of progress in [0, 1] that return the factor of the learning rate.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Where it is drawn.
+    figure_ : matplotlib.figure.Figure
+        Its figure.
+
+    Examples
+    --------
+    >>> from skdl import NeuralClassifier, ScheduleDisplay
+    >>> display = ScheduleDisplay.from_estimator(NeuralClassifier(schedule="cosine"))
+    >>> display.ax_.get_title()
+    'Learning-rate schedule'
+    """
+
+    def __init__(self, schedules: dict[str, Callable[[float], float]]) -> None:
+        self.schedules = schedules
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> "ScheduleDisplay":
+        """Draw the schedule of an estimator or of a Pipeline's last step.
+
+        Parameters
+        ----------
+        estimator : estimator or Pipeline
+            Fitted or not.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; a new figure if None.
+
+        Returns
+        -------
+        ScheduleDisplay
+        """
+        if hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        return cls.from_schedules([estimator.schedule]).plot(ax=ax)
+
+    @classmethod
+    def from_schedules(
+        cls, schedules: Sequence[str | Callable[[float], float]]
+    ) -> "ScheduleDisplay":
+        """Take names of schedules, or functions of progress, without drawing.
+
+        Parameters
+        ----------
+        schedules : sequence of str or callable
+            As for an estimator's `schedule`.
+
+        Returns
+        -------
+        ScheduleDisplay
+        """
+        from skdl.training.schedules import resolve_schedule
+
+        return cls(
+            {
+                s if isinstance(s, str) else _name(s): resolve_schedule(s).lr
+                for s in schedules
+            }
+        )
+
+    def plot(self, ax: Any = None) -> "ScheduleDisplay":
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; a new figure if None.
+
+        Returns
+        -------
+        ScheduleDisplay
+        """
+        ax = axes_or_new(ax, "ScheduleDisplay")
+        progress = np.linspace(0, 1, 501)
+        for name, factor in self.schedules.items():
+            ax.plot(progress, [factor(float(p)) for p in progress], label=name)
+        ax.set(
+            xlabel="progress of training",
+            ylabel="share of the learning rate",
+            title="Learning-rate schedule",
+        )
+        if len(self.schedules) > 1:  # beside the lines, which fill the axes
+            ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        else:
+            ax.legend(loc="best")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _name(function: Callable) -> str:
+    return getattr(function, "__name__", type(function).__name__)

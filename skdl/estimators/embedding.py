@@ -1,0 +1,353 @@
+"""EntityEmbeddingClassifier and EntityEmbeddingRegressor: tables with categories."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import (
+    _check_y,
+    check_consistent_length,
+    check_is_fitted,
+)
+from torch import nn
+
+from skdl.data.table import Table, TableEncoder
+from skdl.estimators._docs import fill_docstring
+from skdl.estimators._fitting import FittedParts
+from skdl.estimators._tables import as_frame, learn_schema, make_table
+from skdl.estimators._tasks import ClassifierTask, RegressorTask
+from skdl.estimators._vectors import Vectors, embedding_dims, vectors_of
+from skdl.estimators.dense import DenseEstimator
+from skdl.networks.embedding import EmbeddingNetwork, EntityEmbedding
+from skdl.networks.ensemble import Ensemble
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class EntityEmbeddingEstimator(TransformerMixin, DenseEstimator):
+    """The family that takes tables and learns a vector for every category."""
+
+    categorical_features: Any = "from_dtype"
+    embedding_dim: str | int | Mapping | Callable[[int], int] = "auto"
+    embedding_dropout: float = 0.0
+    shared_embeddings: Sequence[Sequence[Any]] | None = None
+    unknown_rate: float = 0.01
+    shrinkage: float = 1.0
+    max_categories: int | None = 50_000
+
+    _parameter_constraints = {
+        **DenseEstimator._parameter_constraints,
+        "categorical_features": ["array-like", str, None],
+        "embedding_dim": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+            dict,
+            callable,
+        ],
+        "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
+        "shared_embeddings": ["array-like", None],
+        "unknown_rate": [Interval(Real, 0, 1, closed="left")],
+        "shrinkage": [Interval(Real, 0, None, closed="left")],
+        "max_categories": [Interval(Integral, 4, None, closed="left"), None],
+    }
+
+    # What a family gives.
+
+    def _check_inputs(self, X: Any, *, reset: bool) -> Table:
+        frame = as_frame(X, self, reset=reset)
+        if reset:
+            self._schema = learn_schema(frame, self.categorical_features)
+        return make_table(frame, self._schema)
+
+    def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None."
+            )
+        table = self._check_inputs(X, reset=reset)
+        y = _check_y(y, multi_output=True, estimator=self)
+        check_consistent_length(table, y)
+        return table, self._check_target(y)
+
+    def _new_encoder(self, X: Table, rng: np.random.RandomState) -> TableEncoder:
+        return TableEncoder(
+            self._vocabulary_of_column(),
+            scale=self.scale_inputs,
+            max_categories=self.max_categories,
+        ).fit(X, rng)
+
+    def _vocabulary_of_column(self) -> list[int]:
+        """Return the number of each column's vocabulary; columns may share one."""
+        names = self._schema.categorical_names
+        partner = {}
+        for group in self.shared_embeddings or ():
+            absent = [name for name in group if name not in names]
+            if absent:
+                raise ValueError(
+                    f"shared_embeddings names {absent}, which are not categorical "
+                    f"columns of X: {names}."
+                )
+            partner.update(dict.fromkeys(group, group[0]))
+        heads = [partner.get(name, name) for name in names]
+        numbers = {head: i for i, head in enumerate(dict.fromkeys(heads))}
+        return [numbers[head] for head in heads]
+
+    def _new_network(self, encoder: TableEncoder, n_outputs: int) -> nn.Module:
+        columns = dict(
+            zip(
+                reversed(encoder.vocabulary_of_column),
+                reversed(self._schema.categorical_names),
+                strict=True,
+            )
+        )
+        embedding = EntityEmbedding(
+            [len(v) for v in encoder.vocabularies],
+            embedding_dims(
+                self.embedding_dim,
+                {columns[i]: len(v) for i, v in enumerate(encoder.vocabularies)},
+            ),
+            encoder.vocabulary_of_column,
+            dropout=self.embedding_dropout,
+            unknown_rate=self.unknown_rate,
+        )
+        head = self._new_head(
+            embedding.n_outputs + encoder.numeric.n_outputs, n_outputs
+        )
+        return EmbeddingNetwork(embedding, head)
+
+    def _grown(self, X: Table) -> tuple[Any, nn.Module, dict | None]:
+        encoder = self._encoder.extended(X)
+        before = [len(v) for v in self._encoder.vocabularies]
+        after = [len(v) for v in encoder.vocabularies]
+        network = copy.deepcopy(self.network_)
+        if before == after:
+            return encoder, network, copy.deepcopy(self._optimizer_state)
+        for embedding in _embeddings(network):
+            embedding.grow(after)
+        return encoder, network, None  # the optimizer's state has the old sizes
+
+    def _finish(self, parts: FittedParts) -> None:
+        """Draw the vectors of rare categories toward their column's mean."""
+        if self.shrinkage == 0:
+            return
+        for embedding in _embeddings(parts.network):
+            for vectors, vocabulary in zip(
+                embedding.parts(), parts.encoder.vocabularies, strict=True
+            ):
+                _shrink(vectors, vocabulary.counts, self.shrinkage)
+
+    # What is learned of the categories.
+
+    @property
+    def categories_(self) -> dict[Any, np.ndarray]:
+        """Categories of each categorical column."""
+        return {name: v.categories for name, v in self._vectors().by_column.items()}
+
+    @property
+    def embeddings_(self) -> dict[Any, pd.DataFrame]:
+        """Vectors of each categorical column, one row a category."""
+        return {name: v.frame() for name, v in self._vectors().by_column.items()}
+
+    @property
+    def category_counts_(self) -> dict[Any, pd.Series]:
+        """Training rows of each category, by column."""
+        return {name: v.counts() for name, v in self._vectors().by_column.items()}
+
+    def _vectors(self) -> Vectors:
+        if not hasattr(self, "network_"):
+            raise AttributeError(
+                f"This {type(self).__name__} is not fitted yet; call fit first."
+            )
+        embedding = _embeddings(self.network_)[0]
+        return vectors_of(
+            [part.cpu().numpy() for part in embedding.parts()],
+            embedding.dims,
+            self._encoder,
+            self._schema,
+        )
+
+    def nearest(self, column: Any, category: Any, k: int = 5) -> pd.Series:
+        """Return the categories whose vectors are nearest to a category's.
+
+        Parameters
+        ----------
+        column : str or int
+            A categorical column.
+        category : object
+            One of its categories.
+        k : int, default=5
+            Neighbours.
+
+        Returns
+        -------
+        Series of shape (k,)
+            Euclidean distances, the index their categories; nearest first.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column or category.
+        """
+        check_is_fitted(self)
+        return self._vectors().nearest(column, category, k)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Replace each categorical column by its vectors and keep the rest.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Inputs; an unknown category gets the unknown category's vector.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out)
+            In the order of the columns; with several networks, the first one's vectors.
+        """
+        check_is_fitted(self)
+        table = self._check_inputs(X, reset=False)
+        return self._vectors().transform(table, self._encoder.indices(table))
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return names of the columns that `transform` makes.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the input columns, where it was fitted on an array.
+
+        Returns
+        -------
+        ndarray of str
+            The column's name with "_0", "_1", ... for a categorical one.
+        """
+        check_is_fitted(self)
+        return self._vectors().feature_names(self, input_features)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+
+def _embeddings(network: nn.Module) -> list[EntityEmbedding]:
+    members = network.members if isinstance(network, Ensemble) else [network]
+    return [member.embedding for member in members]
+
+
+@torch.no_grad()
+def _shrink(vectors: torch.Tensor, counts: np.ndarray, strength: float) -> None:
+    """Move each vector to mean + n / (n + strength) * (vector - mean)."""
+    n = torch.from_numpy(counts).to(vectors).unsqueeze(1)  # (n_rows, 1)
+    seen = n[2:]  # unknown and missing stay what they are
+    if not seen.sum():
+        return
+    mean = (vectors[2:] * seen).sum(0) / seen.sum()
+    kept = vectors[2:] - mean
+    vectors[2:] = mean + seen / (seen + strength) * kept
+
+
+@fill_docstring
+@dataclass(kw_only=True, eq=False, repr=False)
+class EntityEmbeddingClassifier(ClassifierTask, EntityEmbeddingEstimator):
+    """Classifier for tables: a trained vector for every category, and a network.
+
+    A DataFrame goes in as it is: text, category, boolean, object and Arrow columns are
+    embedded, numeric ones scaled, and missing values of both kinds are understood.
+
+    Parameters
+    ----------
+    {embedding}
+    {dense}
+    {classifier}
+    {training}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; for label indicators the numbers of the columns.
+    {embedding_fitted}
+    {fitted}
+
+    See Also
+    --------
+    EmbeddingTransformer : Hands the vectors to other models.
+    EntityEmbeddingRegressor : The same for real targets.
+
+    References
+    ----------
+    Guo & Berkhahn 2016, "Entity embeddings of categorical variables", arXiv 1604.06737.
+
+    Examples
+    --------
+    >>> from skdl import EntityEmbeddingClassifier
+    >>> from skdl.datasets import make_store_sales
+    >>> X, y = make_store_sales(2000, random_state=0, return_X_y=True)
+    >>> model = EntityEmbeddingClassifier(max_epochs=2, random_state=0)
+    >>> model.fit(X, y > y.median()).predict_proba(X[:2]).shape
+    (2, 2)
+    """
+
+    _parameter_constraints = {
+        **EntityEmbeddingEstimator._parameter_constraints,
+        **ClassifierTask._task_constraints,
+    }
+
+
+@fill_docstring
+@dataclass(kw_only=True, eq=False, repr=False)
+class EntityEmbeddingRegressor(RegressorTask, EntityEmbeddingEstimator):
+    """Regressor for tables: a trained vector for every category, and a network.
+
+    A DataFrame goes in as it is: text, category, boolean, object and Arrow columns are
+    embedded, numeric ones scaled, and missing values of both kinds are understood.
+
+    Parameters
+    ----------
+    {embedding}
+    {dense}
+    {regressor}
+    {training}
+
+    Attributes
+    ----------
+    {embedding_fitted}
+    {fitted}
+
+    See Also
+    --------
+    EmbeddingTransformer : Hands the vectors to other models.
+    EntityEmbeddingClassifier : The same for classes.
+
+    References
+    ----------
+    Guo & Berkhahn 2016, "Entity embeddings of categorical variables", arXiv 1604.06737.
+
+    Examples
+    --------
+    >>> from skdl import EntityEmbeddingRegressor
+    >>> from skdl.datasets import make_store_sales
+    >>> X, y = make_store_sales(2000, random_state=0, return_X_y=True)
+    >>> model = EntityEmbeddingRegressor(
+    ...     categorical_features=["Store", "DayOfWeek", "State"],
+    ...     max_epochs=5,
+    ...     random_state=0,
+    ... ).fit(X, y)
+    >>> model.embeddings_["DayOfWeek"].shape
+    (7, 4)
+    >>> model.nearest("State", "BY", k=2).index.size
+    2
+    """
+
+    _parameter_constraints = {
+        **EntityEmbeddingEstimator._parameter_constraints,
+        **RegressorTask._task_constraints,
+    }

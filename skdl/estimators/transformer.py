@@ -1,0 +1,351 @@
+"""EmbeddingTransformer: learned vectors for models that take numbers."""
+
+from dataclasses import replace
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import check_cv
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import _check_y, check_is_fitted
+
+from skdl.data.table import Table
+from skdl.estimators._alignment import align, principal_axes
+from skdl.estimators._state import all_or_nothing
+from skdl.estimators._tables import as_frame, make_table
+from skdl.estimators._vectors import Vectors
+from skdl.estimators.embedding import (
+    EntityEmbeddingClassifier,
+    EntityEmbeddingEstimator,
+    EntityEmbeddingRegressor,
+)
+
+
+class EmbeddingTransformer(TransformerMixin, BaseEstimator):
+    """Replace categories by vectors that a network has learned for the target.
+
+    Random forests, boosted trees and nearest neighbours become nearly as good with
+    these vectors as the network itself (Guo & Berkhahn 2016, arXiv 1604.06737).
+
+    Parameters
+    ----------
+    estimator : estimator or None, default=None
+        Learns the vectors: an `EntityEmbeddingClassifier` or
+        `EntityEmbeddingRegressor`, or a fitted one in a ``FrozenEstimator``. None takes
+        the one that fits the target, with `categorical_features` and `random_state`.
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Which columns hold categories, where `estimator` is None; see
+        `EntityEmbeddingClassifier`.
+    remainder : {"passthrough", "drop"}, default="passthrough"
+        What happens to the other columns.
+    rotate : bool, default=True
+        Whether to turn each column's vectors to their principal axes, weighted by the
+        frequency of the categories, so that the first entries vary most and trees can
+        split on them. Distances stay as they are.
+    cv : int, splitter, iterable or None, default=5
+        Folds of `fit_transform`: the vectors of a row come from networks that have not
+        seen the row, turned to the axes of the network trained on all rows. So the
+        model behind does not learn to trust vectors that have memorised its target,
+        see ``benchmarks/leakage.py``. None uses the one network for all rows, in a
+        sixth of the time.
+    random_state : int, RandomState instance or None, default=None
+        For the default estimator and the shuffling of folds.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The one trained on all rows.
+    categories_ : dict of ndarray
+        Categories of each categorical column.
+    embeddings_ : dict of pandas.DataFrame
+        Vectors of each categorical column, one row a category.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str
+        Names of the columns, where X has string names for all of them.
+
+    See Also
+    --------
+    EntityEmbeddingRegressor : The network by itself.
+    sklearn.preprocessing.TargetEncoder : One number for each category.
+
+    Notes
+    -----
+    With `cv`, ``fit(X, y).transform(X)`` is not ``fit_transform(X, y)``, as for
+    scikit-learn's ``TargetEncoder``; a Pipeline calls the latter for training rows.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsRegressor
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skdl import EmbeddingTransformer, EntityEmbeddingRegressor
+    >>> from skdl.datasets import make_store_sales
+    >>> X, y = make_store_sales(1000, n_stores=20, random_state=0, return_X_y=True)
+    >>> network = EntityEmbeddingRegressor(
+    ...     categorical_features=["Store", "DayOfWeek", "State"],
+    ...     max_epochs=3,
+    ...     random_state=0,
+    ... )
+    >>> vectors = EmbeddingTransformer(network, cv=2)
+    >>> model = make_pipeline(vectors, KNeighborsRegressor())
+    >>> model.fit(X, y).predict(X[:2]).shape
+    (2,)
+    """
+
+    _parameter_constraints = {
+        "estimator": [
+            None,
+            EntityEmbeddingClassifier,
+            EntityEmbeddingRegressor,
+            FrozenEstimator,
+        ],
+        "categorical_features": ["array-like", str, None],
+        "remainder": [StrOptions({"passthrough", "drop"})],
+        "rotate": ["boolean"],
+        "cv": [Interval(Integral, 2, None, closed="left"), "cv_object", None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        categorical_features: Any = "from_dtype",
+        remainder: str = "passthrough",
+        rotate: bool = True,
+        cv: Any = 5,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.categorical_features = categorical_features
+        self.remainder = remainder
+        self.rotate = rotate
+        self.cv = cv
+        self.random_state = random_state
+
+    # Fitting.
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None):
+        """Learn the vectors on all rows.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            What the vectors are learned for.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        self : EmbeddingTransformer
+            The fitted transformer.
+        """
+        self._validate_params()
+        with all_or_nothing(self):
+            self._fit(X, y, sample_weight)
+        return self
+
+    def fit_transform(self, X: Any, y: Any, sample_weight: Any = None) -> np.ndarray:
+        """Learn the vectors and return the training rows, cross-fitted with `cv`.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            What the vectors are learned for.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out)
+            Each row with the vectors of networks that have not seen it.
+        """
+        self._validate_params()
+        with all_or_nothing(self):
+            table = self._fit(X, y, sample_weight)
+            frozen = isinstance(self.estimator, FrozenEstimator)
+            if self.cv is None or frozen or not table.factors:
+                return self._transform(table)
+            return self._cross_fitted(X, y, sample_weight, table)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> Table:
+        if y is None:
+            raise ValueError(
+                "EmbeddingTransformer requires y to be passed, but the target y is "
+                "None."
+            )
+        frame = as_frame(X, self, reset=True)
+        y = _check_y(y, multi_output=True, estimator=self)
+        if isinstance(self.estimator, FrozenEstimator):
+            fitted = self.estimator.estimator
+            _check_family(fitted)
+            check_is_fitted(fitted)
+        else:
+            weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+            fitted = self._new_estimator(y).fit(frame, y, **weight)
+        self.estimator_ = fitted
+        vectors = replace(fitted._vectors(), keep_rest=self.remainder == "passthrough")
+        self._vectors = principal_axes(vectors) if self.rotate else vectors
+        return make_table(frame, fitted._schema)
+
+    def _new_estimator(self, y: np.ndarray) -> EntityEmbeddingEstimator:
+        if self.estimator is not None:
+            _check_family(self.estimator)
+            return clone(self.estimator)
+        continuous = type_of_target(y).startswith("continuous")
+        many = type_of_target(y) == "multiclass" and _looks_like_counts(y)
+        kind = (
+            EntityEmbeddingRegressor
+            if continuous or many
+            else EntityEmbeddingClassifier
+        )
+        return kind(
+            categorical_features=self.categorical_features,
+            random_state=self.random_state,
+        )
+
+    def _cross_fitted(
+        self, X: Any, y: Any, sample_weight: Any, table: Table
+    ) -> np.ndarray:
+        frame = as_frame(X, self, reset=False)
+        y, rest = np.asarray(y), {}
+        classifier = isinstance(self.estimator_, EntityEmbeddingClassifier)
+        folds = check_cv(self.cv, y, classifier=classifier)
+        if isinstance(self.cv, Integral):
+            folds = type(folds)(
+                self.cv, shuffle=True, random_state=_fold_seed(self.random_state)
+            )
+        result: np.ndarray | None = None
+        for train, held_out in folds.split(frame, y):
+            if sample_weight is not None:
+                rest = {"sample_weight": np.asarray(sample_weight)[train]}
+            model = clone(self.estimator_).fit(frame.iloc[train], y[train], **rest)
+            vectors = align(model._vectors(), self._vectors)
+            part = table[held_out]
+            encoded = vectors.transform(part, model._encoder.indices(part))
+            if result is None:
+                result = np.full((len(table), encoded.shape[1]), np.nan, encoded.dtype)
+            result[held_out] = encoded
+        return result
+
+    # Transforming.
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Replace each categorical column by its vectors.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Inputs; an unknown category gets the unknown category's vector.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out)
+            In the order of the columns; float32 where only vectors are kept.
+        """
+        check_is_fitted(self)
+        frame = as_frame(X, self, reset=False)
+        return self._transform(make_table(frame, self.estimator_._schema))
+
+    def _transform(self, table: Table) -> np.ndarray:
+        return self._vectors.transform(table, self.estimator_._encoder.indices(table))
+
+    def inverse_transform(self, X: Any) -> pd.DataFrame:
+        """Return for each vector the category that is nearest to it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_out)
+            As `transform` returns it.
+
+        Returns
+        -------
+        DataFrame of shape (n_samples, n_features)
+            None stands for an unknown category.
+        """
+        check_is_fitted(self)
+        X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != self._vectors.width:
+            raise ValueError(
+                f"X must have the {self._vectors.width} columns that transform makes, "
+                f"got shape {X.shape}."
+            )
+        return self._vectors.inverse_transform(X)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return names of the columns that `transform` makes.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the input columns, where it was fitted on an array.
+
+        Returns
+        -------
+        ndarray of str
+            The column's name with "_0", "_1", ... for a categorical one.
+        """
+        check_is_fitted(self)
+        return self._vectors.feature_names(self, input_features)
+
+    @property
+    def categories_(self) -> dict[Any, np.ndarray]:
+        """Categories of each categorical column."""
+        return {name: v.categories for name, v in self._fitted_vectors().items()}
+
+    @property
+    def embeddings_(self) -> dict[Any, pd.DataFrame]:
+        """Vectors of each categorical column, one row a category."""
+        return {name: v.frame() for name, v in self._fitted_vectors().items()}
+
+    @property
+    def category_counts_(self) -> dict[Any, pd.Series]:
+        """Training rows of each category, by column."""
+        return {name: v.counts() for name, v in self._fitted_vectors().items()}
+
+    def _fitted_vectors(self) -> dict:
+        if not hasattr(self, "estimator_"):
+            raise AttributeError("This EmbeddingTransformer is not fitted yet.")
+        vectors: Vectors = self._vectors
+        return vectors.by_column
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell whether there are vectors."""
+        return hasattr(self, "estimator_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+
+def _check_family(estimator: Any) -> None:
+    if not isinstance(estimator, EntityEmbeddingEstimator):
+        raise TypeError(
+            "estimator must be an EntityEmbeddingClassifier or "
+            f"EntityEmbeddingRegressor, got {type(estimator).__name__}."
+        )
+
+
+def _looks_like_counts(y: np.ndarray) -> bool:
+    """Tell integers with many values, such as sales, from class labels."""
+    if not np.issubdtype(y.dtype, np.number):
+        return False
+    n_values = len(np.unique(y))
+    return n_values > 20 and n_values > 0.01 * len(y)
+
+
+def _fold_seed(random_state: Any) -> int:
+    """Return a seed for the folds that leaves a shared generator as it is."""
+    return random_state if isinstance(random_state, Integral) else 0

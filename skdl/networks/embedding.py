@@ -1,0 +1,139 @@
+"""Networks whose inputs are categories."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from skdl.networks.dropout import Dropout
+
+# Spread of the vectors at the start; small, so that a rare category begins near none.
+_INITIAL_STD = 0.1
+
+
+class EntityEmbedding(nn.Module):
+    """A trained vector for every category of every column (arXiv 1604.06737).
+
+    All vectors are rows of one table, as wide as the widest; a narrower column uses the
+    first entries of its rows. One lookup then serves all columns.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Rows of each vocabulary; its first row is the unknown category's.
+    dims : sequence of int
+        Entries of each vocabulary's vectors.
+    vocabulary_of_column : sequence of int
+        Which vocabulary each column uses.
+    dropout : float, default=0.0
+        Probability that an entry is zeroed in training.
+    unknown_rate : float, default=0.0
+        Probability that a category is replaced by the unknown one in training, which
+        is how that vector learns.
+
+    Examples
+    --------
+    >>> import torch
+    >>> embedding = EntityEmbedding([5, 4], [3, 2], [0, 1])
+    >>> embedding(torch.tensor([[2, 5], [0, 8]])).shape
+    torch.Size([2, 5])
+    """
+
+    kept: Tensor
+    unknown: Tensor
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        dims: Sequence[int],
+        vocabulary_of_column: Sequence[int],
+        *,
+        dropout: float = 0.0,
+        unknown_rate: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.dims = list(sizes), list(dims)
+        self.unknown_rate = unknown_rate
+        width = max(self.dims, default=0)
+        self.table = nn.Embedding(sum(self.sizes), width)
+        nn.init.zeros_(self.table.weight)
+        with torch.no_grad():
+            for part, dim in zip(self.parts(), self.dims, strict=True):
+                part[:, :dim].normal_(std=_INITIAL_STD)
+        self.dropout = Dropout(dropout)
+        self.vocabulary_of_column = list(vocabulary_of_column)
+        used = [self.dims[v] for v in vocabulary_of_column]
+        kept = [j * width + k for j, dim in enumerate(used) for k in range(dim)]
+        self.register_buffer("kept", torch.tensor(kept, dtype=torch.int64), False)
+        self.register_buffer("unknown", self._offsets(), False)
+        self._is_dense = len(kept) == width * len(used)
+
+    def _offsets(self) -> Tensor:
+        """Return the index of each column's unknown category."""
+        offsets = [sum(self.sizes[:v]) for v in self.vocabulary_of_column]
+        return torch.tensor(offsets, dtype=torch.int32, device=self.kept.device)
+
+    @torch.no_grad()
+    def grow(self, sizes: Sequence[int]) -> None:
+        """Append rows to vocabularies; new vectors are the mean of the old ones.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            Rows of each vocabulary, no fewer than before.
+        """
+        grown = []
+        for part, size in zip(self.parts(), sizes, strict=True):
+            known = part[2:] if len(part) > 2 else part  # without unknown and missing
+            mean = known.mean(0, keepdim=True)
+            grown += [part, mean.expand(size - len(part), -1)]
+        self.table = nn.Embedding.from_pretrained(torch.cat(grown), freeze=False)
+        self.sizes = list(sizes)
+        self.unknown = self._offsets()
+
+    @property
+    def n_outputs(self) -> int:
+        """Entries of a row's vectors together."""
+        return len(self.kept)
+
+    def parts(self) -> tuple[Tensor, ...]:
+        """Return the rows of each vocabulary, as views of the table."""
+        return self.table.weight.detach().split(self.sizes)
+
+    def forward(self, indices: Tensor) -> Tensor:
+        """Look the vectors up: (B, n_columns) -> (B, n_outputs)."""
+        if self.training and self.unknown_rate > 0:
+            hidden = torch.rand(indices.shape, device=indices.device)
+            indices = torch.where(
+                hidden < self.unknown_rate, self.unknown.to(indices.dtype), indices
+            )
+        vectors = self.table(indices).flatten(1)  # (B, n_columns * width)
+        if not self._is_dense:
+            vectors = vectors.index_select(1, self.kept)
+        return self.dropout(vectors)
+
+
+class EmbeddingNetwork(nn.Module):
+    """Embedded categories and numbers side by side, and a network on top of them.
+
+    Parameters
+    ----------
+    embedding : EntityEmbedding
+        Takes the indices of categories.
+    head : nn.Module
+        Takes `embedding.n_outputs` columns and those of the numbers.
+    """
+
+    def __init__(self, embedding: EntityEmbedding, head: nn.Module) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.head = head
+
+    def forward(self, indices: Tensor, numbers: Tensor) -> Tensor:
+        """Return raw outputs; `indices` (B, C) int, `numbers` (B, D) float."""
+        if indices.shape[1] == 0:
+            return self.head(numbers)
+        vectors = self.embedding(indices)
+        if numbers.shape[1] == 0:
+            return self.head(vectors)
+        return self.head(torch.cat([vectors, numbers], dim=1))
