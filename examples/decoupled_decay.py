@@ -40,6 +40,12 @@ def accuracies(optimizer):
     return grid
 
 
+def edges(values):
+    """Return the borders of cells around values of a geometric series."""
+    half_step = np.sqrt(values[1] / values[0])
+    return np.append(values / half_step, values[-1] * half_step)
+
+
 grids = {"adam": accuracies("adam"), "adamw": accuracies("adamw")}
 
 # %%
@@ -47,7 +53,7 @@ figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrai
 best = max(grid.max() for grid in grids.values())
 titles = {"adam": "adam: decay in the gradient", "adamw": "adamw: decay decoupled"}
 for ax, (name, grid) in zip(axes, grids.items(), strict=True):
-    mesh = ax.pcolormesh(decays, lrs, grid, vmin=best - 0.1, vmax=best)
+    mesh = ax.pcolormesh(edges(decays), edges(lrs), grid, vmin=best - 0.1, vmax=best)
     good = (grid >= best - 0.01).sum()
     i, j = np.unravel_index(grid.argmax(), grid.shape)
     ax.plot(decays[j], lrs[i], "w*", markersize=14, markeredgecolor="black")

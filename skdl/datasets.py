@@ -159,6 +159,40 @@ def load_letter(*, return_X_y: bool = False) -> Any:
     return _load_table("letter.parquet", "lettr", origin, return_X_y)
 
 
+def load_taxis(*, return_X_y: bool = False) -> Any:
+    """Load 6,433 taxi rides of which to tell the fare in dollars.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
+    Returns
+    -------
+    Bunch or tuple
+        `data` with zones (some missing), boroughs, distance, passengers, payment,
+        color, and weekday and hour of the pickup; `target` the fare. Times, and what is
+        only known with the fare (tip, tolls and total), are left out.
+
+    Raises
+    ------
+    FileNotFoundError
+        If ``taxis.parquet`` is not in `data_home()`.
+    """
+    loaded = _load_table(
+        "taxis.parquet",
+        "fare",
+        "NYC TLC sample, seaborn-data",
+        return_X_y=False,
+        drop=("pickup", "dropoff", "tip", "tolls", "total"),
+    )
+    pickup = pd.to_datetime(loaded.frame["pickup"])
+    loaded.data = loaded.data.assign(
+        weekday=pickup.dt.day_name().to_numpy(), hour=pickup.dt.hour.to_numpy()
+    )
+    return (loaded.data, loaded.target) if return_X_y else loaded
+
+
 def load_mnist_10k(*, return_X_y: bool = False) -> Any:
     """Load 10,000 handwritten digits; train on the first 8,000, test on the others.
 

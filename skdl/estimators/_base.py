@@ -62,7 +62,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
     momentum: float = 0.9
     layer_lr_decay: float = 1.0
     schedule: str | Callable[[float], float] = "one_cycle"
-    max_epochs: int = 30
+    max_epochs: int = 20
     batch_size: int | str = "auto"
     clip_grad_norm: float | None = None
     weight_averaging: str | None = None

@@ -102,7 +102,7 @@ schedule : str or callable, default="one_cycle"
     way by +-.05; arXiv 1803.09820), "cosine", "warm_restarts" (three cosine falls,
     each twice as long as the last; arXiv 1608.03983), "flat_cosine", "constant", or a
     function that takes progress in [0, 1] and returns the factor of `lr`.
-max_epochs : int, default=30
+max_epochs : int, default=20
     Passes over the training data.
 batch_size : int or "auto", default="auto"
     Samples in a step; "auto" takes a power of two near a 50th of the training samples,

@@ -134,6 +134,13 @@ def is_categorical(column: pd.Series) -> bool:
     return pd.api.types.is_string_dtype(kind)
 
 
+def _is_text(column: pd.Series) -> bool:
+    kind = column.dtype
+    if pd.api.types.is_bool_dtype(kind) or isinstance(kind, pd.CategoricalDtype):
+        return False
+    return is_categorical(column)
+
+
 def _mask_of(names: Sequence[Any], chosen: list[Any]) -> np.ndarray:
     """Return a mask of the columns chosen by mask, name or number."""
     n = len(names)
@@ -173,7 +180,7 @@ def _check_type(column: pd.Series, name: Any, *, categorical: bool) -> None:
         )
     if pd.api.types.is_complex_dtype(kind):
         raise ValueError(f"Complex data not supported: column {name!r}.")
-    if not categorical and kind == np.dtype(object) and is_categorical(column):
+    if not categorical and _is_text(column):
         raise ValueError(
             f"Column {name!r} holds text ({column.iloc[0]!r} ...) but is not among "
             "categorical_features."

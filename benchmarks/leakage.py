@@ -1,0 +1,132 @@
+"""Whether a pure-noise identifier hurts the model behind an encoder.
+
+A random identifier with 2,000 levels is put beside the real columns of adult, taxis
+(zones) and Rossmann. For each encoder: 5-fold cross-validated score without it and with
+it, in standard errors of the difference over the folds.
+
+    python benchmarks/leakage.py [--rows 10000] [--models gbm forest]
+
+Bar: behind EmbeddingTransformer as it comes, the identifier lowers the score by at most
+one standard error. cv on and off are both shown: it is why the default is on.
+"""
+
+import argparse
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from _common import bar, begin, load, print_table
+from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+
+from skdl import EmbeddingTransformer
+from skdl.datasets import load_adult, load_rossmann, load_taxis
+
+NOISE_LEVELS = 2000
+ZONES = ["pickup_zone", "dropoff_zone", "pickup_borough", "dropoff_borough"]
+
+
+def tables(n_rows: int) -> dict[str, tuple[pd.DataFrame, pd.Series, str]]:
+    """Return features, target and score of each data set."""
+    adult = load(load_adult)
+    X, y = adult.data[adult.split == "train"], adult.target[adult.split == "train"]
+    taxis, fare = load(load_taxis, return_X_y=True)
+    taxis = taxis[[*ZONES, "passengers", "payment", "color"]]
+    stores, sales = load(load_rossmann, return_X_y=True)
+    stores = stores.astype({"Store": str, "DayOfWeek": str})
+    result = {
+        "adult": (X, y, "roc_auc"),
+        "taxis": (taxis, np.log(fare), "r2"),
+        "rossmann": (stores, np.log(sales), "r2"),
+    }
+    for name, (X, y, score) in result.items():
+        kept = X.sample(min(n_rows, len(X)), random_state=0)
+        result[name] = (kept, y[kept.index], score)
+    return result
+
+
+def encoders(text: list[str]) -> dict[str, Any]:
+    options = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
+    columns = {
+        "OneHotEncoder": OneHotEncoder(
+            handle_unknown="infrequent_if_exist",
+            max_categories=255,
+            sparse_output=False,
+        ),
+        "OrdinalEncoder": OrdinalEncoder(**options),
+        "TargetEncoder": TargetEncoder(random_state=0),
+    }
+    result: dict[str, Any] = {
+        "EmbeddingTransformer": EmbeddingTransformer(random_state=0),
+        "EmbeddingTransformer, cv=None": EmbeddingTransformer(cv=None, random_state=0),
+    }
+    for name, encoder in columns.items():
+        result[name] = make_column_transformer(
+            (encoder, text), remainder="passthrough", sparse_threshold=0
+        )
+    return result
+
+
+def models(classifier: bool) -> dict[str, Any]:
+    if classifier:
+        return {
+            "gbm": LGBMClassifier(random_state=0, verbose=-1),
+            "forest": RandomForestClassifier(
+                100, min_samples_leaf=3, n_jobs=-1, random_state=0
+            ),
+        }
+    return {
+        "gbm": LGBMRegressor(random_state=0, verbose=-1),
+        "forest": RandomForestRegressor(
+            100, min_samples_leaf=3, max_features=0.5, n_jobs=-1, random_state=0
+        ),
+    }
+
+
+def scores(encoder: Any, model: Any, X: Any, y: Any, scoring: str) -> np.ndarray:
+    folds = StratifiedKFold if scoring == "roc_auc" else KFold
+    pipeline = make_pipeline(encoder.set_output(transform="pandas"), model)
+    cv = folds(5, shuffle=True, random_state=0)
+    return cross_val_score(pipeline, X, y, cv=cv, scoring=scoring)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--models", nargs="+", default=["gbm", "forest"])
+    options = parser.parse_args()
+    begin("A pure-noise identifier beside real columns", "lightgbm")
+    worst: dict[str, float] = {}
+    for name, (X, y, scoring) in tables(options.rows).items():
+        if scoring == "roc_auc":
+            y = (y == y.unique()[0]).astype(int)
+        rng = np.random.default_rng(0)
+        noise = rng.integers(0, NOISE_LEVELS, len(X)).astype(str)
+        noisy = X.assign(identifier=noise)
+        rows = []
+        text = [c for c in X if not pd.api.types.is_numeric_dtype(X[c])]
+        for who in options.models:
+            model = models(scoring == "roc_auc")[who]
+            plain, with_noise = encoders(text), encoders([*text, "identifier"])
+            for label in plain:
+                before = scores(plain[label], model, X, y, scoring)
+                after = scores(with_noise[label], model, noisy, y, scoring)
+                loss = before - after
+                error = loss.std(ddof=1) / np.sqrt(len(loss))
+                errors = float(loss.mean() / error)
+                absolute = before.std(ddof=1) / np.sqrt(len(before))
+                share = float(loss.mean() / absolute)
+                worst[label] = max(worst.get(label, -np.inf), share)
+                rows.append([label, who, before.mean(), after.mean(), share, errors])
+        headers = ["encoder", "model", "without", "with", "in s.e.", "in paired s.e."]
+        print_table([f"{name}: {headers[0]}", *headers[1:]], rows)
+    found = worst["EmbeddingTransformer"]
+    bar("worst loss, in standard errors of the score", found, 1.0, at_most=True)
+
+
+if __name__ == "__main__":
+    main()
