@@ -22,7 +22,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from skdl import NeuralClassifier, NeuralRegressor, TrainingDisplay
+from skdl import EntityEmbeddingRegressor, NeuralClassifier, TrainingDisplay
 from skdl.datasets import load_rossmann, make_store_sales
 
 OUTPUT = Path(os.environ.get("SKDL_OUTPUT", "output"))
@@ -59,8 +59,9 @@ compare(
     "accuracy",
 )
 
-# %% Store sales: categories are one-hot encoded in a Pipeline; the newest tenth is held
-# out, and the error is the mean of |predicted - sales| / sales.
+# %% Store sales: skdl takes the table as it is and learns a vector for every category;
+# the others get it one-hot encoded. The newest tenth is held out, and the error is the
+# mean of |predicted - sales| / sales.
 try:
     table, sales = load_rossmann(return_X_y=True)
     kept = table["Store"] <= 40
@@ -72,32 +73,35 @@ except FileNotFoundError:
     )
     title = "Generated stores"
 n_train = len(table) * 9 // 10
+categories = ["Store", "DayOfWeek", "Year", "Month", "Day", "State"]
 
 
-def sales_model(regressor):
-    """Return a pipeline that learns the logarithm of the sales."""
-    encoder = make_column_transformer(
-        (
-            OneHotEncoder(
-                handle_unknown="ignore", sparse_output=False, dtype="float32"
-            ),
-            ["Store", "DayOfWeek", "Year", "Month", "Day", "State"],
-        ),
-        remainder="passthrough",
+def of_logarithm(regressor):
+    """Return a model that learns the logarithm of the sales."""
+    return TransformedTargetRegressor(regressor, func=np.log, inverse_func=np.exp)
+
+
+def one_hot(regressor):
+    """Return a pipeline that one-hot encodes the categories."""
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    columns = make_column_transformer((encoder, categories), remainder="passthrough")
+    return of_logarithm(make_pipeline(columns, regressor))
+
+
+stores = of_logarithm(
+    EntityEmbeddingRegressor(
+        categorical_features=categories,
+        loss="absolute_error",
+        early_stopping=True,
+        random_state=0,
     )
-    pipeline = make_pipeline(encoder, regressor)
-    return TransformedTargetRegressor(pipeline, func=np.log, inverse_func=np.exp)
-
-
-stores = sales_model(
-    NeuralRegressor(loss="absolute_error", early_stopping=True, random_state=0)
 )
 compare(
     title,
     {
         "skdl": stores,
-        "sklearn MLP": sales_model(MLPRegressor(early_stopping=True, random_state=0)),
-        "LightGBM": sales_model(LGBMRegressor(verbose=-1, random_state=0)),
+        "sklearn MLP": one_hot(MLPRegressor(early_stopping=True, random_state=0)),
+        "LightGBM": one_hot(LGBMRegressor(verbose=-1, random_state=0)),
     },
     (table[:n_train], sales[:n_train]),
     (table[n_train:], sales[n_train:]),

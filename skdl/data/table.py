@@ -120,6 +120,15 @@ class TableEncoder:
         sizes = [len(vocabulary) for vocabulary in self.vocabularies]
         return np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, dtype=np.int64)
 
+    def unknown_rows(self, table: Table) -> list[int]:
+        """Count for each categorical column the rows of categories never seen."""
+        return [
+            int((self.vocabularies[number].encode(factors) == UNKNOWN).sum())
+            for factors, number in zip(
+                table.factors, self.vocabulary_of_column, strict=True
+            )
+        ]
+
     def indices(self, table: Table) -> np.ndarray:
         """Return the index of each value in the table of vectors.
 

@@ -108,6 +108,10 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
         """Validate X; with `reset`, remember its columns."""
 
+    def _check_new_inputs(self, X: Any) -> Any:
+        """Validate X to predict for."""
+        return self._check_inputs(X, reset=False)
+
     @abstractmethod
     def _new_encoder(self, X: Any, rng: np.random.RandomState) -> Any:
         """Return an encoder fitted on the training rows."""
@@ -357,7 +361,7 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
     def _predict_output(self, X: Any) -> np.ndarray:
         """Return what the objective's inverse link makes of the raw outputs."""
         check_is_fitted(self)
-        X = self._check_inputs(X, reset=False)
+        X = self._check_new_inputs(X)
         return infer(
             self.network_,
             self._encoder.chunks(X, _INFERENCE_ROWS),

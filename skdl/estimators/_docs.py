@@ -43,6 +43,9 @@ shared_embeddings : sequence of sequences of column names, default=None
 unknown_rate : float, default=0.01
     Share of categories that are hidden in training, so that the vector that unknown
     categories get is a trained one. A missing value has a vector of its own.
+handle_unknown : {"ignore", "warn"}, default="ignore"
+    Whether to count categories never seen before in a warning when predicting. They
+    are no error either way.
 shrinkage : float, default=1.0
     After training, the vector of a category with n rows is drawn toward the mean of
     its column to ``mean + n / (n + shrinkage) * (vector - mean)``.

@@ -1,6 +1,7 @@
 """EntityEmbeddingClassifier and EntityEmbeddingRegressor: tables with categories."""
 
 import copy
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -38,6 +39,7 @@ class EntityEmbeddingEstimator(TransformerMixin, DenseEstimator):
     embedding_dropout: float = 0.0
     shared_embeddings: Sequence[Sequence[Any]] | None = None
     unknown_rate: float = 0.01
+    handle_unknown: str = "ignore"
     shrinkage: float = 1.0
     max_categories: int | None = 50_000
 
@@ -52,6 +54,7 @@ class EntityEmbeddingEstimator(TransformerMixin, DenseEstimator):
         ],
         "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
         "shared_embeddings": ["array-like", None],
+        "handle_unknown": [StrOptions({"ignore", "warn"})],
         "unknown_rate": [Interval(Real, 0, 1, closed="left")],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
         "max_categories": [Interval(Integral, 4, None, closed="left"), None],
@@ -64,6 +67,26 @@ class EntityEmbeddingEstimator(TransformerMixin, DenseEstimator):
         if reset:
             self._schema = learn_schema(frame, self.categorical_features)
         return make_table(frame, self._schema)
+
+    def _check_new_inputs(self, X: Any) -> Table:
+        table = self._check_inputs(X, reset=False)
+        if self.handle_unknown == "warn":
+            unknown = dict(
+                zip(
+                    self._schema.categorical_names,
+                    self._encoder.unknown_rows(table),
+                    strict=True,
+                )
+            )
+            if any(unknown.values()):
+                found = ", ".join(f"{k!r}: {n}" for k, n in unknown.items() if n)
+                warnings.warn(
+                    f"Unknown categories in {len(table)} rows, by column: {found}. "
+                    "They get the vector of unknown categories.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+        return table
 
     def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
         if y is None:
@@ -212,7 +235,7 @@ class EntityEmbeddingEstimator(TransformerMixin, DenseEstimator):
             In the order of the columns; with several networks, the first one's vectors.
         """
         check_is_fitted(self)
-        table = self._check_inputs(X, reset=False)
+        table = self._check_new_inputs(X)
         return self._vectors().transform(table, self._encoder.indices(table))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:

@@ -243,6 +243,17 @@ def test_unknown_and_missing_categories_get_trained_vectors(model, sales):
     assert np.abs(unknown - fresh.transform(rows)[0, columns]).max() > 1e-3
 
 
+def test_unknown_categories_are_counted_when_asked(model, sales):
+    X, y = sales
+    model.set_params(handle_unknown="warn", max_epochs=1).fit(X, y)
+    model.predict(X)
+    strange = X.head(10).assign(State="nowhere", Store=[77, 78, *X["Store"][2:10]])
+    with pytest.warns(UserWarning, match="in 10 rows, by column: 'Store': 2, 'State'"):
+        model.predict(strange)
+    model.partial_fit(strange, y[:10])
+    model.predict(strange)
+
+
 def test_missing_that_was_never_missing_is_unknown(fitted, sales):
     X, _ = sales
     missing, unknown = X.head(5).copy(), X.head(5).copy()
