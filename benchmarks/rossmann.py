@@ -94,7 +94,9 @@ def network(kind: str, n_estimators: int = 5) -> EntityEmbeddingRegressor:
 
 
 def knn(metric: str) -> KNeighborsRegressor:
-    return KNeighborsRegressor(10, weights="distance", metric=metric, n_jobs=-1)
+    return KNeighborsRegressor(
+        10, weights="distance", metric=metric, algorithm="brute", n_jobs=-1
+    )
 
 
 def models() -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
@@ -144,6 +146,7 @@ def study(kind: str, chosen: list[str], validate: bool) -> None:
     for part in (split.X, split.X_test):
         transformer.transform(part)
     ours = time.perf_counter() - started
+    print(f"{kind}: network {rows[0][2]:.4f}, skdl {ours:.0f} s", flush=True)
     for name, (plain, embedded) in models().items():
         if name not in chosen:
             continue
@@ -155,7 +158,7 @@ def study(kind: str, chosen: list[str], validate: bool) -> None:
         ).fit(split.X, split.y)
         found.append(error(with_vectors, split))
         rows.append([name, *found, time.perf_counter() - started])
-        print(f"    {name}: {found}", flush=True)
+        print(f"{kind}: {name} {found[0]:.4f}, with vectors {found[1]:.4f}", flush=True)
     title = f"{kind} split" + (", validation" if validate else "")
     print_table([title, "without", "with embeddings", "seconds"], rows)
     if validate:

@@ -12,6 +12,7 @@ FILES = {
     "load_adult": ("adult.parquet", (48_842, 14)),
     "load_california_housing": ("california_housing.parquet", (20_640, 9)),
     "load_letter": ("letter.parquet", (20_000, 16)),
+    "load_taxis": ("taxis.parquet", (6_433, 10)),
     "load_mnist_10k": ("mnist_10k.npz", (10_000, 784)),
 }
 

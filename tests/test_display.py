@@ -12,12 +12,16 @@ from sklearn.preprocessing import StandardScaler
 
 import skdl
 from skdl import (
+    EmbeddingDisplay,
+    EmbeddingTransformer,
+    EntityEmbeddingRegressor,
     LRFindDisplay,
     NeuralClassifier,
     ScheduleDisplay,
     TrainingDisplay,
     lr_find,
 )
+from skdl.datasets import make_store_sales
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("agg")
@@ -147,6 +151,54 @@ def test_schedule_display_takes_a_pipeline(fitted):
     assert labels(display.ax_) == ["one_cycle"]
 
 
+@pytest.fixture(scope="module")
+def embedded():
+    X, y = make_store_sales(1000, n_stores=30, random_state=0, return_X_y=True)
+    model = EntityEmbeddingRegressor(max_epochs=3, random_state=0).fit(X, y)
+    return model, X, y
+
+
+def test_embedding_display_labels_sizes_and_colours(embedded):
+    model, X, y = embedded
+    display = EmbeddingDisplay.from_estimator(model, "State", X=X, y=y)
+    states = model.categories_["State"].tolist()
+    assert [text.get_text() for text in display.ax_.texts] == states
+    (marks,) = display.ax_.collections
+    counts = X["State"].value_counts()[states].to_numpy()
+    assert np.argmax(marks.get_sizes()) == np.argmax(counts)
+    means = y.groupby(X["State"]).mean()[states]
+    np.testing.assert_allclose(marks.get_array(), means)
+    offsets = np.asarray(marks.get_offsets())
+    np.testing.assert_allclose(offsets, display.points_)
+    assert "first component" in display.ax_.get_xlabel()
+    assert display.ax_.get_title() == "State"
+    assert len(display.figure_.axes) == 2  # the colours have a scale
+    png(display.figure_)
+
+
+def test_embedding_display_of_transformer_pipeline_and_bare_table(embedded):
+    model, X, y = embedded
+    transformer = EmbeddingTransformer(cv=None, random_state=0).fit(X[:200], y[:200])
+    assert EmbeddingDisplay.from_estimator(transformer, "State").values is None
+    pipeline = make_pipeline(transformer, LogisticRegression())
+    EmbeddingDisplay.from_estimator(pipeline, "State")
+    narrow = model.embeddings_["State"].iloc[:, :1]
+    _, ax = plt.subplots()
+    display = EmbeddingDisplay.from_embeddings(narrow, ax=ax, title="States")
+    assert display.ax_ is ax
+    assert display.ax_.get_title() == "States"
+    assert (display.points_.iloc[:, 1] == 0).all()
+    png(display.figure_)
+
+
+def test_embedding_display_says_what_it_needs(embedded):
+    model, *_ = embedded
+    with pytest.raises(ValueError, match="'Promo' is not a categorical column"):
+        EmbeddingDisplay.from_estimator(model, "Promo")
+    with pytest.raises(TypeError, match="LogisticRegression has no embeddings"):
+        EmbeddingDisplay.from_estimator(LogisticRegression(), "State")
+
+
 def test_without_matplotlib_the_package_works_and_pictures_say_what_to_install():
     code = """
 import sys
@@ -169,5 +221,10 @@ for draw in (result.plot, lambda: skdl.TrainingDisplay.from_estimator(model),
 
 
 def test_displays_are_public():
-    for name in ("LRFindDisplay", "TrainingDisplay", "ScheduleDisplay"):
+    for name in (
+        "EmbeddingDisplay",
+        "LRFindDisplay",
+        "TrainingDisplay",
+        "ScheduleDisplay",
+    ):
         assert name in skdl.__all__

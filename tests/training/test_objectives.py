@@ -8,6 +8,7 @@ from skdl.training.objectives import (
     REGRESSION_OBJECTIVES,
     BinaryCrossEntropy,
     CrossEntropy,
+    MemberMean,
 )
 
 
@@ -78,3 +79,22 @@ def test_label_smoothing_penalises_certainty(kind):
     target = torch.tensor([0]) if kind is CrossEntropy else torch.tensor([[1.0, 0.0]])
     assert kind(2).loss(raw, target, None) < 1e-6
     assert kind(2, label_smoothing=0.1).loss(raw, target, None) > 0.5
+
+
+def test_members_side_by_side_are_trained_as_if_alone():
+    torch.manual_seed(0)
+    member = CrossEntropy(3)
+    raw = torch.randn(8, 6, requires_grad=True)
+    target = torch.randint(3, (8,))
+    both = MemberMean(member, 2)
+    assert both.n_outputs == 6
+    loss = both.loss(raw, target, None)
+    loss.backward()
+    alone = [raw.detach()[:, part].requires_grad_() for part in (slice(3), slice(3, 6))]
+    losses = [member.loss(r, target, None) for r in alone]
+    for single in losses:
+        single.backward()
+    torch.testing.assert_close(loss, torch.stack(losses).mean())
+    torch.testing.assert_close(raw.grad, torch.cat([r.grad for r in alone], dim=1))
+    expected = (alone[0].softmax(1) + alone[1].softmax(1)) / 2
+    torch.testing.assert_close(both.inverse_link(raw), expected)
