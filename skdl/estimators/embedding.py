@@ -365,7 +365,7 @@ class EntityEmbeddingRegressor(RegressorTask, EntityEmbeddingEstimator):
     ...     random_state=0,
     ... ).fit(X, y)
     >>> model.embeddings_["DayOfWeek"].shape
-    (7, 4)
+    (7, 5)
     >>> model.nearest("State", "BY", k=2).index.size
     2
     """
