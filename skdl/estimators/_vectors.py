@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import _check_feature_names_in
 
 from skdl.data.categories import MISSING, UNKNOWN, Vocabulary
@@ -13,6 +14,8 @@ from skdl.data.table import Table, TableEncoder
 from skdl.estimators._tables import Schema
 
 _FIRST = 2
+# Rows written at a time: their vectors stay in the cache.
+_CHUNK_ROWS = 4096
 
 
 def auto_dim(n_categories: int) -> int:
@@ -145,6 +148,12 @@ class Vectors:
         kept = table.numeric if self.keep_rest else table.numeric[:, :0]
         kind = np.float32 if kept.shape[1] == 0 else np.result_type(kept, np.float32)
         result = np.empty((len(table), self.width), dtype=kind)
+        for rows in gen_batches(len(table), _CHUNK_ROWS):
+            self._write(result[rows], kept[rows], indices[rows])
+        return result
+
+    def _write(self, out: np.ndarray, kept: np.ndarray, indices: np.ndarray) -> None:
+        """Write a few rows of the output."""
         start, categorical, numeric = 0, 0, 0
         columns = list(self.by_column.values())
         for is_category in self.schema.categorical:
@@ -152,16 +161,15 @@ class Vectors:
                 vectors = columns[categorical].vectors
                 codes = indices[:, categorical] - self.offsets[categorical]
                 end = start + vectors.shape[1]
-                result[:, start:end] = vectors[codes]
+                out[:, start:end] = vectors.take(codes, axis=0, mode="clip")
                 categorical += 1
             elif self.keep_rest:
                 end = start + 1
-                result[:, start] = kept[:, numeric]
+                out[:, start] = kept[:, numeric]
                 numeric += 1
             else:
                 continue
             start = end
-        return result
 
     @property
     def width(self) -> int:
