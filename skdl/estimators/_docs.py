@@ -34,7 +34,8 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
 embedding_dim : "auto", int, dict or callable, default="auto"
     Entries of the vectors: for all columns, by name of the column, or a function of
     the number of categories. "auto" is ``min(50, round(1.6 * n_categories ** 0.56))``,
-    also for columns that a dict leaves out.
+    but no more than there are rows for a category, also for columns that a dict leaves
+    out.
 embedding_dropout : float, default=0.0
     Probability that an entry of a vector is zeroed in training, in [0, 1).
 shared_embeddings : sequence of sequences of column names, default=None

@@ -18,17 +18,18 @@ _FIRST = 2
 _CHUNK_ROWS = 4096
 
 
-def auto_dim(n_categories: int) -> int:
-    """Return the entries of a vector by the number of categories.
+def auto_dim(n_categories: int, n_rows: int) -> int:
+    """Return the entries of a vector by the number of categories and their rows.
 
-    ``1.6 n^0.56`` (fastai's rule) up to 50.
+    ``1.6 n^0.56`` (fastai's rule) up to 50, and no more than there are rows for a
+    category: a long vector of a rare category is learned by heart.
     """
-    return max(1, min(50, round(1.6 * n_categories**0.56)))
+    return max(1, min(50, round(1.6 * n_categories**0.56), n_rows // n_categories))
 
 
 def embedding_dims(
     embedding_dim: str | int | Mapping | Callable[[int], int],
-    sizes: Mapping[Any, int],
+    vocabularies: Mapping[Any, Vocabulary],
 ) -> list[int]:
     """Return the entries of each vocabulary's vectors.
 
@@ -36,24 +37,24 @@ def embedding_dims(
     ----------
     embedding_dim : "auto", int, mapping or callable
         As a user gives it; a column that a mapping leaves out is "auto".
-    sizes : mapping
-        For the first column of each vocabulary its codes, unknown and missing included.
+    vocabularies : mapping
+        By the name of the first column that uses each.
     """
     if isinstance(embedding_dim, Mapping):
-        absent = [name for name in embedding_dim if name not in sizes]
+        absent = [name for name in embedding_dim if name not in vocabularies]
         if absent:
             raise ValueError(
                 f"embedding_dim names {absent}, which are not categorical columns with "
-                f"vectors of their own: {list(sizes)}."
+                f"vectors of their own: {list(vocabularies)}."
             )
     dims = []
-    for name, size in sizes.items():
-        n_categories = max(1, size - _FIRST)
+    for name, vocabulary in vocabularies.items():
+        n_categories = max(1, len(vocabulary) - _FIRST)
         choice = embedding_dim
         if isinstance(choice, Mapping):
             choice = choice.get(name, "auto")
         if choice == "auto":
-            choice = auto_dim
+            choice = auto_dim(n_categories, int(vocabulary.counts[_FIRST:].sum()))
         dim = choice(n_categories) if callable(choice) else choice
         if int(dim) < 1:
             raise ValueError(

@@ -134,7 +134,7 @@ class EntityEmbeddingEstimator(TransformerMixin, DenseEstimator):
             [len(v) for v in encoder.vocabularies],
             embedding_dims(
                 self.embedding_dim,
-                {columns[i]: len(v) for i, v in enumerate(encoder.vocabularies)},
+                {columns[i]: v for i, v in enumerate(encoder.vocabularies)},
             ),
             encoder.vocabulary_of_column,
             dropout=self.embedding_dropout,

@@ -179,6 +179,15 @@ def test_embedding_dim(model, sales, embedding_dim, dims):
     assert [t.shape[1] for t in model.embeddings_.values()] == dims
 
 
+def test_vectors_of_rare_categories_are_short(model, sales):
+    X, y = sales
+    identifier = np.arange(len(X)) // 2  # two rows each
+    model.set_params(categorical_features=["id", "State"], max_epochs=1)
+    model.fit(X.assign(id=identifier), y)
+    assert model.embeddings_["id"].shape == (1000, 2)
+    assert model.embeddings_["State"].shape[1] == 6
+
+
 def test_shared_columns_have_the_same_vectors():
     rng = np.random.default_rng(0)
     teams = np.array(["A", "B", "C", "D", "E"])
