@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# Codes that every vocabulary has: of values never seen, and of missing ones.
+# Codes that every vocabulary has: of values never seen, of missing ones, and from FIRST
+# on of categories.
 UNKNOWN, MISSING = 0, 1
-_FIRST = 2
+FIRST = 2
 # Of a vocabulary that is full, the share of codes that rarer values are hashed to.
 _HASHED_SHARE = 4
 
@@ -105,11 +106,11 @@ class Vocabulary:
         self.max_categories = max_categories
         self.categories: list[Any] = []
         self.n_hashed = 0
-        self.counts = np.zeros(_FIRST, dtype=np.int64)
+        self.counts = np.zeros(FIRST, dtype=np.int64)
         self._codes: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return _FIRST + len(self.categories) + self.n_hashed
+        return FIRST + len(self.categories) + self.n_hashed
 
     def fit(self, columns: Sequence[Factors]):
         """Learn the categories that have rows.
@@ -136,7 +137,7 @@ class Vocabulary:
             kept = sorted(kept, key=lambda entry: -entry[1])[: room - self.n_hashed]
         self.categories = sorted((value for value, _ in kept), key=_sort_key)
         self._number()
-        self._count(columns)
+        self.counts = self._counts_of(columns)
         return self
 
     def extended(self, columns: Sequence[Factors]) -> "Vocabulary":
@@ -159,10 +160,7 @@ class Vocabulary:
 
     def _number(self) -> None:
         keys = map(normalized, self.categories)
-        self._codes = {key: _FIRST + i for i, key in enumerate(keys)}
-
-    def _count(self, columns: Sequence[Factors]) -> None:
-        self.counts = self._counts_of(columns)
+        self._codes = {key: FIRST + i for i, key in enumerate(keys)}
 
     def _counts_of(self, columns: Iterable[Factors]) -> np.ndarray:
         counts = np.zeros(len(self), dtype=np.int64)
@@ -183,7 +181,7 @@ class Vocabulary:
             return code
         if self.n_hashed:
             bucket = zlib.crc32(key.encode()) % self.n_hashed
-            return _FIRST + len(self.categories) + bucket
+            return FIRST + len(self.categories) + bucket
         return UNKNOWN
 
     def encode(self, column: Factors) -> np.ndarray:

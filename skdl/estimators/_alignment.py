@@ -9,9 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from skdl.data.categories import FIRST
 from skdl.estimators._vectors import ColumnVectors, Vectors
-
-_FIRST = 2
 
 
 def principal_axes(vectors: Vectors) -> Vectors:
@@ -59,7 +58,7 @@ def align(moved: Vectors, fixed: Vectors) -> Vectors:
 
 def _turned(moved: ColumnVectors, fixed: ColumnVectors) -> ColumnVectors:
     pairs = [
-        (_FIRST + i, fixed.vocabulary.code(category))
+        (FIRST + i, fixed.vocabulary.code(category))
         for i, category in enumerate(moved.vocabulary.categories)
     ]
     rows, partners = (np.array(p, dtype=np.int64) for p in zip(*pairs, strict=True))

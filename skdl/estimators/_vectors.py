@@ -1,19 +1,20 @@
 """The vectors of categories, taken out of a network: tables, neighbours, features."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import TransformerMixin
 from sklearn.utils import gen_batches
-from sklearn.utils.validation import _check_feature_names_in
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skdl.data.categories import MISSING, UNKNOWN, Vocabulary
+from skdl.data.categories import FIRST, MISSING, UNKNOWN, Vocabulary
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators._tables import Schema
 
-_FIRST = 2
 # Rows written at a time: their vectors stay in the cache.
 _CHUNK_ROWS = 4096
 
@@ -49,12 +50,12 @@ def embedding_dims(
             )
     dims = []
     for name, vocabulary in vocabularies.items():
-        n_categories = max(1, len(vocabulary) - _FIRST)
+        n_categories = max(1, len(vocabulary) - FIRST)
         choice = embedding_dim
         if isinstance(choice, Mapping):
             choice = choice.get(name, "auto")
         if choice == "auto":
-            choice = auto_dim(n_categories, int(vocabulary.counts[_FIRST:].sum()))
+            choice = auto_dim(n_categories, int(vocabulary.counts[FIRST:].sum()))
         dim = choice(n_categories) if callable(choice) else choice
         if int(dim) < 1:
             raise ValueError(
@@ -89,7 +90,7 @@ class ColumnVectors:
 
     def of_categories(self) -> np.ndarray:
         """Return the vectors of the categories alone."""
-        return self.vectors[_FIRST : _FIRST + len(self.vocabulary.categories)]
+        return self.vectors[FIRST : FIRST + len(self.vocabulary.categories)]
 
     def frame(self) -> pd.DataFrame:
         """Return one row a category."""
@@ -99,7 +100,7 @@ class ColumnVectors:
     def counts(self) -> pd.Series:
         """Return the training rows of each category."""
         index = pd.Index(self.vocabulary.categories, name="category")
-        counts = self.vocabulary.counts[_FIRST : _FIRST + len(index)]
+        counts = self.vocabulary.counts[FIRST : FIRST + len(index)]
         return pd.Series(counts, index=index, name="count")
 
 
@@ -134,7 +135,7 @@ class Vectors:
     def nearest(self, column: Any, category: Any, k: int) -> pd.Series:
         """Return the nearest categories and their distances."""
         chosen = self[column]
-        position = chosen.vocabulary.code(category) - _FIRST
+        position = chosen.vocabulary.code(category) - FIRST
         if not 0 <= position < len(chosen.vocabulary.categories):
             raise ValueError(f"{category!r} is not a category of {column!r}.")
         vectors = chosen.of_categories()
@@ -215,9 +216,9 @@ class Vectors:
 
 def _nearest_category(column: ColumnVectors, X: np.ndarray) -> np.ndarray:
     """Return the category nearest to each row; NaN and None for the special ones."""
-    values = np.empty(_FIRST + len(column.categories), dtype=object)
+    values = np.empty(FIRST + len(column.categories), dtype=object)
     values[UNKNOWN], values[MISSING] = None, np.nan
-    values[_FIRST:] = column.categories
+    values[FIRST:] = column.categories
     vectors = column.vectors[: len(values)].astype(np.float64)
     squares = (vectors**2).sum(1)
     nearest = np.empty(len(X), dtype=np.int64)
@@ -226,6 +227,45 @@ def _nearest_category(column: ColumnVectors, X: np.ndarray) -> np.ndarray:
         part = X[start : start + rows].astype(np.float64)
         nearest[start : start + rows] = (squares - 2 * part @ vectors.T).argmin(1)
     return values[nearest]
+
+
+class VectorsMixin(TransformerMixin, ABC):
+    """What every estimator that has vectors shows of them."""
+
+    @abstractmethod
+    def _vectors(self) -> Vectors:
+        """Return the vectors, or raise AttributeError where there are none yet."""
+
+    @property
+    def categories_(self) -> dict[Any, np.ndarray]:
+        """Categories of each categorical column."""
+        return {name: v.categories for name, v in self._vectors().by_column.items()}
+
+    @property
+    def embeddings_(self) -> dict[Any, pd.DataFrame]:
+        """Vectors of each categorical column, one row a category."""
+        return {name: v.frame() for name, v in self._vectors().by_column.items()}
+
+    @property
+    def category_counts_(self) -> dict[Any, pd.Series]:
+        """Training rows of each category, by column."""
+        return {name: v.counts() for name, v in self._vectors().by_column.items()}
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return names of the columns that `transform` makes.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the input columns, where it was fitted on an array.
+
+        Returns
+        -------
+        ndarray of str
+            The column's name with "_0", "_1", ... for a categorical one.
+        """
+        check_is_fitted(self)
+        return self._vectors().feature_names(self, input_features)
 
 
 def vectors_of(

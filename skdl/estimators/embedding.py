@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_y,
@@ -19,19 +18,20 @@ from sklearn.utils.validation import (
 )
 from torch import nn
 
+from skdl.data.categories import FIRST
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators._docs import fill_docstring
 from skdl.estimators._fitting import FittedParts
 from skdl.estimators._tables import as_frame, learn_schema, make_table
 from skdl.estimators._tasks import ClassifierTask, RegressorTask
-from skdl.estimators._vectors import Vectors, embedding_dims, vectors_of
+from skdl.estimators._vectors import Vectors, VectorsMixin, embedding_dims, vectors_of
 from skdl.estimators.dense import DenseEstimator
 from skdl.networks.embedding import EmbeddingNetwork, EntityEmbedding
 from skdl.networks.ensemble import Ensemble
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class EntityEmbeddingEstimator(TransformerMixin, DenseEstimator):
+class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
     """The family that takes tables and learns a vector for every category."""
 
     categorical_features: Any = "from_dtype"
@@ -168,21 +168,6 @@ class EntityEmbeddingEstimator(TransformerMixin, DenseEstimator):
 
     # What is learned of the categories.
 
-    @property
-    def categories_(self) -> dict[Any, np.ndarray]:
-        """Categories of each categorical column."""
-        return {name: v.categories for name, v in self._vectors().by_column.items()}
-
-    @property
-    def embeddings_(self) -> dict[Any, pd.DataFrame]:
-        """Vectors of each categorical column, one row a category."""
-        return {name: v.frame() for name, v in self._vectors().by_column.items()}
-
-    @property
-    def category_counts_(self) -> dict[Any, pd.Series]:
-        """Training rows of each category, by column."""
-        return {name: v.counts() for name, v in self._vectors().by_column.items()}
-
     def _vectors(self) -> Vectors:
         if not hasattr(self, "network_"):
             raise AttributeError(
@@ -238,22 +223,6 @@ class EntityEmbeddingEstimator(TransformerMixin, DenseEstimator):
         table = self._check_new_inputs(X)
         return self._vectors().transform(table, self._encoder.indices(table))
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return names of the columns that `transform` makes.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Names of the input columns, where it was fitted on an array.
-
-        Returns
-        -------
-        ndarray of str
-            The column's name with "_0", "_1", ... for a categorical one.
-        """
-        check_is_fitted(self)
-        return self._vectors().feature_names(self, input_features)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = True
@@ -270,12 +239,12 @@ def _embeddings(network: nn.Module) -> list[EntityEmbedding]:
 def _shrink(vectors: torch.Tensor, counts: np.ndarray, strength: float) -> None:
     """Move each vector to mean + n / (n + strength) * (vector - mean)."""
     n = torch.from_numpy(counts).to(vectors).unsqueeze(1)  # (n_rows, 1)
-    seen = n[2:]  # unknown and missing stay what they are
+    seen = n[FIRST:]  # unknown and missing stay what they are
     if not seen.sum():
         return
-    mean = (vectors[2:] * seen).sum(0) / seen.sum()
-    kept = vectors[2:] - mean
-    vectors[2:] = mean + seen / (seen + strength) * kept
+    mean = (vectors[FIRST:] * seen).sum(0) / seen.sum()
+    kept = vectors[FIRST:] - mean
+    vectors[FIRST:] = mean + seen / (seen + strength) * kept
 
 
 @fill_docstring

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -17,7 +17,7 @@ from skdl.data.table import Table
 from skdl.estimators._alignment import align, principal_axes
 from skdl.estimators._state import all_or_nothing
 from skdl.estimators._tables import as_frame, make_table
-from skdl.estimators._vectors import Vectors
+from skdl.estimators._vectors import Vectors, VectorsMixin
 from skdl.estimators.embedding import (
     EntityEmbeddingClassifier,
     EntityEmbeddingEstimator,
@@ -25,7 +25,7 @@ from skdl.estimators.embedding import (
 )
 
 
-class EmbeddingTransformer(TransformerMixin, BaseEstimator):
+class EmbeddingTransformer(VectorsMixin, BaseEstimator):
     """Replace categories by vectors that a network has learned for the target.
 
     Random forests, boosted trees and nearest neighbours become nearly as good with
@@ -170,13 +170,15 @@ class EmbeddingTransformer(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         with all_or_nothing(self):
-            table = self._fit(X, y, sample_weight)
+            frame = self._fit(X, y, sample_weight)
+            table = make_table(frame, self.estimator_._schema)
             frozen = isinstance(self.estimator, FrozenEstimator)
             if self.cv is None or frozen or not table.factors:
                 return self._transform(table)
-            return self._cross_fitted(X, y, sample_weight, table)
+            return self._cross_fitted(frame, y, sample_weight, table)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> Table:
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> pd.DataFrame:
+        """Learn the vectors and return the frame that they were learned from."""
         if y is None:
             raise ValueError(
                 "EmbeddingTransformer requires y to be passed, but the target y is "
@@ -193,8 +195,8 @@ class EmbeddingTransformer(TransformerMixin, BaseEstimator):
             fitted = self._new_estimator(y).fit(frame, y, **weight)
         self.estimator_ = fitted
         vectors = replace(fitted._vectors(), keep_rest=self.remainder == "passthrough")
-        self._vectors = principal_axes(vectors) if self.rotate else vectors
-        return make_table(frame, fitted._schema)
+        self._fitted_vectors = principal_axes(vectors) if self.rotate else vectors
+        return frame
 
     def _new_estimator(self, y: np.ndarray) -> EntityEmbeddingEstimator:
         if self.estimator is not None:
@@ -213,9 +215,8 @@ class EmbeddingTransformer(TransformerMixin, BaseEstimator):
         )
 
     def _cross_fitted(
-        self, X: Any, y: Any, sample_weight: Any, table: Table
+        self, frame: pd.DataFrame, y: Any, sample_weight: Any, table: Table
     ) -> np.ndarray:
-        frame = as_frame(X, self, reset=False)
         y, rest = np.asarray(y), {}
         classifier = isinstance(self.estimator_, EntityEmbeddingClassifier)
         folds = check_cv(self.cv, y, classifier=classifier)
@@ -228,7 +229,7 @@ class EmbeddingTransformer(TransformerMixin, BaseEstimator):
             if sample_weight is not None:
                 rest = {"sample_weight": np.asarray(sample_weight)[train]}
             model = clone(self.estimator_).fit(frame.iloc[train], y[train], **rest)
-            vectors = align(model._vectors(), self._vectors)
+            vectors = align(model._vectors(), self._fitted_vectors)
             part = table[held_out]
             encoded = vectors.transform(part, model._encoder.indices(part))
             if result is None:
@@ -256,7 +257,9 @@ class EmbeddingTransformer(TransformerMixin, BaseEstimator):
         return self._transform(make_table(frame, self.estimator_._schema))
 
     def _transform(self, table: Table) -> np.ndarray:
-        return self._vectors.transform(table, self.estimator_._encoder.indices(table))
+        return self._fitted_vectors.transform(
+            table, self.estimator_._encoder.indices(table)
+        )
 
     def inverse_transform(self, X: Any) -> pd.DataFrame:
         """Return for each vector the category that is nearest to it.
@@ -273,49 +276,18 @@ class EmbeddingTransformer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self._vectors.width:
+        width = self._fitted_vectors.width
+        if X.ndim != 2 or X.shape[1] != width:
             raise ValueError(
-                f"X must have the {self._vectors.width} columns that transform makes, "
+                f"X must have the {width} columns that transform makes, "
                 f"got shape {X.shape}."
             )
-        return self._vectors.inverse_transform(X)
+        return self._fitted_vectors.inverse_transform(X)
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return names of the columns that `transform` makes.
-
-        Parameters
-        ----------
-        input_features : array-like of str, default=None
-            Names of the input columns, where it was fitted on an array.
-
-        Returns
-        -------
-        ndarray of str
-            The column's name with "_0", "_1", ... for a categorical one.
-        """
-        check_is_fitted(self)
-        return self._vectors.feature_names(self, input_features)
-
-    @property
-    def categories_(self) -> dict[Any, np.ndarray]:
-        """Categories of each categorical column."""
-        return {name: v.categories for name, v in self._fitted_vectors().items()}
-
-    @property
-    def embeddings_(self) -> dict[Any, pd.DataFrame]:
-        """Vectors of each categorical column, one row a category."""
-        return {name: v.frame() for name, v in self._fitted_vectors().items()}
-
-    @property
-    def category_counts_(self) -> dict[Any, pd.Series]:
-        """Training rows of each category, by column."""
-        return {name: v.counts() for name, v in self._fitted_vectors().items()}
-
-    def _fitted_vectors(self) -> dict:
+    def _vectors(self) -> Vectors:
         if not hasattr(self, "estimator_"):
             raise AttributeError("This EmbeddingTransformer is not fitted yet.")
-        vectors: Vectors = self._vectors
-        return vectors.by_column
+        return self._fitted_vectors
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell whether there are vectors."""
