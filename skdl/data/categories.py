@@ -100,12 +100,15 @@ class Vocabulary:
         Rows by code, when it was fitted.
     n_hashed : int
         Codes that rarer values share.
+    n_before : int
+        Codes that it had before it was extended, 0 if it was not.
     """
 
     def __init__(self, max_categories: int | None = None) -> None:
         self.max_categories = max_categories
         self.categories: list[Any] = []
         self.n_hashed = 0
+        self.n_before = 0
         self.counts = np.zeros(FIRST, dtype=np.int64)
         self._codes: dict[str, int] = {}
 
@@ -146,7 +149,7 @@ class Vocabulary:
         Where rarer values are hashed there is nothing to add.
         """
         result = Vocabulary(self.max_categories)
-        result.n_hashed = self.n_hashed
+        result.n_hashed, result.n_before = self.n_hashed, len(self)
         result.categories = list(self.categories)
         if not self.n_hashed:
             fresh = Vocabulary(self.max_categories).fit(columns)

@@ -61,6 +61,8 @@ def _turned(moved: ColumnVectors, fixed: ColumnVectors) -> ColumnVectors:
         (FIRST + i, fixed.vocabulary.code(category))
         for i, category in enumerate(moved.vocabulary.categories)
     ]
+    if not pairs:  # the column is all missing
+        return replace(moved, vectors=_as_wide(moved.vectors, fixed.vectors.shape[1]))
     rows, partners = (np.array(p, dtype=np.int64) for p in zip(*pairs, strict=True))
     weight = np.sqrt(moved.vocabulary.counts[rows].astype(np.float64))[:, None]
     A, B = (v.vectors.astype(np.float64) for v in (moved, fixed))

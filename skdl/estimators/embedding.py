@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 )
 from torch import nn
 
-from skdl.data.categories import FIRST
+from skdl.data.categories import FIRST, Vocabulary
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators._docs import fill_docstring
 from skdl.estimators._fitting import FittedParts
@@ -157,14 +157,17 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         return encoder, network, None  # the optimizer's state has the old sizes
 
     def _finish(self, parts: FittedParts) -> None:
-        """Draw the vectors of rare categories toward their column's mean."""
+        """Draw the vectors of rare categories toward their column's mean.
+
+        Once for each category: those of an earlier fit have been drawn already.
+        """
         if self.shrinkage == 0:
             return
         for embedding in _embeddings(parts.network):
             for vectors, vocabulary in zip(
                 embedding.parts(), parts.encoder.vocabularies, strict=True
             ):
-                _shrink(vectors, vocabulary.counts, self.shrinkage)
+                _shrink(vectors, vocabulary, self.shrinkage)
 
     # What is learned of the categories.
 
@@ -236,15 +239,15 @@ def _embeddings(network: nn.Module) -> list[EntityEmbedding]:
 
 
 @torch.no_grad()
-def _shrink(vectors: torch.Tensor, counts: np.ndarray, strength: float) -> None:
-    """Move each vector to mean + n / (n + strength) * (vector - mean)."""
-    n = torch.from_numpy(counts).to(vectors).unsqueeze(1)  # (n_rows, 1)
+def _shrink(vectors: torch.Tensor, vocabulary: Vocabulary, strength: float) -> None:
+    """Move each new vector to mean + n / (n + strength) * (vector - mean)."""
+    n = torch.from_numpy(vocabulary.counts).to(vectors).unsqueeze(1)  # (n_rows, 1)
     seen = n[FIRST:]  # unknown and missing stay what they are
     if not seen.sum():
         return
     mean = (vectors[FIRST:] * seen).sum(0) / seen.sum()
-    kept = vectors[FIRST:] - mean
-    vectors[FIRST:] = mean + seen / (seen + strength) * kept
+    new = slice(max(FIRST, vocabulary.n_before), None)
+    vectors[new] = mean + n[new] / (n[new] + strength) * (vectors[new] - mean)
 
 
 @fill_docstring

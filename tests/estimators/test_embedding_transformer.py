@@ -118,6 +118,14 @@ def test_training_rows_get_vectors_that_have_not_seen_them(sales):
     assert fit_score(5) < 0.15
 
 
+def test_an_empty_column_is_cross_fitted_too(network, sales):
+    X, y = sales
+    X = X.assign(empty=pd.Series([None] * len(X), dtype=object))
+    network.set_params(categorical_features=[*CATEGORIES, "empty"], max_epochs=1)
+    encoded = EmbeddingTransformer(network, cv=2).fit_transform(X, y)
+    assert np.isfinite(encoded).all()
+
+
 def test_folds_are_turned_to_the_axes_of_all_rows(network, sales):
     X, y = sales
     network.set_params(max_epochs=20)
