@@ -4,8 +4,10 @@ A batch is `(inputs, target, weight)`; `inputs` is a tuple of tensors and `weigh
 None or a tensor with one number a row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -84,3 +86,55 @@ class ResidentBatches:
         for tensor, buffer in zip(tensors, self._buffers, strict=True):
             torch.index_select(tensor, 0, order, out=buffer)
         return self._buffers
+
+
+class StreamedBatches:
+    """Inputs that are read anew for every batch, one batch ahead of training.
+
+    Parameters
+    ----------
+    read : callable
+        Takes the positions of rows, returns their inputs on the CPU.
+    target : Tensor
+        Of all rows, on the device where training runs.
+    weight : Tensor of shape (n_rows,) or None
+        Weights of the rows.
+    batch_size : int
+        Rows in a batch.
+    shuffle : bool, default=True
+        Whether each epoch has an order of its own, from torch's generator.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[np.ndarray], tuple[Tensor, ...]],
+        target: Tensor,
+        weight: Tensor | None,
+        *,
+        batch_size: int,
+        shuffle: bool = True,
+    ) -> None:
+        self._read = read
+        self._target = target
+        self._weight = weight
+        self._shuffle = shuffle
+        self._sizes = batch_sizes(len(target), batch_size)
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def __iter__(self) -> Iterator[Batch]:
+        n = len(self._target)
+        order = torch.randperm(n) if self._shuffle else torch.arange(n)
+        parts = order.split(self._sizes)
+        with ThreadPoolExecutor(1) as ahead:
+            upcoming = ahead.submit(self._read, parts[0].numpy())
+            for i, rows in enumerate(parts):
+                inputs = upcoming.result()
+                if i + 1 < len(parts):
+                    upcoming = ahead.submit(self._read, parts[i + 1].numpy())
+                device = self._target.device
+                chosen = rows.to(device)
+                weight = None if self._weight is None else self._weight[chosen]
+                on_device = tuple(t.to(device) for t in inputs)
+                yield on_device, self._target[chosen], weight

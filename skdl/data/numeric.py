@@ -39,6 +39,9 @@ class NumericEncoder:
         The columns that have an indicator.
     """
 
+    # Rows predicted at a time: the activations of a usual network stay in the cache.
+    inference_rows = 4096
+
     def __init__(self, *, scale: bool = True) -> None:
         self.scale = scale
 

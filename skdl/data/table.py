@@ -57,6 +57,8 @@ class TableEncoder:
         Codes of a vocabulary at most.
     """
 
+    inference_rows = NumericEncoder.inference_rows
+
     def __init__(
         self,
         vocabulary_of_column: Sequence[int],

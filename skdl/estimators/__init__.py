@@ -1,10 +1,10 @@
 """Estimators: what a user calls."""
 
-from skdl.estimators.dense import NeuralClassifier, NeuralRegressor
 from skdl.estimators.embedding import (
     EntityEmbeddingClassifier,
     EntityEmbeddingRegressor,
 )
+from skdl.estimators.neural import NeuralClassifier, NeuralRegressor
 from skdl.estimators.transformer import EmbeddingTransformer
 
 __all__ = [

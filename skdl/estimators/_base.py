@@ -9,7 +9,6 @@ import copy
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -28,6 +26,7 @@ from skdl.estimators._fitting import (
     sweep_lr,
     training_batches,
 )
+from skdl.estimators._parameters import TrainingParameters
 from skdl.estimators._rows import (
     Rows,
     check_held_out,
@@ -38,69 +37,16 @@ from skdl.estimators._state import all_or_nothing, draw_seed, seed_source, to_cp
 from skdl.networks.ensemble import Ensemble
 from skdl.training.inference import infer
 from skdl.training.objectives import MemberMean
-from skdl.training.optimizers import OPTIMIZERS
 from skdl.training.runtime import (
-    PRECISIONS,
     Runtime,
     resolve_runtime,
     runtime_after_loading,
 )
-from skdl.training.schedules import SCHEDULES
-
-# Rows predicted at a time: the activations of a usual network stay in the cache.
-_INFERENCE_ROWS = 4096
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
+class NeuralEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
     """Parameters and methods that all families and tasks share."""
-
-    optimizer: str | Callable[..., torch.optim.Optimizer] = "adamw"
-    lr: float | str = 1e-2
-    weight_decay: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.99)
-    momentum: float = 0.9
-    layer_lr_decay: float = 1.0
-    schedule: str | Callable[[float], float] = "one_cycle"
-    max_epochs: int = 20
-    batch_size: int | str = "auto"
-    clip_grad_norm: float | None = None
-    weight_averaging: str | None = None
-    n_estimators: int = 1
-    early_stopping: bool = False
-    validation_fraction: float = 0.1
-    n_iter_no_change: int = 10
-    warm_start: bool = False
-    device: str | torch.device = "auto"
-    precision: str = "auto"
-    random_state: int | np.random.RandomState | None = None
-    verbose: int | bool = 0
-
-    _parameter_constraints = {
-        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
-        "lr": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "betas": ["array-like"],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
-        "layer_lr_decay": [Interval(Real, 0, 1, closed="right")],
-        "schedule": [StrOptions(set(SCHEDULES)), callable],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [
-            Interval(Integral, 1, None, closed="left"),
-            StrOptions({"auto"}),
-        ],
-        "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "weight_averaging": [StrOptions({"ema"}), None],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "device": [str, torch.device],
-        "precision": [StrOptions(set(PRECISIONS))],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
 
     # What a family and a task give.
 
@@ -144,8 +90,16 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
             copy.deepcopy(self._optimizer_state),
         )
 
+    def _augmented(self, batches: Any, parts: FittedParts) -> Any:
+        """Return the batches to train on, changed at random where that helps."""
+        return batches
+
     def _finish(self, parts: FittedParts) -> None:
         """Change the trained network before it is used."""
+
+    def _auto_label_smoothing(self) -> float:
+        """Return what ``label_smoothing="auto"`` is for this data."""
+        return 0.0
 
     def _strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return what a validation split is stratified by."""
@@ -229,6 +183,9 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         X, y = self._check_inputs_and_target(X, y, reset=reset)
+        return self._weighted_rows(X, y, sample_weight)
+
+    def _weighted_rows(self, X: Any, y: np.ndarray, sample_weight: Any) -> Rows:
         weight = check_weight(sample_weight, X)
         return Rows(X, y, weight, score_weight=weight)
 
@@ -362,13 +319,18 @@ class NeuralEstimator(CallbackSupportMixin, BaseEstimator):
         """Return what the objective's inverse link makes of the raw outputs."""
         check_is_fitted(self)
         X = self._check_new_inputs(X)
+        network, link = self._predictor()
         return infer(
-            self.network_,
-            self._encoder.chunks(X, _INFERENCE_ROWS),
+            network,
+            self._encoder.chunks(X, self._encoder.inference_rows),
             X.shape[0],
             device=torch.device(self.device_),
-            link=self._objective.inverse_link,
+            link=link,
         ).numpy()
+
+    def _predictor(self) -> tuple[nn.Module, Callable]:
+        """Return what predicts, and what to apply to its output."""
+        return self.network_, self._objective.inverse_link
 
     # Pickling: a pickle holds no device.
 

@@ -14,16 +14,42 @@ dropout : float, default=0.1
     Probability that a hidden unit is zeroed in training, in [0, 1).
 batch_norm : bool, default=False
     Whether to normalise each hidden layer over the batch.
-network : callable, default=None
-    Builds your own network: called as ``network(n_inputs, n_outputs)``, returns a
-    ``torch.nn.Module`` that maps ``(n_rows, n_inputs)`` float32 to raw outputs
-    ``(n_rows, n_outputs)`` without a softmax or sigmoid. Set its options with
+network : callable, "conv" or None, default=None
+    "conv" takes pictures (`NeuralClassifier` and `NeuralRegressor` only): arrays
+    (n, height, width) or with channels, flattened rows, lists of PIL images, or paths.
+    A callable builds your own network: called as ``network(n_inputs, n_outputs)``,
+    returns a ``torch.nn.Module`` that maps ``(n_rows, n_inputs)`` float32 to raw
+    outputs ``(n_rows, n_outputs)`` without a softmax or sigmoid. Set its options with
     ``functools.partial``. With it the four parameters above are not used. `n_inputs`
-    counts one more column for each column with missing values.
+    counts one more column for each column with missing values; for pictures it is the
+    number of channels, and the module gets ``(n_rows, channels, height, width)``.
 scale_inputs : bool, default=True
     Whether to centre each column on its median, divide it by its interquartile range
     and bend outliers smoothly toward +-3 (RealMLP, arXiv 2407.04491, section 3).
     Missing values (NaN) become the median, with an indicator column, either way.
+    Pictures are standardised by channel; without it bytes are divided by 255.
+"""
+
+PICTURES = """
+image_shape : sequence of int, default=None
+    (height, width), (height, width, channels) or (channels, height, width): how rows
+    are to be read as pictures, and what size picture files are brought to. Without it
+    rows make square pictures, and files must have one size.
+augmentation : "auto", dict or None, default="auto"
+    Random changes of training pictures, on the device: ``shift`` and ``zoom`` (shares),
+    ``rotation`` (degrees), ``flip`` (bool), ``erasing`` (probability), ``mixup``
+    (parameter of the beta distribution). "auto" is ``{"shift": 0.1, "rotation": 10,
+    "zoom": 0.1}``; mirror pictures of things that have no left and right with
+    ``{"flip": True, ...}``. None changes nothing.
+test_time_augmentation : bool, default=False
+    Whether predictions are means over a picture and its shifted (and, with ``flip``,
+    mirrored) copies.
+on_unreadable : {"error", "skip"}, default="error"
+    Whether a picture file that cannot be read is an error in `fit`, or left out with a
+    warning. When predicting it is always an error.
+memory_limit : float, default=4096
+    Mebibytes up to which picture files are read once and kept; more are read anew in
+    every epoch.
 """
 
 EMBEDDING = """
@@ -68,9 +94,9 @@ CLASSIFIER = """
 class_weight : dict, "balanced" or None, default=None
     Weights of the classes; "balanced" makes them count alike. They multiply
     `sample_weight`. Not for label indicators.
-label_smoothing : float, default=0.0
+label_smoothing : float or "auto", default="auto"
     Share of each target that is spread evenly over all classes, in [0, 1) (Szegedy et
-    al. 2016, arXiv 1512.00567, section 7).
+    al. 2016, arXiv 1512.00567, section 7). "auto" is .1 for pictures and 0 otherwise.
 """
 
 REGRESSOR = """
@@ -97,6 +123,13 @@ betas : tuple of two floats, default=(0.9, 0.99)
     Memory of the gradient and of its square, for Adam and AdamW.
 momentum : float, default=0.9
     Momentum of "sgd".
+freeze : str or sequence of str, default=None
+    Names of modules of your network that are not trained, such as "layer1" or
+    "body.0"; "all_but_last" is all layers but the last. For going on from trained
+    weights.
+thaw : int, "gradual" or None, default=None
+    Epochs after which frozen layers are trained too; "gradual" thaws one more layer
+    after every epoch, the last one first (arXiv 1801.06146, section 3.3).
 layer_lr_decay : float, default=1.0
     Learning rate of each layer as a share of that of the layer after it, in (0, 1]:
     below 1, early layers change less ("discriminative" rates, arXiv 1801.06146,
@@ -165,6 +198,7 @@ feature_names_in_ : ndarray of str
 
 _SECTIONS = {
     "dense": DENSE,
+    "pictures": PICTURES,
     "embedding": EMBEDDING,
     "embedding_fitted": EMBEDDING_FITTED,
     "classifier": CLASSIFIER,

@@ -12,9 +12,11 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
-from skdl.data.batches import ResidentBatches
+from skdl.data.batches import ResidentBatches, StreamedBatches
+from skdl.data.picture_files import PictureFiles
 from skdl.estimators._rows import Rows
 from skdl.training.averaging import WeightAverage
+from skdl.training.freezing import Freezing
 from skdl.training.inference import evaluate
 from skdl.training.objectives import Objective
 from skdl.training.optimizers import OptimizerSettings, build_optimizer
@@ -25,7 +27,6 @@ from skdl.training.stopping import EarlyStopping
 from skdl.training.trainer import BatchSource, Outcome, Trainer, train
 
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
-_VALIDATION_ROWS = 4096
 
 # The range test of lr="auto", and the rule that reads its curve. Chosen with
 # benchmarks/lr_find.py.
@@ -72,6 +73,14 @@ def make_batches(
     if rows.weight is not None:
         scaled = (rows.weight * weight_scale).astype(np.float32)
         weight = torch.from_numpy(scaled).to(runtime.device)
+    if isinstance(rows.X, PictureFiles):  # too many to be kept in memory
+        return StreamedBatches(
+            lambda chosen: parts.encoder.transform(rows.X[chosen]),
+            target,
+            weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+        )
     inputs = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X))
     return ResidentBatches(
         inputs, target, weight, batch_size=batch_size, shuffle=shuffle
@@ -184,7 +193,7 @@ def training_batches(
     batches = make_batches(rows, parts, runtime, batch_size, weight_scale=scale)
     probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
     work = check_output(parts.network, probe, parts.objective.n_outputs)
-    return batches, 3 * work * batch_size
+    return settings._augmented(batches, parts), 3 * work * batch_size
 
 
 def sweep_lr(
@@ -248,6 +257,9 @@ def _build_trainer(
     )
     if continued and parts.optimizer_state is not None:
         optimizer.load_state_dict(parts.optimizer_state)
+    freezing = None
+    if settings.freeze is not None:
+        freezing = Freezing(parts.network, settings.freeze, settings.thaw)
     average = None
     if settings.weight_averaging == "ema" and not continued:
         average = WeightAverage(parts.network, n_steps)
@@ -260,6 +272,7 @@ def _build_trainer(
         runtime=runtime,
         clip_grad_norm=settings.clip_grad_norm,
         average=average,
+        freezing=freezing,
     )
 
 
@@ -267,8 +280,9 @@ def _validation(
     parts: FittedParts, held_out: Rows, runtime: Runtime
 ) -> Callable[[], tuple[float, float]]:
     scale = 1.0 if held_out.weight is None else 1.0 / held_out.weight.mean()
+    size = parts.encoder.inference_rows
     batches = make_batches(
-        held_out, parts, runtime, _VALIDATION_ROWS, weight_scale=scale, shuffle=False
+        held_out, parts, runtime, size, weight_scale=scale, shuffle=False
     )
     weight = None
     if held_out.score_weight is not None:

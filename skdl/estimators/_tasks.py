@@ -29,11 +29,11 @@ class ClassifierTask(ClassifierMixin):
     """Binary, multiclass and multilabel classification."""
 
     class_weight: dict | str | None = None
-    label_smoothing: float = 0.0
+    label_smoothing: float | str = "auto"
 
     _task_constraints = {
         "class_weight": [StrOptions({"balanced"}), dict, None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
     }
 
     def partial_fit(
@@ -145,7 +145,10 @@ class ClassifierTask(ClassifierMixin):
 
     def _new_objective(self, target: ClassTarget) -> Objective:
         kind = BinaryCrossEntropy if target.multilabel else CrossEntropy
-        return kind(target.n_outputs, self.label_smoothing)
+        smoothing = self.label_smoothing
+        if smoothing == "auto":
+            smoothing = self._auto_label_smoothing()
+        return kind(target.n_outputs, smoothing)
 
     def _weigh(self, rows: Rows, target: ClassTarget) -> Rows:
         if self.class_weight is None:
@@ -216,6 +219,8 @@ class RegressorTask(RegressorMixin):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        # A picture means the same when it is shifted, columns of numbers do not.
+        tags.regressor_tags.poor_score = self.network == "conv"
         return tags
 
     def _check_target(self, y: Any) -> np.ndarray:

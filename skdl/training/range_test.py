@@ -49,7 +49,7 @@ def sweep(
     losses: list[float] = []
     smooth = _Smoother()
     lowest = math.inf
-    trainer.network.train()
+    trainer.begin_epoch()
     for rate, batch in zip(rates, _endless(batches), strict=False):
         trainer.set_lr(float(rate))
         loss = trainer.step(batch).item()

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.training.averaging import WeightAverage
+from skdl.training.freezing import Freezing
 from skdl.training.objectives import Objective
 from skdl.training.runtime import Runtime
 from skdl.training.schedules import Schedule
@@ -56,6 +57,8 @@ class Trainer:
         Largest Euclidean norm of the gradient of all parameters together.
     average : WeightAverage or None, default=None
         Updated after every step; validated and kept in place of the last weights.
+    freezing : Freezing or None, default=None
+        Layers that are not trained, by epoch.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Trainer:
         runtime: Runtime,
         clip_grad_norm: float | None = None,
         average: WeightAverage | None = None,
+        freezing: Freezing | None = None,
     ) -> None:
         self.network = network
         self.objective = objective
@@ -78,6 +82,8 @@ class Trainer:
         self.runtime = runtime
         self.clip_grad_norm = clip_grad_norm
         self.average = average
+        self.freezing = freezing
+        self._epochs = 0
         self._lr = lr
         self._groups = optimizer.param_groups
         for group in self._groups:
@@ -127,6 +133,13 @@ class Trainer:
             self.average.update()
         return loss.detach()
 
+    def begin_epoch(self) -> None:
+        """Put the network into training mode, but for what is frozen."""
+        self._epochs += 1
+        self.network.train()
+        if self.freezing is not None:
+            self.freezing.begin_epoch(self._epochs)
+
     def run_epoch(self, batches: BatchSource, start: float, end: float) -> float:
         """Take a step on every batch while progress goes from `start` to `end`.
 
@@ -137,7 +150,7 @@ class Trainer:
         float
             The mean loss over the batches, each at its own step.
         """
-        self.network.train()
+        self.begin_epoch()
         n_steps = len(batches)
         total = torch.zeros((), device=self.runtime.device)
         for i, batch in enumerate(batches):
@@ -306,4 +319,6 @@ class _Run:
         elif reason in ("diverged", "interrupted") or self.trainer.average is not None:
             self._last.restore()
         self.trainer.network.eval()
+        if self.trainer.freezing is not None:
+            self.trainer.freezing.release()
         return Outcome(self.records, reason, kept)

@@ -19,9 +19,16 @@ EXPECTED = {"check_sample_weight_equivalence_on_dense_data": MINI_BATCHES}
 ESTIMATORS = [
     NeuralClassifier(),
     NeuralRegressor(),
+    NeuralClassifier(network="conv"),
+    NeuralRegressor(network="conv"),
     EntityEmbeddingClassifier(),
     EntityEmbeddingRegressor(),
     EmbeddingTransformer(),
+]
+# The checks' tables are no pictures, and their rows differ in range.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:X has .* no square picture:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The pictures hold values:UserWarning"),
 ]
 
 

@@ -1,0 +1,177 @@
+"""Checks of inputs that are pictures: arrays, lists of images, columns of paths."""
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import (
+    _check_feature_names,
+    check_array,
+    validate_data,
+)
+
+from skdl.data.picture_files import (
+    PictureFiles,
+    looks_like_pictures,
+    open_pictures,
+)
+from skdl.data.pictures import PictureShape, to_channels_first
+from skdl.training.augmentation import Augmentation
+
+# Shifts and small turns change no digit, letter or object; mirroring changes some.
+AUTO_AUGMENTATION = {"shift": 0.1, "rotation": 10.0, "zoom": 0.1}
+
+
+@dataclass(frozen=True)
+class PictureInput:
+    """Validated pictures.
+
+    Attributes
+    ----------
+    pictures : ndarray or PictureFiles of shape (n, channels, height, width)
+        uint8 or float32.
+    unreadable : list of int
+        Positions of files that could not be read and are to be left out.
+    """
+
+    pictures: np.ndarray | PictureFiles
+    unreadable: Sequence[int] = ()
+
+
+def list_of_pictures(X: Any) -> list | None:
+    """Return paths or images as a list, or None if X holds numbers."""
+    if hasattr(X, "columns") and len(X.columns) == 1:  # a frame of one column
+        X = X[X.columns[0]]
+    if hasattr(X, "to_list"):  # a Series
+        X = X.to_list()
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OUT" and X.size:
+        X = X.ravel().tolist() if X.ndim == 1 or X.shape[1:] == (1,) else X
+    if isinstance(X, (list, tuple)) and len(X):
+        if looks_like_pictures(X[0]):
+            return list(X)
+        if isinstance(X[0], np.ndarray) and X[0].ndim in (2, 3):
+            return _images_of_arrays(X)
+    return None
+
+
+def _images_of_arrays(arrays: Sequence[np.ndarray]) -> list | None:
+    """Return pictures of several sizes as images; None where one array holds them."""
+    if len({a.shape for a in arrays}) == 1 or any(a.dtype != np.uint8 for a in arrays):
+        return None
+    from PIL import Image
+
+    return [Image.fromarray(a) for a in arrays]
+
+
+def check_pictures(
+    X: Any,
+    estimator: BaseEstimator,
+    shape: PictureShape | None,
+    *,
+    skip_unreadable: bool,
+) -> PictureInput:
+    """Validate pictures in any form.
+
+    Parameters
+    ----------
+    X : array-like, DataFrame or list
+        What a user gives.
+    estimator : estimator
+        With `image_shape` and `memory_limit`; it remembers the columns.
+    shape : PictureShape or None
+        What pictures must be; None when fitting.
+    skip_unreadable : bool
+        Whether files that cannot be read are left out.
+
+    Raises
+    ------
+    ValueError
+        If pictures do not match `shape` or cannot be read.
+    """
+    items = list_of_pictures(X)
+    if items is not None:
+        return _from_items(X, items, estimator, shape, skip_unreadable)
+    if isinstance(X, (list, tuple)) and len(X) and isinstance(X[0], np.ndarray):
+        X = np.stack(X)
+    if getattr(X, "ndim", 2) > 2:
+        X = check_array(X, dtype="numeric", allow_nd=True, estimator=estimator)
+    else:
+        X = validate_data(estimator, X, reset=shape is None, dtype="numeric")
+    pictures = to_channels_first(X, estimator.image_shape)
+    found = PictureShape(*pictures.shape[1:])
+    if shape is not None and found != shape:
+        raise ValueError(
+            f"X holds pictures of {found}, but {type(estimator).__name__} was fitted "
+            f"on pictures of {shape}."
+        )
+    return PictureInput(pictures)
+
+
+def _from_items(
+    X: Any,
+    items: list,
+    estimator: BaseEstimator,
+    shape: PictureShape | None,
+    skip_unreadable: bool,
+) -> PictureInput:
+    if hasattr(X, "columns"):
+        _check_feature_names(estimator, X, reset=shape is None)
+    missing = [i for i, item in enumerate(items) if not looks_like_pictures(item)]
+    if missing:
+        raise ValueError(
+            f"X holds {len(missing)} items that are neither paths nor images, the "
+            f"first at position {missing[0]}: {items[missing[0]]!r}."
+        )
+    if shape is None:
+        files = open_pictures(items, estimator.image_shape, None)
+    else:
+        files = PictureFiles(items, tuple(shape))
+    absent = [i for i in items if isinstance(i, str | os.PathLike)]
+    in_memory = files.nbytes <= estimator.memory_limit * 2**20
+    if skip_unreadable:
+        pictures, unreadable = files.read_readable()
+        if len(unreadable) == len(items):
+            files.read()  # raises, naming the first
+        if unreadable:
+            warnings.warn(
+                f"{len(unreadable)} of {len(items)} pictures cannot be read and are "
+                f"left out: {', '.join(files.names(unreadable[:5]))}"
+                f"{', ...' if len(unreadable) > 5 else '.'}",
+                UserWarning,
+                stacklevel=2,
+            )
+        if in_memory:
+            return PictureInput(pictures, unreadable)
+        return PictureInput(files, unreadable)
+    if in_memory or not absent:
+        return PictureInput(files.read())
+    return PictureInput(files)
+
+
+def resolve_augmentation(augmentation: str | Mapping | None) -> Augmentation | None:
+    """Return what may happen to training pictures, or None.
+
+    Raises
+    ------
+    ValueError
+        If a key is unknown or a value is out of range.
+    """
+    if augmentation is None:
+        return None
+    given = AUTO_AUGMENTATION if augmentation == "auto" else augmentation
+    known = [field.name for field in fields(Augmentation)]
+    unknown = [key for key in given if key not in known]
+    if unknown:
+        raise ValueError(f"augmentation has no {unknown}; it knows {known}.")
+    limits = {"shift": 1, "rotation": 180, "zoom": 0.99, "flip": 1, "erasing": 1}
+    for key, value in given.items():
+        if not 0 <= value <= limits.get(key, np.inf):
+            raise ValueError(
+                f"augmentation[{key!r}] must be between 0 and {limits.get(key, 'inf')},"
+                f" got {value!r}."
+            )
+    return Augmentation(**given)
