@@ -2,8 +2,11 @@
 
 from skdl._version import __version__
 from skdl.display import (
+    ActivationMapDisplay,
+    ConfusedPairsDisplay,
     EmbeddingDisplay,
     LRFindDisplay,
+    MistakesDisplay,
     ScheduleDisplay,
     TrainingDisplay,
 )
@@ -17,12 +20,15 @@ from skdl.estimators import (
 from skdl.lr_find import LRFindResult, lr_find
 
 __all__ = [
+    "ActivationMapDisplay",
+    "ConfusedPairsDisplay",
     "EmbeddingDisplay",
     "EmbeddingTransformer",
     "EntityEmbeddingClassifier",
     "EntityEmbeddingRegressor",
     "LRFindDisplay",
     "LRFindResult",
+    "MistakesDisplay",
     "NeuralClassifier",
     "NeuralRegressor",
     "ScheduleDisplay",

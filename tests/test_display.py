@@ -6,16 +6,20 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skdl
 from skdl import (
+    ActivationMapDisplay,
+    ConfusedPairsDisplay,
     EmbeddingDisplay,
     EmbeddingTransformer,
     EntityEmbeddingRegressor,
     LRFindDisplay,
+    MistakesDisplay,
     NeuralClassifier,
     ScheduleDisplay,
     TrainingDisplay,
@@ -228,3 +232,64 @@ def test_displays_are_public():
         "ScheduleDisplay",
     ):
         assert name in skdl.__all__
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load_digits()
+    X, y = data.images.astype(np.uint8), data.target
+    model = NeuralClassifier(network="conv", max_epochs=1, random_state=0)
+    return model.fit(X[:400], y[:400]), X[400:], y[400:]
+
+
+def test_mistakes_are_wrong_and_the_most_confident_first(digits):
+    model, X, y = digits
+    display = MistakesDisplay.from_estimator(model, X, y, n_pictures=7)
+    mistakes = display.mistakes
+    assert (mistakes.true != mistakes.predicted).all()
+    assert (np.diff(mistakes.confidence) <= 0).all()
+    assert display.n_wrong == (model.predict(X) != y).sum()
+    assert len([ax for ax in display.axes_.flat if ax.images]) == 7
+    png(display.figure_)
+
+
+def test_confused_pairs_are_counted(digits):
+    model, X, y = digits
+    display = ConfusedPairsDisplay.from_estimator(model, X, y, n_pairs=3)
+    predicted = model.predict(X)
+    counts = [count for _, _, count, _ in display.pairs]
+    assert counts == sorted(counts, reverse=True)
+    true, other, count, _ = display.pairs[0]
+    assert count == ((y == true) & (predicted == other)).sum()
+    png(display.figure_)
+
+
+def test_activation_maps_lie_over_their_pictures(digits):
+    model, X, _ = digits
+    pipeline = make_pipeline(FunctionTransformer(), model)
+    display = ActivationMapDisplay.from_estimator(pipeline, X, n_pictures=4)
+    assert display.titles == [str(label) for label in model.predict(X[:4])]
+    assert display.maps.shape == (4, 8, 8)
+    assert [len(ax.images) for ax in display.axes_[1]] == [2] * 4
+    png(display.figure_)
+
+
+def test_no_mistakes_are_said_to_be_none(digits):
+    model, X, _ = digits
+    predicted = model.predict(X)
+    display = MistakesDisplay.from_estimator(model, X, predicted)
+    assert display.n_wrong == 0
+    png(display.figure_)
+    assert ConfusedPairsDisplay.from_estimator(model, X, predicted).pairs == []
+
+
+@pytest.mark.parametrize(
+    "kind", [MistakesDisplay, ConfusedPairsDisplay, ActivationMapDisplay]
+)
+def test_pictures_of_other_estimators_are_refused(kind, digits):
+    _, X, y = digits
+    X = X.reshape(len(X), -1)
+    other = LogisticRegression(max_iter=5000).fit(X[:50], y[:50])
+    arguments = (X, y) if kind is not ActivationMapDisplay else (X,)
+    with pytest.raises(TypeError, match="fitted on pictures"):
+        kind.from_estimator(other, *arguments)

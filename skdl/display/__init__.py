@@ -6,7 +6,20 @@ Each display holds what it draws, `plot` draws it and sets `ax_` (or `axes_`) an
 
 from skdl.display.embedding import EmbeddingDisplay
 from skdl.display.lr_find import LRFindDisplay
+from skdl.display.pictures import (
+    ActivationMapDisplay,
+    ConfusedPairsDisplay,
+    MistakesDisplay,
+)
 from skdl.display.schedule import ScheduleDisplay
 from skdl.display.training import TrainingDisplay
 
-__all__ = ["EmbeddingDisplay", "LRFindDisplay", "ScheduleDisplay", "TrainingDisplay"]
+__all__ = [
+    "ActivationMapDisplay",
+    "ConfusedPairsDisplay",
+    "EmbeddingDisplay",
+    "LRFindDisplay",
+    "MistakesDisplay",
+    "ScheduleDisplay",
+    "TrainingDisplay",
+]

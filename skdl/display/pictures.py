@@ -1,0 +1,337 @@
+"""Pictures about pictures: mistakes, confused pairs, and what a network looks at."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+
+from skdl.display._common import pyplot
+
+_CELL = 1.45  # inches
+
+
+class PredictedPictures(NamedTuple):
+    """Pictures with their true and predicted labels.
+
+    Attributes
+    ----------
+    pictures : ndarray of shape (n, height, width, channels)
+        uint8 or float32.
+    true, predicted : ndarray of shape (n,)
+        Labels.
+    confidence : ndarray of shape (n,)
+        Probability of the predicted label.
+    """
+
+    pictures: np.ndarray
+    true: np.ndarray
+    predicted: np.ndarray
+    confidence: np.ndarray
+
+
+def _last_step(estimator: Any) -> Any:
+    return estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+
+
+def _as_seen(estimator: Any, X: Any) -> Any:
+    """Return X as the last step of a Pipeline gets it."""
+    return estimator[:-1].transform(X) if hasattr(estimator, "steps") else X
+
+
+def _confidence(estimator: Any, X: Any, caller: str) -> tuple[Any, np.ndarray]:
+    model = _last_step(estimator)
+    if not hasattr(model, "to_pictures") or not hasattr(model, "predict_proba"):
+        raise TypeError(
+            f"{caller} needs a NeuralClassifier that was fitted on pictures, got "
+            f"{type(model).__name__}."
+        )
+    return model, model.predict_proba(X)
+
+
+def _show(ax: Any, picture: np.ndarray) -> None:
+    """Draw one picture, without axes."""
+    if picture.shape[2] == 1:
+        ax.imshow(picture[:, :, 0], cmap="gray")
+    else:
+        picture = picture[:, :, :3]
+        if picture.dtype != np.uint8:
+            low, high = picture.min(), picture.max()
+            picture = (picture - low) / max(high - low, 1e-12)
+        ax.imshow(picture)
+    ax.set(xticks=[], yticks=[])
+
+
+def _grid(caller: str, rows: int, columns: int, extra: float = 0.3) -> tuple[Any, Any]:
+    """Return a figure and its axes, none of which shows anything yet."""
+    size = (columns * _CELL, rows * (_CELL + extra) + 0.4)
+    figure, axes = pyplot(caller).subplots(
+        rows, columns, figsize=size, layout="constrained", squeeze=False
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    return figure, axes
+
+
+class MistakesDisplay:
+    """The pictures that a classifier is most confidently wrong about.
+
+    Wrong labels and odd pictures in the data show up here first.
+
+    Parameters
+    ----------
+    mistakes : PredictedPictures
+        The most confident first.
+    n_wrong, n_pictures : int
+        How many were wrong, of how many.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib.axes.Axes
+        One a picture.
+    figure_ : matplotlib.figure.Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skdl import MistakesDisplay, NeuralClassifier
+    >>> digits = load_digits()
+    >>> X, y = digits.images.astype(np.uint8), digits.target
+    >>> model = NeuralClassifier(network="conv", max_epochs=1, random_state=0)
+    >>> display = MistakesDisplay.from_estimator(model.fit(X[:500], y[:500]), X, y)
+    >>> display.mistakes.pictures.shape
+    (12, 8, 8, 1)
+    """
+
+    def __init__(
+        self, mistakes: PredictedPictures, n_wrong: int, n_pictures: int
+    ) -> None:
+        self.mistakes = mistakes
+        self.n_wrong = n_wrong
+        self.n_pictures = n_pictures
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: Any, *, n_pictures: int = 12
+    ) -> "MistakesDisplay":
+        """Find and draw the most confident mistakes on held-out pictures.
+
+        Parameters
+        ----------
+        estimator : NeuralClassifier or Pipeline
+            Fitted on pictures.
+        X : array-like, DataFrame of paths or list
+            Pictures that it has not seen.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        n_pictures : int, default=12
+            How many to draw.
+
+        Returns
+        -------
+        MistakesDisplay
+        """
+        X = _as_seen(estimator, X)
+        model, probabilities = _confidence(estimator, X, cls.__name__)
+        y = np.asarray(y)
+        best = probabilities.argmax(1)
+        wrong = np.flatnonzero(model.classes_[best] != y)
+        order = wrong[np.argsort(-probabilities[wrong, best[wrong]], kind="stable")]
+        shown = order[:n_pictures]
+        pictures = np.zeros((0, 1, 1, 1))
+        if len(shown):
+            pictures = model.to_pictures(_safe_indexing(X, shown))
+        mistakes = PredictedPictures(
+            pictures,
+            y[shown],
+            model.classes_[best[shown]],
+            probabilities[shown, best[shown]],
+        )
+        return cls(mistakes, len(wrong), len(y)).plot()
+
+    def plot(self) -> "MistakesDisplay":
+        """Draw.
+
+        Returns
+        -------
+        MistakesDisplay
+        """
+        n = len(self.mistakes.true)
+        columns = max(1, min(6, n))
+        rows = max(1, -(-n // columns))
+        self.figure_, self.axes_ = _grid("MistakesDisplay", rows, columns, extra=0.4)
+        for ax, picture, true, predicted, share in zip(
+            self.axes_.flat, *self.mistakes, strict=False
+        ):
+            ax.axis("on")
+            _show(ax, picture)
+            ax.set_title(f"{predicted} ({share:.0%}),\nis {true}", fontsize=9)
+        self.figure_.suptitle(
+            f"Most confident mistakes: {self.n_wrong} of {self.n_pictures} are wrong",
+            fontsize=11,
+        )
+        return self
+
+
+class ConfusedPairsDisplay:
+    """The pairs of labels that a classifier confuses most, with examples.
+
+    Parameters
+    ----------
+    pairs : list of (true, predicted, count, pictures)
+        The most frequent first; `pictures` is (n_examples, height, width, channels),
+        the most confident first.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib.axes.Axes
+        One row a pair.
+    figure_ : matplotlib.figure.Figure
+        Their figure.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[Any, Any, int, np.ndarray]]) -> None:
+        self.pairs = list(pairs)
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: Any, *, n_pairs: int = 4, n_examples: int = 6
+    ) -> "ConfusedPairsDisplay":
+        """Find and draw the most frequent confusions on held-out pictures.
+
+        Parameters
+        ----------
+        estimator : NeuralClassifier or Pipeline
+            Fitted on pictures.
+        X : array-like, DataFrame of paths or list
+            Pictures that it has not seen.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        n_pairs : int, default=4
+            Pairs to draw.
+        n_examples : int, default=6
+            Pictures of each.
+
+        Returns
+        -------
+        ConfusedPairsDisplay
+        """
+        X = _as_seen(estimator, X)
+        model, probabilities = _confidence(estimator, X, cls.__name__)
+        y, best = np.asarray(y), probabilities.argmax(1)
+        found: dict[tuple[Any, Any], list[int]] = {}
+        order = np.argsort(-probabilities.max(1), kind="stable")
+        for i in order:
+            if model.classes_[best[i]] != y[i]:
+                found.setdefault((y[i], model.classes_[best[i]]), []).append(i)
+        ranked = sorted(found.items(), key=lambda item: -len(item[1]))[:n_pairs]
+        pairs = []
+        for (true, predicted), rows in ranked:
+            examples = _safe_indexing(X, np.array(rows[:n_examples]))
+            pairs.append((true, predicted, len(rows), model.to_pictures(examples)))
+        return cls(pairs).plot()
+
+    def plot(self) -> "ConfusedPairsDisplay":
+        """Draw.
+
+        Returns
+        -------
+        ConfusedPairsDisplay
+        """
+        columns = max([len(p[3]) for p in self.pairs], default=1) + 1
+        rows = max(1, len(self.pairs))
+        self.figure_, self.axes_ = _grid("ConfusedPairsDisplay", rows, columns, 0.0)
+        for row, (true, predicted, count, pictures) in zip(
+            self.axes_, self.pairs, strict=False
+        ):
+            text = f"{true}\ntaken for\n{predicted}\n{count} times"
+            row[0].text(0.5, 0.5, text, ha="center", va="center", fontsize=10)
+            for ax, picture in zip(row[1:], pictures, strict=False):
+                ax.axis("on")
+                _show(ax, picture)
+        title = "Most confused pairs" if self.pairs else "Nothing is confused"
+        self.figure_.suptitle(title, fontsize=11)
+        return self
+
+
+class ActivationMapDisplay:
+    """Pictures with what speaks for their prediction laid over them (Grad-CAM).
+
+    Parameters
+    ----------
+    pictures : ndarray of shape (n, height, width, channels)
+        uint8 or float32.
+    maps : ndarray of shape (n, height, width)
+        From 0 to 1.
+    titles : sequence of str
+        One a picture.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib.axes.Axes
+        Pictures above, with their maps below.
+    figure_ : matplotlib.figure.Figure
+        Their figure.
+
+    References
+    ----------
+    Selvaraju et al. 2017, "Grad-CAM", arXiv 1610.02391, section 3.
+    """
+
+    def __init__(
+        self, pictures: np.ndarray, maps: np.ndarray, titles: Sequence[str]
+    ) -> None:
+        self.pictures = pictures
+        self.maps = maps
+        self.titles = list(titles)
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, *, n_pictures: int = 6
+    ) -> "ActivationMapDisplay":
+        """Draw the first pictures and what speaks for what they are predicted to be.
+
+        Parameters
+        ----------
+        estimator : NeuralClassifier, NeuralRegressor or Pipeline
+            Fitted on pictures.
+        X : array-like, DataFrame of paths or list
+            Pictures.
+        n_pictures : int, default=6
+            How many of them to draw.
+
+        Returns
+        -------
+        ActivationMapDisplay
+        """
+        model = _last_step(estimator)
+        if not hasattr(model, "activation_maps"):
+            raise TypeError(
+                "ActivationMapDisplay needs a NeuralClassifier or NeuralRegressor that "
+                f"was fitted on pictures, got {type(model).__name__}."
+            )
+        X = _as_seen(estimator, _safe_indexing(X, slice(0, n_pictures)))
+        titles = [str(label) for label in model.predict(X)]
+        return cls(model.to_pictures(X), model.activation_maps(X), titles).plot()
+
+    def plot(self) -> "ActivationMapDisplay":
+        """Draw.
+
+        Returns
+        -------
+        ActivationMapDisplay
+        """
+        columns = len(self.titles)
+        self.figure_, self.axes_ = _grid("ActivationMapDisplay", 2, columns, 0.1)
+        for (above, below), picture, heat, title in zip(
+            self.axes_.T, self.pictures, self.maps, self.titles, strict=True
+        ):
+            for ax in (above, below):
+                ax.axis("on")
+                _show(ax, picture)
+            below.imshow(heat, cmap="inferno", alpha=0.6, vmin=0, vmax=1)
+            above.set_title(title, fontsize=10)
+        self.figure_.suptitle("What speaks for each prediction", fontsize=11)
+        return self
