@@ -127,7 +127,8 @@ def models() -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
         return LGBMRegressor(
             n_estimators=3000,
             learning_rate=0.02,
-            num_leaves=63,
+            num_leaves=255,
+            max_depth=10,
             subsample=0.7,
             subsample_freq=1,
             colsample_bytree=0.7,

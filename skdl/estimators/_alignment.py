@@ -5,12 +5,37 @@ undoes. Vectors of networks trained on different folds mean the same only after 
 been turned to the other.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from skdl.data.categories import FIRST
 from skdl.estimators._vectors import ColumnVectors, Vectors
+
+
+def as_used(vectors: Vectors, weights: Sequence[np.ndarray]) -> Vectors:
+    """Stretch each column's vectors to the distances that the first layer gives them.
+
+    Parameters
+    ----------
+    vectors : Vectors
+        Of a network.
+    weights : sequence of ndarray of shape (n_units, dim)
+        What the first layer multiplies each column's vectors with.
+
+    Returns
+    -------
+    Vectors
+        ``v @ sqrt(W.T @ W)``, as far from each other as ``W @ v`` are.
+    """
+    by_column = {}
+    for (name, column), W in zip(vectors.by_column.items(), weights, strict=True):
+        squares, axes = np.linalg.eigh(W.T.astype(np.float64) @ W)
+        stretch = (axes * np.sqrt(np.maximum(squares, 0))) @ axes.T
+        stretched = (column.vectors @ stretch).astype(np.float32)
+        by_column[name] = replace(column, vectors=stretched)
+    return replace(vectors, by_column=by_column)
 
 
 def principal_axes(vectors: Vectors) -> Vectors:

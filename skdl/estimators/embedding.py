@@ -184,6 +184,21 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             self._schema,
         )
 
+    def _first_layer(self) -> list[np.ndarray] | None:
+        """Return what the first layer multiplies each column's vectors with.
+
+        None where the user's network does not begin with a linear layer.
+        """
+        member = getattr(self.network_, "members", [self.network_])[0]
+        first = next((m for m in member.head.modules() if not list(m.children())), None)
+        embedding = member.embedding
+        n_inputs = embedding.n_outputs + self._encoder.numeric.n_outputs
+        if not isinstance(first, nn.Linear) or first.in_features != n_inputs:
+            return None
+        weight = first.weight.detach().cpu().numpy()
+        dims = [embedding.dims[v] for v in embedding.vocabulary_of_column]
+        return np.split(weight[:, : sum(dims)], np.cumsum(dims)[:-1], axis=1)
+
     def nearest(self, column: Any, category: Any, k: int = 5) -> pd.Series:
         """Return the categories whose vectors are nearest to a category's.
 

@@ -9,6 +9,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
+from torch import nn
 
 from skdl import (
     EmbeddingTransformer,
@@ -25,6 +26,10 @@ CATEGORIES = ["Store", "DayOfWeek", "State"]
 def sales():
     X, y = make_store_sales(1500, n_stores=20, random_state=0, return_X_y=True)
     return X, np.log(y)
+
+
+def starts_with_norm(n_inputs, n_outputs):
+    return nn.Sequential(nn.LayerNorm(n_inputs), nn.Linear(n_inputs, n_outputs))
 
 
 @pytest.fixture
@@ -101,6 +106,33 @@ def test_rotation_keeps_distances_and_orders_by_variance(network, sales):
     weights = turned.category_counts_["Store"]
     spread = np.average(after**2, axis=0, weights=weights)
     assert (np.diff(spread) <= 1e-6).all()
+
+
+@pytest.mark.parametrize("rotate", [False, True])
+def test_vectors_are_as_far_apart_as_the_first_layer_has_them(network, sales, rotate):
+    X, y = sales
+    transformer = EmbeddingTransformer(network, cv=None, scale=True, rotate=rotate)
+    fitted = transformer.fit(X, y)
+    plain = fitted.estimator_.embeddings_
+    first = fitted.estimator_.network_.head[0].weight.detach().numpy()
+    start = 0
+    for column in CATEGORIES:
+        V = plain[column].to_numpy()
+        products = V @ first[:, start : start + V.shape[1]].T
+        start += V.shape[1]
+        after = fitted.embeddings_[column].to_numpy()
+        distances = [np.linalg.norm(v[:, None] - v, axis=2) for v in (products, after)]
+        np.testing.assert_allclose(*distances, atol=1e-4)
+
+
+def test_a_network_without_a_first_layer_keeps_its_vectors(network, sales):
+    X, y = sales
+    network.set_params(network=starts_with_norm, max_epochs=1)
+    transformer = EmbeddingTransformer(network, cv=None, scale=True, rotate=False)
+    fitted = transformer.fit(X, y)
+    pd.testing.assert_frame_equal(
+        fitted.embeddings_["Store"], fitted.estimator_.embeddings_["Store"]
+    )
 
 
 def test_training_rows_get_vectors_that_have_not_seen_them(sales):
