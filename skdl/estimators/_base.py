@@ -90,6 +90,10 @@ class NeuralEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
             copy.deepcopy(self._optimizer_state),
         )
 
+    def _runtime(self) -> Runtime:
+        """Return where and how to train."""
+        return resolve_runtime(self.device, self.precision)
+
     def _augmented(self, batches: Any, parts: FittedParts) -> Any:
         """Return the batches to train on, changed at random where that helps."""
         return batches
@@ -204,7 +208,7 @@ class NeuralEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
         watch: tuple[Any, dict] | None = None,
     ) -> None:
         rng = seed_source(self.random_state)
-        runtime = resolve_runtime(self.device, self.precision)
+        runtime = self._runtime()
         target = self._target if warm else self._new_target(rows, classes)
         if held_out is None and self.early_stopping and not continued:
             rows, held_out = split_validation(
@@ -283,7 +287,7 @@ class NeuralEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
             warm = self.warm_start and self.__sklearn_is_fitted__()
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
             rng = seed_source(self.random_state)
-            runtime = resolve_runtime(self.device, self.precision)
+            runtime = self._runtime()
             target = self._target if warm else self._new_target(rows, None)
             with runtime.seeded(draw_seed(rng)):
                 rows, parts = self._parts(rows, target, runtime, rng, warm=warm)

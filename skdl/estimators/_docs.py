@@ -167,7 +167,8 @@ device : str or torch.device, default="auto"
     "auto" takes a CUDA GPU where there is one; otherwise "cpu", "cuda", "cuda:1", ...
 precision : str, default="auto"
     Arithmetic in training: "float32" or "bfloat16" (with float32 weights); "auto" is
-    "float32". Predictions are always made in float32.
+    "float32", but for pictures "bfloat16" on GPUs and CPUs that are made for it.
+    Predictions are always made in float32.
 random_state : int, RandomState instance or None, default=None
     Governs initial weights, order of the samples, dropout and validation split; an
     int gives the same weights, bit for bit, on the same machine. None takes fresh

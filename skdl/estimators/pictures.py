@@ -27,6 +27,7 @@ from skdl.estimators._rows import Rows
 from skdl.estimators.dense import DenseEstimator
 from skdl.networks.conv import ConvNet, PictureNetwork, activation_maps
 from skdl.training.augmentation import AugmentedBatches, AveragedViews
+from skdl.training.runtime import Runtime, resolve_runtime
 
 CONV = "conv"
 # Of pictures: without it a network learns them by heart (mnist_10k .988 -> .995).
@@ -138,6 +139,11 @@ class PictureEstimator(DenseEstimator):
         if not isinstance(body, nn.Module):
             return body  # the base says what is wrong
         return PictureNetwork(body, encoder.mean, encoder.spread)
+
+    def _runtime(self) -> Runtime:
+        return resolve_runtime(
+            self.device, self.precision, convolutions=self._has_pictures
+        )
 
     def _auto_label_smoothing(self) -> float:
         return _LABEL_SMOOTHING if self._has_pictures else 0.0

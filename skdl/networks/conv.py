@@ -149,9 +149,6 @@ class PictureNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.body = body
-        for weight in body.parameters():
-            if weight.ndim == 4:  # of a convolution: this order is faster
-                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         for name, values in (("mean", mean), ("scale", scale)):
             column = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
             self.register_buffer(name, column)
@@ -159,7 +156,9 @@ class PictureNetwork(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Return raw outputs; `pictures` (B, C, H, W) uint8 or float32."""
         x = (pictures.float() - self.mean) / self.scale
-        return self.body(x.contiguous(memory_format=torch.channels_last))
+        if x.is_cuda:  # convolutions are faster so; on a CPU activations are slower
+            x = x.contiguous(memory_format=torch.channels_last)
+        return self.body(x)
 
 
 def activation_maps(

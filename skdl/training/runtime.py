@@ -69,7 +69,20 @@ class Runtime:
                 torch.set_num_threads(allowed)
 
 
-def resolve_runtime(device: str | torch.device, precision: str = "auto") -> Runtime:
+def bfloat16_is_fast(device: torch.device) -> bool:
+    """Tell whether a device multiplies bfloat16 faster than float32.
+
+    GPUs since Ampere do, and CPUs with matrix tiles (AMX).
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return device.type == "cpu" and has_tiles is not None and bool(has_tiles())
+
+
+def resolve_runtime(
+    device: str | torch.device, precision: str = "auto", *, convolutions: bool = False
+) -> Runtime:
     """Turn the names that a user gives into a runtime.
 
     Parameters
@@ -79,6 +92,9 @@ def resolve_runtime(device: str | torch.device, precision: str = "auto") -> Runt
         torch's own names, such as "cpu", "cuda" or "cuda:1".
     precision : str, default="auto"
         A key of `PRECISIONS`.
+    convolutions : bool, default=False
+        Whether the time goes into convolutions: "auto" is then bfloat16 where the
+        device is made for it.
 
     Returns
     -------
@@ -103,7 +119,10 @@ def resolve_runtime(device: str | torch.device, precision: str = "auto") -> Runt
             f"device={str(device)!r} was asked for, but torch finds "
             f"{torch.cuda.device_count()} CUDA devices; use device='auto' or 'cpu'."
         )
-    return Runtime(resolved, PRECISIONS[precision])
+    kind = PRECISIONS[precision]
+    if precision == "auto" and convolutions and bfloat16_is_fast(resolved):
+        kind = torch.bfloat16
+    return Runtime(resolved, kind)
 
 
 def _has_cuda(index: int | None) -> bool:
