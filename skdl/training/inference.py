@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from skdl.training.objectives import Objective
 
 # Matrix products of a few rows go through other kernels than those of many. With rows
-# padded to a multiple of this, a row's prediction has the same bits on many CPUs, and
-# the same up to rounding on all, whatever other rows are predicted with it.
-_ROW_MULTIPLE = 8
+# padded to a multiple of this, a row's prediction has the same bits whatever other
+# rows are predicted with it (8 is enough for AVX2, not for AVX-512).
+_ROW_MULTIPLE = 16
 
 
 def _pad(tensor: Tensor, rows: int) -> Tensor:

@@ -291,7 +291,7 @@ def test_a_category_dtype_with_other_levels_is_understood(sales):
     np.testing.assert_array_equal(model.predict(other), expected)
     few = X.head(3)
     few = few.assign(State=few["State"].cat.remove_unused_categories())
-    np.testing.assert_allclose(model.predict(few), expected[:3], rtol=1e-6)
+    np.testing.assert_array_equal(model.predict(few), expected[:3])
 
 
 def test_levels_without_rows_are_unknown(sales):
