@@ -12,7 +12,7 @@ from torch import Tensor
 _MOST_CHANNELS = 4
 # Pixels in a chunk of pictures: activations of a network stay small beside the data.
 _CHUNK_PIXELS = 1 << 18
-# Values that mean and spread are computed from.
+# Pictures that mean and spread are computed from.
 _STATISTICS_ROWS = 2_000
 # How far beyond the training data, as a share of its range, values are no surprise.
 _TOLERANCE = 0.1
