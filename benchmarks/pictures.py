@@ -138,6 +138,7 @@ class Fastai:
         self.epochs = epochs
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> None:
+        import fastai.callback.all  # noqa: F401 - fit_one_cycle, no_bar
         from fastai.basics import DataLoader, DataLoaders, Learner
 
         rows = list(zip(torch.from_numpy(X[:, None]), torch.from_numpy(y), strict=True))
