@@ -130,7 +130,6 @@ def _from_items(
         files = open_pictures(items, estimator.image_shape, None)
     else:
         files = PictureFiles(items, tuple(shape))
-    absent = [i for i in items if isinstance(i, str | os.PathLike)]
     in_memory = files.nbytes <= estimator.memory_limit * 2**20
     if skip_unreadable:
         pictures, unreadable = files.read_readable()
@@ -147,7 +146,8 @@ def _from_items(
         if in_memory:
             return PictureInput(pictures, unreadable)
         return PictureInput(files, unreadable)
-    if in_memory or not absent:
+    on_disk = any(isinstance(item, str | os.PathLike) for item in items)
+    if in_memory or not on_disk:
         return PictureInput(files.read())
     return PictureInput(files)
 

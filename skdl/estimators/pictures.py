@@ -158,13 +158,11 @@ class PictureEstimator(DenseEstimator):
         return AugmentedBatches(batches, augmentation, n_classes)
 
     def _predictor(self) -> tuple[nn.Module, Callable]:
-        augmentation = resolve_augmentation(self.augmentation)
         network, link = super()._predictor()
-        if (
-            not self.test_time_augmentation
-            or augmentation is None
-            or not isinstance(self._encoder, PictureEncoder)
-        ):
+        if not self.test_time_augmentation or not self._has_pictures:
+            return network, link
+        augmentation = resolve_augmentation(self.augmentation)
+        if augmentation is None:
             return network, link
         _, *size = self._encoder.shape
         views = augmentation.views(*size)
