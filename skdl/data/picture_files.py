@@ -87,10 +87,17 @@ class PictureFiles:
         errors = self._read_into(out)
         return out, [i for i, error in enumerate(errors) if error is not None]
 
-    def _read_into(self, out: np.ndarray) -> list[Exception | None]:
+    def unreadable(self) -> list[int]:
+        """Return the positions of what cannot be read; nothing is kept in memory."""
+        errors = self._read_into(None)
+        return [i for i, error in enumerate(errors) if error is not None]
+
+    def _read_into(self, out: np.ndarray | None) -> list[Exception | None]:
         def one(i: int) -> Exception | None:
             try:
-                out[i] = _pixels(self.items[i], self._shape)
+                pixels = _pixels(self.items[i], self._shape)
+                if out is not None:
+                    out[i] = pixels
             except Exception as error:  # Pillow raises many kinds
                 return error
             return None

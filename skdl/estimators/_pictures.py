@@ -132,7 +132,10 @@ def _from_items(
         files = PictureFiles(items, tuple(shape))
     in_memory = files.nbytes <= estimator.memory_limit * 2**20
     if skip_unreadable:
-        pictures, unreadable = files.read_readable()
+        if in_memory:
+            pictures, unreadable = files.read_readable()
+        else:
+            pictures, unreadable = files, files.unreadable()
         if len(unreadable) == len(items):
             files.read()  # raises, naming the first
         if unreadable:
@@ -143,9 +146,7 @@ def _from_items(
                 UserWarning,
                 stacklevel=2,
             )
-        if in_memory:
-            return PictureInput(pictures, unreadable)
-        return PictureInput(files, unreadable)
+        return PictureInput(pictures, unreadable)
     on_disk = any(isinstance(item, str | os.PathLike) for item in items)
     if in_memory or not on_disk:
         return PictureInput(files.read())

@@ -233,6 +233,10 @@ def test_unreadable_files_are_named_or_left_out(model, folder, tmp_path):
     np.testing.assert_allclose(
         expected.predict_proba(X[:60]), model.predict_proba(X[:60]), rtol=1e-3
     )
+    streamed = clone(model).set_params(memory_limit=0)
+    with pytest.warns(UserWarning, match="1 of 61 pictures"):
+        streamed.fit(X, y[:61])
+    assert same_weights(streamed, model)
     with pytest.raises(ValueError, match="broken.png"):
         model.predict(X)
 
