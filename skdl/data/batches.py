@@ -29,7 +29,22 @@ def batch_sizes(n_rows: int, batch_size: int) -> list[int]:
     return [size + 1] * longer + [size] * (n_batches - longer)
 
 
-class ResidentBatches:
+class _Batches:
+    """Targets and weights of all rows, cut into batches."""
+
+    def __init__(
+        self, target: Tensor, weight: Tensor | None, batch_size: int, shuffle: bool
+    ) -> None:
+        self._target = target
+        self._weight = weight
+        self._shuffle = shuffle
+        self._sizes = batch_sizes(len(target), batch_size)
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+
+class ResidentBatches(_Batches):
     """The whole data set as tensors, shuffled once an epoch.
 
     One permutation and one gather an epoch, into buffers that are kept; the batches
@@ -59,14 +74,8 @@ class ResidentBatches:
         shuffle: bool = True,
     ) -> None:
         self._inputs = inputs
-        self._target = target
-        self._weight = weight
-        self._shuffle = shuffle
-        self._sizes = batch_sizes(len(target), batch_size)
+        super().__init__(target, weight, batch_size, shuffle)
         self._buffers: list[Tensor] | None = None
-
-    def __len__(self) -> int:
-        return len(self._sizes)
 
     def __iter__(self) -> Iterator[Batch]:
         tensors = [*self._inputs, self._target]
@@ -88,7 +97,7 @@ class ResidentBatches:
         return self._buffers
 
 
-class StreamedBatches:
+class StreamedBatches(_Batches):
     """Inputs that are read anew for every batch, one batch ahead of training.
 
     Parameters
@@ -115,13 +124,7 @@ class StreamedBatches:
         shuffle: bool = True,
     ) -> None:
         self._read = read
-        self._target = target
-        self._weight = weight
-        self._shuffle = shuffle
-        self._sizes = batch_sizes(len(target), batch_size)
-
-    def __len__(self) -> int:
-        return len(self._sizes)
+        super().__init__(target, weight, batch_size, shuffle)
 
     def __iter__(self) -> Iterator[Batch]:
         n = len(self._target)
