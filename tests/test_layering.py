@@ -18,7 +18,7 @@ INNER = {
     "lr_find": {"estimators", "data", "networks", "training", "display", "lr_find"},
     "persistence": {"estimators", "data", "networks", "training"},
     "display": {"display", "lr_find", "training"},  # schedules are drawn
-    "datasets": set(),
+    "datasets": {"datasets"},
     "_version": set(),
     "__init__": {"_version", "display", "estimators", "lr_find", "persistence"},
 }

@@ -1,47 +1,20 @@
-"""Data sets of the benchmarks and examples, and a generated table of store sales.
+"""Loaders of tables and pictures, and a generated table of store sales."""
 
-The loaders read files that you have put into a folder; they download nothing. The
-folder is the environment variable `SKDL_DATA`, else `../shared/data` beside a checkout.
-"""
-
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
+from skdl.datasets._files import find_file
+
 _STATES = ["BE", "BW", "BY", "HB,NI", "HE", "HH", "NW", "RP", "SH", "SN", "ST", "TH"]
-
-
-def data_home() -> Path:
-    """Return the folder that the loaders read from.
-
-    Returns
-    -------
-    pathlib.Path
-        ``$SKDL_DATA``, else ``../shared/data`` beside the folder of the checkout.
-    """
-    if folder := os.environ.get("SKDL_DATA"):
-        return Path(folder).expanduser()
-    return Path(__file__).resolve().parents[2] / "shared" / "data"
-
-
-def _find(name: str, origin: str) -> Path:
-    path = data_home() / name
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{name} ({origin}) is not in {path.parent}. Put it there, or set the "
-            "environment variable SKDL_DATA to the folder that holds it."
-        )
-    return path
 
 
 def _load_table(
     name: str, target: str, origin: str, return_X_y: bool, drop: tuple[str, ...] = ()
 ) -> Any:
-    frame = pd.read_parquet(_find(name, origin))
+    frame = pd.read_parquet(find_file(name, origin))
     data = frame.drop(columns=[target, *drop])
     if return_X_y:
         return data, frame[target]
@@ -212,7 +185,7 @@ def load_mnist_10k(*, return_X_y: bool = False) -> Any:
     FileNotFoundError
         If ``mnist_10k.npz`` is not in `data_home()`.
     """
-    with np.load(_find("mnist_10k.npz", "MNIST, test part")) as file:
+    with np.load(find_file("mnist_10k.npz", "MNIST, test part")) as file:
         images, labels = file["images"], file["labels"]
     data = images.reshape(len(images), -1)
     if return_X_y:

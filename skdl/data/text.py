@@ -1,0 +1,351 @@
+"""From strings to one flat array of token ids, and back.
+
+A stream is all documents after each other, each ended by ``<eos>``. Ids go by
+frequency, so that the most frequent tokens have the lowest ones.
+"""
+
+import re
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+UNKNOWN = "<unk>"
+END = "<eos>"
+
+# Pieces that byte pair encoding learns where no bound is given.
+_BPE_PIECES = 10_000
+
+Analyze = Callable[[str], Sequence[str]]
+
+
+class Analyzer(Protocol):
+    """Cuts texts into tokens and joins them again."""
+
+    def fit(self, texts: list[str]) -> list[str]:
+        """Learn from the training texts; return tokens that are always known."""
+
+    def __call__(self, text: str) -> Sequence[str]:
+        """Return the tokens of a text."""
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """Return the text that tokens stand for."""
+
+
+class FunctionAnalyzer:
+    """Cuts texts with a function; tokens are joined by `separator`."""
+
+    def __init__(self, function: Analyze, separator: str = " ") -> None:
+        self._function = function
+        self._separator = separator
+
+    def fit(self, texts: list[str]) -> list[str]:
+        """Learn nothing."""
+        return []
+
+    def __call__(self, text: str) -> Sequence[str]:
+        """Return the tokens of a text."""
+        return self._function(text)
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """Return the text that tokens stand for."""
+        return self._separator.join(tokens)
+
+
+class BPEAnalyzer:
+    """Byte pair encoding (Sennrich et al. 2016, arXiv 1508.07909) on bytes.
+
+    Every text can be written in its pieces, so nothing is unknown.
+
+    Parameters
+    ----------
+    n_pieces : int
+        Pieces to learn, 256 for the bytes among them.
+    min_frequency : int
+        How often two pieces must stand side by side to become one.
+    """
+
+    def __init__(self, n_pieces: int, min_frequency: int) -> None:
+        self.n_pieces = n_pieces
+        self.min_frequency = min_frequency
+        self._tokenizer: Any = None
+
+    def fit(self, texts: list[str]) -> list[str]:
+        """Learn the pieces and return them."""
+        try:
+            from tokenizers import ByteLevelBPETokenizer
+        except ImportError as error:
+            raise ImportError(
+                "analyzer='bpe' needs the tokenizers library: pip install 'skdl[text]'."
+            ) from error
+        tokenizer = ByteLevelBPETokenizer()
+        tokenizer.train_from_iterator(
+            texts,
+            vocab_size=self.n_pieces,
+            min_frequency=self.min_frequency,
+            show_progress=False,
+        )
+        self._tokenizer = tokenizer._tokenizer
+        return list(self._tokenizer.get_vocab())
+
+    def __call__(self, text: str) -> Sequence[str]:
+        """Return the pieces of a text."""
+        return self._tokenizer.encode(text).tokens
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """Return the text that pieces stand for; halves of characters become �."""
+        return self._tokenizer.decoder.decode(list(tokens))
+
+
+def resolve_analyzer(
+    analyzer: str | Analyze,
+    *,
+    token_pattern: str | None = None,
+    min_frequency: int = 1,
+    max_vocab: int | None = None,
+) -> Analyzer:
+    """Return what cuts texts, not yet fitted.
+
+    Parameters
+    ----------
+    analyzer : {"word", "char", "bpe"} or callable
+        Names, or a function from a text to its tokens.
+    token_pattern : str or None, default=None
+        For words, a regular expression that matches one; None splits at whitespace.
+    min_frequency, max_vocab : int
+        For "bpe".
+
+    Raises
+    ------
+    ValueError
+        If the pattern is no regular expression.
+    """
+    if callable(analyzer):
+        return FunctionAnalyzer(analyzer)
+    if analyzer == "char":
+        return FunctionAnalyzer(list, separator="")
+    if analyzer == "bpe":
+        return BPEAnalyzer(max_vocab or _BPE_PIECES, min_frequency)
+    if token_pattern is None:
+        return FunctionAnalyzer(str.split)
+    try:
+        return FunctionAnalyzer(re.compile(token_pattern).findall)
+    except re.error as error:
+        raise ValueError(
+            f"token_pattern must be a regular expression, got {token_pattern!r}: "
+            f"{error}."
+        ) from error
+
+
+@dataclass(frozen=True)
+class TokenStream:
+    """Documents as one array of ids, each ended by the id of ``<eos>``.
+
+    Attributes
+    ----------
+    ids : ndarray of int32 of shape (n_tokens,)
+        All documents after each other.
+    lengths : ndarray of int64 of shape (n_documents,)
+        Tokens of each, ``<eos>`` counted.
+    """
+
+    ids: np.ndarray
+    lengths: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, documents: np.ndarray) -> "TokenStream":
+        """Return some of the documents."""
+        parts = np.split(self.ids, np.cumsum(self.lengths)[:-1])
+        chosen = [parts[i] for i in documents]
+        return TokenStream(np.concatenate(chosen), self.lengths[documents])
+
+    def split_at(self, token: int) -> tuple["TokenStream", "TokenStream"]:
+        """Cut the stream in two, at the cost of a document that may be cut."""
+        halves = self.ids[:token], self.ids[token:]
+        first, second = (TokenStream(h, np.array([len(h)])) for h in halves)
+        return first, second
+
+
+class _Known(dict):
+    """Ids by token; what is not there has the id of ``<unk>``, and is not kept."""
+
+    unknown = 0
+
+    def __missing__(self, token: str) -> int:
+        return self.unknown
+
+
+class TextEncoder:
+    """Learns a vocabulary and turns texts into streams of ids.
+
+    Parameters
+    ----------
+    analyzer : Analyzer
+        Cuts texts into tokens.
+    lowercase : bool, default=False
+        Whether texts are put into lower case first.
+    min_frequency : int, default=1
+        Rarer tokens are ``<unk>``.
+    max_vocab : int or None, default=None
+        Tokens that are kept at most, the most frequent ones, ``<unk>`` and ``<eos>``
+        among them.
+
+    Attributes
+    ----------
+    tokens : list of str
+        By id; the most frequent first.
+    counts : ndarray of shape (n_tokens,)
+        How often each occurs in the training texts.
+
+    Examples
+    --------
+    >>> encoder = TextEncoder(FunctionAnalyzer(str.split))
+    >>> encoder.fit_transform(["a b a", "a c"]).ids.tolist()
+    [0, 2, 0, 1, 0, 3, 1]
+    >>> encoder.tokens
+    ['a', '<eos>', 'b', 'c', '<unk>']
+    """
+
+    def __init__(
+        self,
+        analyzer: Analyzer,
+        *,
+        lowercase: bool = False,
+        min_frequency: int = 1,
+        max_vocab: int | None = None,
+    ) -> None:
+        self.analyzer = analyzer
+        self.lowercase = lowercase
+        self.min_frequency = min_frequency
+        self.max_vocab = max_vocab
+
+    def fit_transform(self, texts: list[str]) -> TokenStream:
+        """Learn the vocabulary and return the stream, in one pass over the texts."""
+        always = self.analyzer.fit(self._cased(texts))
+        index: defaultdict[str, int] = defaultdict()
+        index.default_factory = index.__len__
+        for token in (END, UNKNOWN, *always):
+            index[token]  # an id of its own, also where it does not occur
+        stream = self._stream(texts, index)
+        counts = np.bincount(stream.ids, minlength=len(index))
+        new_ids = self._rank(list(index), counts, len(always) + 2)
+        return TokenStream(new_ids[stream.ids], stream.lengths)
+
+    def _rank(self, tokens: list[str], counts: np.ndarray, n_always: int) -> np.ndarray:
+        """Keep the frequent tokens; return the new id of each old one."""
+        kept = counts >= self.min_frequency
+        kept[:n_always] = True
+        order = np.argsort(-counts, kind="stable")
+        order = order[kept[order]]
+        if self.max_vocab is not None and len(order) > self.max_vocab:
+            special = order < 2
+            room = max(0, self.max_vocab - 2)
+            order = order[special | (np.cumsum(~special) <= room)]
+        dropped = np.ones(len(tokens), dtype=bool)
+        dropped[order] = False
+        counts = counts.copy()
+        counts[1] += counts[dropped].sum()
+        order = order[np.argsort(-counts[order], kind="stable")]  # <unk> has grown
+        self.tokens = [tokens[i] for i in order]
+        self.counts = counts[order]
+        self._index = _Known((token, i) for i, token in enumerate(self.tokens))
+        self._index.unknown = self.unknown_id = self._index[UNKNOWN]
+        self.end_id = self._index[END]
+        new_ids = np.full(len(tokens), self.unknown_id, dtype=np.int32)
+        new_ids[order] = np.arange(len(order), dtype=np.int32)
+        return new_ids
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without what follows from it."""
+        return {k: v for k, v in vars(self).items() if k != "_index"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state."""
+        vars(self).update(state)
+        if "tokens" in state:
+            self._index = _Known((token, i) for i, token in enumerate(self.tokens))
+            self._index.unknown = self.unknown_id
+
+    def transform(self, texts: Iterable[str]) -> TokenStream:
+        """Return the stream of texts; new tokens are ``<unk>``."""
+        return self._stream(texts, self._index)
+
+    def id_of(self, token: str) -> int | None:
+        """Return the id of a token that is known."""
+        return self._index.get(token)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text that ids stand for, up to the first ``<eos>``."""
+        ids = list(ids)
+        if self.end_id in ids:
+            ids = ids[: ids.index(self.end_id)]
+        return self.analyzer.join([self.tokens[i] for i in ids])
+
+    def _cased(self, texts: Iterable[str]) -> Iterable[str]:
+        return [text.lower() for text in texts] if self.lowercase else texts
+
+    def _stream(self, texts: Iterable[str], index: dict[str, int]) -> TokenStream:
+        ids, lengths, end = array("i"), array("q"), index[END]
+        lookup, before = index.__getitem__, 0
+        for text in self._cased(texts):
+            ids.extend(map(lookup, self.analyzer(text)))
+            ids.append(end)
+            lengths.append(len(ids) - before)
+            before = len(ids)
+        return TokenStream(
+            np.frombuffer(ids, dtype=np.int32), np.frombuffer(lengths, dtype=np.int64)
+        )
+
+
+def check_texts(X: Any) -> list[str]:
+    """Return texts as a list of strings.
+
+    Parameters
+    ----------
+    X : iterable of str
+        A list, Series, array, polars column, frame of one column, or generator.
+
+    Raises
+    ------
+    TypeError
+        If X is one string, or no iterable.
+    ValueError
+        If X is empty, has several columns, or holds anything but strings.
+    """
+    if isinstance(X, (str, bytes)):
+        raise TypeError(
+            f"X must be an iterable of strings, got one {type(X).__name__}; put it into"
+            " a list, or read a file with skdl.datasets.read_lines."
+        )
+    shape = getattr(X, "shape", ())
+    if len(shape) > 1:
+        if shape[1] != 1:
+            raise ValueError(f"X must be one column of strings, got shape {shape}.")
+        X = X[X.columns[0]] if hasattr(X, "columns") else X[:, 0]
+    if not isinstance(X, Iterable):
+        raise TypeError(
+            f"X must be an iterable of strings, got {type(X).__name__}: {X!r}."
+        )
+    texts = X.tolist() if isinstance(X, np.ndarray) else list(X)
+    if not texts:
+        raise ValueError("X holds no documents; at least 1 is needed.")
+    bad = [i for i, text in enumerate(texts) if not isinstance(text, str)]
+    if bad:
+        raise ValueError(
+            f"X must hold strings, but {len(bad)} of {len(texts)} items are none, the "
+            f"first at position {bad[0]}: {texts[bad[0]]!r}. {_advice(texts[bad[0]])}"
+        )
+    return texts
+
+
+def _advice(item: Any) -> str:
+    if isinstance(item, (bytes, bytearray)):
+        return "Decode bytes first: text.decode('utf-8')."
+    if item is None or item != item or type(item).__name__ == "NAType":
+        return "Fill missing texts first, for example with fillna('')."
+    return "Turn them into strings first, for example with astype(str)."

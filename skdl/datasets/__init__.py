@@ -1,0 +1,37 @@
+"""Data sets of the benchmarks and examples, and a generated table of store sales.
+
+The loaders read files that you have put into a folder; they download nothing. The
+folder is the environment variable `SKDL_DATA`, else `../shared/data` beside a checkout.
+"""
+
+from skdl.datasets._files import data_home
+from skdl.datasets.tables import (
+    load_adult,
+    load_california_housing,
+    load_letter,
+    load_mnist_10k,
+    load_rossmann,
+    load_taxis,
+    make_store_sales,
+)
+from skdl.datasets.text import (
+    load_movie_reviews,
+    load_ptb,
+    load_wikitext2,
+    read_lines,
+)
+
+__all__ = [
+    "data_home",
+    "load_adult",
+    "load_california_housing",
+    "load_letter",
+    "load_mnist_10k",
+    "load_movie_reviews",
+    "load_ptb",
+    "load_rossmann",
+    "load_taxis",
+    "load_wikitext2",
+    "make_store_sales",
+    "read_lines",
+]
