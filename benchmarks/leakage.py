@@ -89,7 +89,7 @@ def models(classifier: bool) -> dict[str, Any]:
 
 def scores(encoder: Any, model: Any, X: Any, y: Any, scoring: str) -> np.ndarray:
     folds = StratifiedKFold if scoring == "roc_auc" else KFold
-    pipeline = make_pipeline(encoder.set_output(transform="pandas"), model)
+    pipeline = make_pipeline(encoder, model)
     cv = folds(5, shuffle=True, random_state=0)
     return cross_val_score(pipeline, X, y, cv=cv, scoring=scoring)
 
@@ -98,10 +98,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--models", nargs="+", default=["gbm", "forest"])
+    parser.add_argument("--data", nargs="+", default=["adult", "taxis", "rossmann"])
+    parser.add_argument(
+        "--encoders", nargs="+", help="only those whose names begin like this"
+    )
     options = parser.parse_args()
     begin("A pure-noise identifier beside real columns", "lightgbm")
     worst: dict[str, float] = {}
     for name, (X, y, scoring) in tables(options.rows).items():
+        if name not in options.data:
+            continue
         if scoring == "roc_auc":
             y = (y == y.unique()[0]).astype(int)
         rng = np.random.default_rng(0)
@@ -113,6 +119,8 @@ def main() -> None:
             model = models(scoring == "roc_auc")[who]
             plain, with_noise = encoders(text), encoders([*text, "identifier"])
             for label in plain:
+                if not label.startswith(tuple(options.encoders or [""])):
+                    continue
                 before = scores(plain[label], model, X, y, scoring)
                 after = scores(with_noise[label], model, noisy, y, scoring)
                 loss = before - after

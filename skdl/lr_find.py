@@ -11,8 +11,8 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
-from skdl.estimators._base import NeuralEstimator
 from skdl.estimators._fitting import DEFAULT_SUGGESTION
+from skdl.estimators._network import NetworkEstimator
 from skdl.training import range_test
 
 
@@ -192,7 +192,7 @@ def _check_range(min_lr: float, max_lr: float, num_iter: int, suggest: str) -> N
         )
 
 
-def _network_and_inputs(estimator: Any, X: Any, y: Any) -> tuple[NeuralEstimator, Any]:
+def _network_and_inputs(estimator: Any, X: Any, y: Any) -> tuple[NetworkEstimator, Any]:
     """Return a copy of the estimator with the network, and what goes into it."""
     if isinstance(estimator, Pipeline):
         _check_network(estimator.steps[-1][1], "the last step of the Pipeline")
@@ -205,7 +205,7 @@ def _network_and_inputs(estimator: Any, X: Any, y: Any) -> tuple[NeuralEstimator
 
 
 def _check_network(estimator: Any, what: str) -> None:
-    if not isinstance(estimator, NeuralEstimator):
+    if not isinstance(estimator, NetworkEstimator):
         raise TypeError(
             f"lr_find needs an estimator of skdl, or a Pipeline that ends in one, but "
             f"{what} is {type(estimator).__name__}, which has no network to sweep."

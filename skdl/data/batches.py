@@ -32,6 +32,8 @@ def batch_sizes(n_rows: int, batch_size: int) -> list[int]:
 class _Batches:
     """Targets and weights of all rows, cut into batches."""
 
+    lr_factor = 1.0  # all batches count alike
+
     def __init__(
         self, target: Tensor, weight: Tensor | None, batch_size: int, shuffle: bool
     ) -> None:

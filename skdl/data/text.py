@@ -271,7 +271,7 @@ class TextEncoder:
             self._index = _Known((token, i) for i, token in enumerate(self.tokens))
             self._index.unknown = self.unknown_id
 
-    def transform(self, texts: Iterable[str]) -> TokenStream:
+    def transform(self, texts: list[str]) -> TokenStream:
         """Return the stream of texts; new tokens are ``<unk>``."""
         return self._stream(texts, self._index)
 
@@ -286,10 +286,10 @@ class TextEncoder:
             ids = ids[: ids.index(self.end_id)]
         return self.analyzer.join([self.tokens[i] for i in ids])
 
-    def _cased(self, texts: Iterable[str]) -> Iterable[str]:
+    def _cased(self, texts: list[str]) -> list[str]:
         return [text.lower() for text in texts] if self.lowercase else texts
 
-    def _stream(self, texts: Iterable[str], index: dict[str, int]) -> TokenStream:
+    def _stream(self, texts: list[str], index: dict[str, int]) -> TokenStream:
         ids, lengths, end = array("i"), array("q"), index[END]
         lookup, before = index.__getitem__, 0
         for text in self._cased(texts):
@@ -322,7 +322,7 @@ def check_texts(X: Any) -> list[str]:
             f"X must be an iterable of strings, got one {type(X).__name__}; put it into"
             " a list, or read a file with skdl.datasets.read_lines."
         )
-    shape = getattr(X, "shape", ())
+    shape: tuple[int, ...] = getattr(X, "shape", ())
     if len(shape) > 1:
         if shape[1] != 1:
             raise ValueError(f"X must be one column of strings, got shape {shape}.")

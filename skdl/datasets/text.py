@@ -18,7 +18,7 @@ _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
 def read_lines(
     path: str | os.PathLike, *, encoding: str = "utf-8", errors: str = "strict"
 ) -> Iterator[str]:
-    """Read a text file line by line, for a language model: a document is a line.
+    r"""Read a text file line by line, for a language model: a document is a line.
 
     Parameters
     ----------

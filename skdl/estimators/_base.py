@@ -9,13 +9,14 @@ import copy
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.callback import with_callbacks
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -26,27 +27,30 @@ from skdl.estimators._fitting import (
     sweep_lr,
     training_batches,
 )
-from skdl.estimators._parameters import TrainingParameters
+from skdl.estimators._network import NetworkEstimator
 from skdl.estimators._rows import (
     Rows,
     check_held_out,
     check_weight,
     split_validation,
 )
-from skdl.estimators._state import all_or_nothing, draw_seed, seed_source, to_cpu
+from skdl.estimators._state import all_or_nothing, draw_seed, seed_source
 from skdl.networks.ensemble import Ensemble
 from skdl.training.inference import infer
 from skdl.training.objectives import MemberMean
-from skdl.training.runtime import (
-    Runtime,
-    resolve_runtime,
-    runtime_after_loading,
-)
+from skdl.training.runtime import Runtime
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class NeuralEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
+class NeuralEstimator(NetworkEstimator):
     """Parameters and methods that all families and tasks share."""
+
+    n_estimators: int = 1
+
+    _parameter_constraints = {
+        **NetworkEstimator._parameter_constraints,
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+    }
 
     # What a family and a task give.
 
@@ -89,10 +93,6 @@ class NeuralEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
             copy.deepcopy(self.network_),
             copy.deepcopy(self._optimizer_state),
         )
-
-    def _runtime(self) -> Runtime:
-        """Return where and how to train."""
-        return resolve_runtime(self.device, self.precision)
 
     def _augmented(self, batches: Any, parts: FittedParts) -> Any:
         """Return the batches to train on, changed at random where that helps."""
@@ -175,15 +175,6 @@ class NeuralEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
             self._fit(rows, None, warm=warm, continued=True, classes=classes)
         return self
-
-    def _check_parameters(self) -> None:
-        self._validate_params()
-        betas = np.asarray(self.betas, dtype=float)
-        if betas.shape != (2,) or not ((betas >= 0) & (betas < 1)).all():
-            raise ValueError(
-                f"betas must be two numbers in [0, 1), got {self.betas!r}."
-            )
-        resolve_runtime(self.device, self.precision)
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         X, y = self._check_inputs_and_target(X, y, reset=reset)
@@ -309,15 +300,7 @@ class NeuralEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
             **self._task_attributes(parts.target),
         }
 
-    def _extended(self, history: pd.DataFrame) -> pd.DataFrame:
-        history = history.assign(epoch=history["epoch"] + len(self.history_))
-        return pd.concat([self.history_, history], ignore_index=True)
-
     # Predicting.
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Tell whether there is a trained network."""
-        return hasattr(self, "network_")
 
     def _predict_output(self, X: Any) -> np.ndarray:
         """Return what the objective's inverse link makes of the raw outputs."""
@@ -335,22 +318,3 @@ class NeuralEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
     def _predictor(self) -> tuple[nn.Module, Callable]:
         """Return what predicts, and what to apply to its output."""
         return self.network_, self._objective.inverse_link
-
-    # Pickling: a pickle holds no device.
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state with every tensor on the CPU."""
-        state = dict(super().__getstate__())
-        if torch.device(state.get("device_", "cpu")).type != "cpu":
-            state["network_"] = copy.deepcopy(state["network_"]).to("cpu")
-            state["_optimizer_state"] = to_cpu(state["_optimizer_state"])
-            state["device_"] = "cpu"
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the state and go where `device` says, if this machine has it."""
-        super().__setstate__(state)
-        if "network_" in state:
-            device = runtime_after_loading(self.device).device
-            self.network_.to(device)
-            self.device_ = str(device)

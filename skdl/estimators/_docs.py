@@ -146,10 +146,12 @@ batch_size : int or "auto", default="auto"
     from 32 to 256.
 clip_grad_norm : float, default=None
     Largest norm of the gradient of all weights together; longer ones are shortened.
-weight_averaging : "ema" or None, default=None
+weight_averaging : {"ema", "nt_asgd"} or None, default=None
     "ema" keeps an exponential moving average of the weights over about the last tenth
     of training in place of the last weights. It helps with a schedule that does not
-    fall to zero, such as "constant".
+    fall to zero, such as "constant". "nt_asgd" keeps the plain mean from where the
+    validation loss stops falling on (arXiv 1708.02182, section 4); it needs held-out
+    data and a constant rate.
 n_estimators : int, default=1
     Networks that are trained side by side, on the same batches but from other initial
     weights; predictions are their mean.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
 from skdl.estimators._rows import Rows
-from skdl.training.averaging import WeightAverage
+from skdl.training.averaging import TriggeredAverage, WeightAverage
 from skdl.training.freezing import Freezing
 from skdl.training.inference import evaluate
 from skdl.training.objectives import Objective
@@ -148,9 +148,53 @@ def fit_parts(
     batches, work = training_batches(
         settings, parts, rows, runtime, normalize=not continued
     )
-    validate = None if held_out is None else _validation(parts, held_out, runtime)
+    return train_parts(
+        settings,
+        parts,
+        batches,
+        runtime,
+        work=work,
+        validate=None if held_out is None else _validation(parts, held_out, runtime),
+        continued=continued,
+        reporter=reporter,
+    )
+
+
+def train_parts(
+    settings: Any,
+    parts: FittedParts,
+    batches: BatchSource,
+    runtime: Runtime,
+    *,
+    work: float,
+    validate: Callable[[], tuple[float, float]] | None = None,
+    continued: bool = False,
+    reporter: Any = None,
+) -> Outcome:
+    """Train the network of `parts` on batches; see `fit_parts`.
+
+    Parameters
+    ----------
+    settings, parts, runtime, continued, reporter
+        As in `fit_parts`.
+    batches : BatchSource
+        What to train on.
+    work : float
+        Multiplications of a step.
+    validate : callable, optional
+        Returns loss and score on held-out data.
+
+    Returns
+    -------
+    Outcome
+    """
     stopping = EarlyStopping(settings.n_iter_no_change)
     epochs = 1 if continued else settings.max_epochs
+    if settings.weight_averaging == "nt_asgd" and not (continued or validate):
+        raise ValueError(
+            "weight_averaging='nt_asgd' begins where the validation loss stops "
+            "falling: give X_val, or set early_stopping=True to hold data out."
+        )
     with runtime.threads(work):
         if settings.lr != "auto":
             parts.lr = float(settings.lr)
@@ -260,9 +304,11 @@ def _build_trainer(
     freezing = None
     if settings.freeze is not None:
         freezing = Freezing(parts.network, settings.freeze, settings.thaw)
-    average = None
+    average: WeightAverage | None = None
     if settings.weight_averaging == "ema" and not continued:
         average = WeightAverage(parts.network, n_steps)
+    elif settings.weight_averaging == "nt_asgd" and not continued:
+        average = TriggeredAverage(parts.network)
     return Trainer(
         parts.network,
         parts.objective,

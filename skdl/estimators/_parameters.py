@@ -30,7 +30,6 @@ class TrainingParameters:
     batch_size: int | str = "auto"
     clip_grad_norm: float | None = None
     weight_averaging: str | None = None
-    n_estimators: int = 1
     early_stopping: bool = False
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
@@ -60,8 +59,7 @@ class TrainingParameters:
             StrOptions({"auto"}),
         ],
         "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "weight_averaging": [StrOptions({"ema"}), None],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "weight_averaging": [StrOptions({"ema", "nt_asgd"}), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],

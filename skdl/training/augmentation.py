@@ -142,6 +142,11 @@ class AugmentedBatches:
     def __len__(self) -> int:
         return len(self.source)
 
+    @property
+    def lr_factor(self) -> float:
+        """That of the source."""
+        return self.source.lr_factor
+
     def __iter__(self) -> Iterator[Batch]:
         for (pictures, *rest), target, weight in self.source:
             pictures = self.augmentation(pictures)

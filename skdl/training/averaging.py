@@ -1,5 +1,6 @@
 """A running mean of the weights, which often predicts better than the last ones."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,6 +37,9 @@ class WeightAverage:
         for mean, live in zip(self._mean, self._live, strict=True):
             mean.lerp_(live, share)
 
+    def observe(self, validation_loss: float) -> None:
+        """Take the loss on held-out data after an epoch."""
+
     @torch.no_grad()
     def swap(self) -> None:
         """Exchange the network's weights and their mean."""
@@ -52,3 +56,47 @@ class WeightAverage:
             yield
         finally:
             self.swap()
+
+
+class TriggeredAverage(WeightAverage):
+    """The plain mean of the weights from where the validation loss stops falling on.
+
+    NT-ASGD (Merity et al. 2017, arXiv 1708.02182, section 4): the mean begins when the
+    loss is above the lowest one of the epochs more than `patience` ago. Until then the
+    network's own weights count.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Its floating-point weights and buffers are averaged.
+    patience : int, default=5
+        Epochs whose losses are not compared.
+    """
+
+    def __init__(self, network: nn.Module, patience: int = 5) -> None:
+        super().__init__(network, n_steps=0)
+        self._horizon = math.inf
+        self._patience = patience
+        self._losses: list[float] = []
+        self.started = False
+
+    def update(self) -> None:
+        """Take the weights into the mean, once it has begun."""
+        if self.started:
+            super().update()
+
+    @torch.no_grad()
+    def observe(self, validation_loss: float) -> None:
+        """Begin the mean if the loss has stopped falling."""
+        earlier = self._losses[: len(self._losses) - self._patience]
+        self._losses.append(validation_loss)
+        if self.started or not earlier or validation_loss <= min(earlier):
+            return
+        self.started = True
+        for mean, live in zip(self._mean, self._live, strict=True):
+            mean.copy_(live)
+
+    def swap(self) -> None:
+        """Exchange the network's weights and their mean, once it has begun."""
+        if self.started:
+            super().swap()

@@ -27,7 +27,15 @@ Batch = tuple[tuple[Tensor, ...], Tensor, Tensor | None]
 
 
 class BatchSource(Protocol):
-    """Gives the batches of one epoch each time it is iterated."""
+    """Gives the batches of one epoch each time it is iterated.
+
+    Attributes
+    ----------
+    lr_factor : float
+        What the learning rate is multiplied by in the step on the batch just given.
+    """
+
+    lr_factor: float
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -102,9 +110,9 @@ class Trainer:
         for group in self._groups:
             group["lr"] = lr * group["lr_factor"]
 
-    def set_progress(self, progress: float) -> None:
+    def set_progress(self, progress: float, lr_factor: float = 1.0) -> None:
         """Set rate and momentum to where the schedule has them at `progress`."""
-        self.set_lr(self.lr * self.schedule.lr(progress))
+        self.set_lr(self.lr * self.schedule.lr(progress) * lr_factor)
         if self.schedule.momentum is not None:
             self._set_momentum(self.schedule.momentum(progress))
 
@@ -154,7 +162,7 @@ class Trainer:
         n_steps = len(batches)
         total = torch.zeros((), device=self.runtime.device)
         for i, batch in enumerate(batches):
-            self.set_progress(start + (end - start) * i / n_steps)
+            self.set_progress(start + (end - start) * i / n_steps, batches.lr_factor)
             total += self.step(batch)
         return total.item() / n_steps
 
@@ -171,6 +179,7 @@ class EpochRecord:
     loss: float
     lr: float
     seconds: float
+    training_seconds: float | None = None
     validation_loss: float | None = None
     validation_score: float | None = None
 
@@ -290,9 +299,13 @@ class _Run:
         )
         record = EpochRecord(epoch, loss, self.trainer.current_lr, 0.0)
         if loss - loss == 0 and self._last.live_is_finite():
+            if self.validate is not None:
+                record.training_seconds = time.perf_counter() - started
             with self._averaged():
                 self._keep(record)
             self.last_epoch = epoch
+            if self.trainer.average is not None and record.validation_loss is not None:
+                self.trainer.average.observe(record.validation_loss)
         record.seconds = time.perf_counter() - started
         self.records.append(record)
         return record

@@ -1,0 +1,93 @@
+"""Batches of a text for a language model: parallel streams, cut into windows."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from skdl.data.batches import Batch, batch_sizes
+
+_SHORTEST = 5  # tokens of a window
+_SPREAD = 5.0  # standard deviation of the length of a window
+_HALVED = 0.05  # share of windows that are about half as long
+
+
+class StreamBatches:
+    """A text as `batch_size` parallel streams, in windows of about `bptt` tokens.
+
+    Each stream is a part of the text, read from its beginning to its end in an epoch.
+    The inputs of a batch are tokens (T, B), the target those that follow them; both
+    are views of one tensor.
+
+    Parameters
+    ----------
+    ids : ndarray of int of shape (n_tokens,)
+        The text.
+    first : int
+        The token before the text.
+    batch_size : int
+        Streams. The last tokens that do not fill all streams are left out.
+    bptt : int
+        Tokens of a window.
+    variable : bool, default=False
+        Whether the lengths of windows are random (Merity et al. 2017, section 5): about
+        `bptt`, one in twenty about half of it. `lr_factor` is then proportional to the
+        length of the window just given.
+    device : torch.device
+        Where the tokens are kept.
+    """
+
+    def __init__(
+        self,
+        ids: np.ndarray,
+        first: int,
+        *,
+        batch_size: int,
+        bptt: int,
+        variable: bool = False,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        length = len(ids) // batch_size
+        rows = np.empty((length + 1, batch_size), dtype=np.int64)
+        rows[1:] = ids[: length * batch_size].reshape(batch_size, length).T
+        rows[0, 0] = first
+        rows[0, 1:] = rows[length, :-1]
+        self._rows = torch.from_numpy(rows).to(device)  # (L + 1, B)
+        self._bptt = bptt
+        self._variable = variable
+        self._lengths = batch_sizes(length, bptt)
+        if variable:
+            mean = bptt * (1 - _HALVED / 2)
+            n_windows = max(1, round(length / mean))
+            self._lengths = [length // n_windows] * n_windows
+        self.lr_factor = 1.0
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens that are predicted in an epoch."""
+        return (len(self._rows) - 1) * self._rows.shape[1]
+
+    def __iter__(self) -> Iterator[Batch]:
+        start = 0
+        for length in self._draw():
+            end = start + length
+            self.lr_factor = length / self._bptt if self._variable else 1.0
+            yield (self._rows[start:end],), self._rows[start + 1 : end + 1], None
+            start = end
+
+    def _draw(self) -> list[int]:
+        """Return the lengths of an epoch's windows; their number is always the same."""
+        n, total = len(self._lengths), len(self._rows) - 1
+        if not self._variable or n == 1 or total < 2 * n * _SHORTEST:
+            return batch_sizes(total, math.ceil(total / n))
+        halved = torch.rand(n) < _HALVED
+        wanted = torch.where(halved, self._bptt / 2, float(self._bptt))
+        wanted = (wanted + _SPREAD * torch.randn(n)).clamp(min=_SHORTEST)
+        ends = (wanted.cumsum(0) * (total / wanted.sum())).round().long()
+        ends[-1] = total
+        lengths = torch.diff(ends, prepend=ends.new_zeros(1))
+        return lengths.tolist()

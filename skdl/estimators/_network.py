@@ -1,0 +1,67 @@
+"""What has a network that is trained: settings, device, pickling."""
+
+import copy
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+
+from skdl.estimators._parameters import TrainingParameters
+from skdl.estimators._state import to_cpu
+from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loading
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class NetworkEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
+    """Parameters and methods of whatever trains a network."""
+
+    @abstractmethod
+    def _sweep_lr(
+        self, X: Any, y: Any, sample_weight: Any, **how: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Run the learning-rate range test as `fit` would begin; see `lr_find`."""
+
+    def _runtime(self) -> Runtime:
+        """Return where and how to train."""
+        return resolve_runtime(self.device, self.precision)
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
+        betas = np.asarray(self.betas, dtype=float)
+        if betas.shape != (2,) or not ((betas >= 0) & (betas < 1)).all():
+            raise ValueError(
+                f"betas must be two numbers in [0, 1), got {self.betas!r}."
+            )
+        resolve_runtime(self.device, self.precision)
+
+    def _extended(self, history: pd.DataFrame) -> pd.DataFrame:
+        history = history.assign(epoch=history["epoch"] + len(self.history_))
+        return pd.concat([self.history_, history], ignore_index=True)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell whether there is a trained network."""
+        return hasattr(self, "network_")
+
+    # Pickling: a pickle holds no device.
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state with every tensor on the CPU."""
+        state = dict(super().__getstate__())
+        if torch.device(state.get("device_", "cpu")).type != "cpu":
+            state["network_"] = copy.deepcopy(state["network_"]).to("cpu")
+            state["_optimizer_state"] = to_cpu(state["_optimizer_state"])
+            state["device_"] = "cpu"
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state and go where `device` says, if this machine has it."""
+        super().__setstate__(state)
+        if "network_" in state:
+            device = runtime_after_loading(self.device).device
+            self.network_.to(device)
+            self.device_ = str(device)

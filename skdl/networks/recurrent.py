@@ -1,0 +1,186 @@
+"""Recurrent layers with dropout on their weights and masks that stay over time."""
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+State = tuple[Tensor, Tensor]
+
+
+class LockedDropout(nn.Module):
+    """Dropout with one mask for all steps of a sequence (Gal & Ghahramani 2016).
+
+    Parameters
+    ----------
+    p : float
+        Probability that a unit is zeroed, in all steps, in [0, 1).
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x` (T, B, H) with some units dropped in training."""
+        if not self.training or self.p == 0:
+            return x
+        mask = x.new_empty(1, *x.shape[1:]).bernoulli_(1 - self.p).div_(1 - self.p)
+        return x * mask
+
+    def extra_repr(self) -> str:
+        """Show the probability."""
+        return f"p={self.p}"
+
+
+class WordDropout(nn.Module):
+    """Drops all occurrences of some words (Gal & Ghahramani 2016, section 4.2).
+
+    Parameters
+    ----------
+    p : float
+        Probability that a word's vector is zeroed, in [0, 1).
+    n_words : int
+        Words there are.
+    """
+
+    def __init__(self, p: float, n_words: int) -> None:
+        super().__init__()
+        self.p = p
+        self.n_words = n_words
+
+    def forward(self, x: Tensor, ids: Tensor) -> Tensor:
+        """Return the vectors `x` (T, B, E) of words `ids` (T, B)."""
+        if not self.training or self.p == 0:
+            return x
+        kept = x.new_empty(self.n_words).bernoulli_(1 - self.p).div_(1 - self.p)
+        return x * kept[ids].unsqueeze(-1)
+
+    def extra_repr(self) -> str:
+        """Show the probability."""
+        return f"p={self.p}"
+
+
+class LSTMLayer(nn.Module):
+    """An LSTM layer whose recurrent weights may be dropped (Wan et al. 2013).
+
+    The mask is applied to a copy that the kernel gets: the weight itself stays a
+    parameter with a gradient. One mask serves all steps of a call.
+
+    Parameters
+    ----------
+    n_inputs, hidden_size : int
+        Widths.
+    weight_dropout : float, default=0.0
+        Probability that an entry of the recurrent weight is zeroed in training.
+
+    Examples
+    --------
+    >>> import torch
+    >>> output, (h, c) = LSTMLayer(3, 5)(torch.zeros(7, 2, 3))
+    >>> output.shape, h.shape
+    (torch.Size([7, 2, 5]), torch.Size([2, 5]))
+    """
+
+    def __init__(
+        self, n_inputs: int, hidden_size: int, *, weight_dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.n_inputs, self.hidden_size = n_inputs, hidden_size
+        self.weight_dropout = weight_dropout
+        bound = hidden_size**-0.5
+
+        def uniform(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
+
+        self.weight_ih = uniform(4 * hidden_size, n_inputs)
+        self.weight_hh = uniform(4 * hidden_size, hidden_size)
+        self.bias = uniform(4 * hidden_size)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Run over `x` (T, B, n_inputs); return outputs (T, B, H) and the last state.
+
+        Parameters
+        ----------
+        x : Tensor of shape (T, B, n_inputs)
+            Inputs.
+        state : tuple of two Tensors of shape (B, H) or None
+            Hidden and cell state before the first step; None is zeros.
+        """
+        if state is None:
+            zeros = x.new_zeros(x.shape[1], self.hidden_size)
+            state = zeros, zeros
+        weight_hh = functional.dropout(
+            self.weight_hh, self.weight_dropout, self.training
+        )
+        dtype = _arithmetic(x)
+        tensors = self.weight_ih, weight_hh, self.bias, torch.zeros_like(self.bias)
+        weights = [w.to(dtype) for w in tensors]
+        if x.is_cuda:
+            weights = _in_one_buffer(weights)
+        start = tuple(s.to(dtype).unsqueeze(0) for s in state)
+        output, h, c = torch.lstm(
+            x.to(dtype), start, weights, True, 1, 0.0, self.training, False, False
+        )
+        return output, (h[0], c[0])
+
+    def extra_repr(self) -> str:
+        """Show sizes and dropout."""
+        return f"{self.n_inputs}, {self.hidden_size}, dropout={self.weight_dropout}"
+
+
+def _arithmetic(x: Tensor) -> torch.dtype:
+    """Return the type that autocast asks for, else that of `x`."""
+    if torch.is_autocast_enabled(x.device.type):
+        return torch.get_autocast_dtype(x.device.type)
+    return x.dtype
+
+
+def _in_one_buffer(weights: list[Tensor]) -> list[Tensor]:
+    """Lay weights out in one piece, as cuDNN wants them."""
+    buffer = torch.cat([w.reshape(-1) for w in weights])
+    parts = buffer.split([w.numel() for w in weights])
+    return [part.view_as(w) for part, w in zip(parts, weights, strict=True)]
+
+
+class RecurrentStack(nn.Module):
+    """Recurrent layers on top of each other, with locked dropout between them.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Width of the input and of every layer.
+    dropout : float, default=0.0
+        Between layers.
+    weight_dropout : float, default=0.0
+        Of the recurrent weights.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        *,
+        dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            LSTMLayer(n_inputs, width, weight_dropout=weight_dropout)
+            for n_inputs, width in itertools.pairwise(widths)
+        )
+        self.dropout = LockedDropout(dropout)
+
+    def forward(
+        self, x: Tensor, states: Sequence[State] | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """Return the top layer's outputs (T, B, H) and the last state of each layer."""
+        given: Sequence[State | None] = states or [None] * len(self.layers)
+        after = []
+        for i, (layer, state) in enumerate(zip(self.layers, given, strict=True)):
+            if i:
+                x = self.dropout(x)
+            x, last = layer(x, state)
+            after.append(last)
+        return x, after
