@@ -16,6 +16,7 @@ from skdl.estimators import (
     EntityEmbeddingRegressor,
     NeuralClassifier,
     NeuralRegressor,
+    TextLM,
 )
 from skdl.lr_find import LRFindResult, lr_find
 
@@ -32,6 +33,7 @@ __all__ = [
     "NeuralClassifier",
     "NeuralRegressor",
     "ScheduleDisplay",
+    "TextLM",
     "TrainingDisplay",
     "__version__",
     "lr_find",

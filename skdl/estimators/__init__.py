@@ -5,6 +5,7 @@ from skdl.estimators.embedding import (
     EntityEmbeddingRegressor,
 )
 from skdl.estimators.neural import NeuralClassifier, NeuralRegressor
+from skdl.estimators.text import TextLM
 from skdl.estimators.transformer import EmbeddingTransformer
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "EntityEmbeddingRegressor",
     "NeuralClassifier",
     "NeuralRegressor",
+    "TextLM",
 ]

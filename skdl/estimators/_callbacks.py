@@ -22,6 +22,8 @@ class EpochReporter:
         Returns the fitted attributes as of now; called only if a callback asks.
     max_epochs : int
         Epochs of a full progress bar.
+    details : callable, optional
+        What else the progress line shows of an epoch.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class EpochReporter:
         data: dict[str, Any],
         snapshot: Callable[[], dict[str, Any]],
         max_epochs: int,
+        details: Callable[[EpochRecord], list[str]] | None = None,
     ) -> None:
         self._estimator = estimator
         self._context = context
@@ -40,7 +43,9 @@ class EpochReporter:
         self._line = None
         if estimator.verbose:
             every_epoch = int(estimator.verbose) > 1
-            self._line = ProgressLine(max_epochs, every_epoch=every_epoch)
+            self._line = ProgressLine(
+                max_epochs, every_epoch=every_epoch, details=details
+            )
 
     def fit_begin(self) -> None:
         """Tell that the fit begins."""

@@ -1,5 +1,6 @@
 """Descriptions of the parameters that several estimators share, written once."""
 
+import re
 from typing import TypeVar
 
 _Class = TypeVar("_Class", bound=type)
@@ -184,7 +185,8 @@ network_ : torch.nn.Module
     The trained network, in evaluation mode.
 history_ : pandas.DataFrame
     One row an epoch: `epoch`, `loss`, `lr` (at its end), `seconds`, and with held-out
-    data `validation_loss` and `validation_score` (accuracy or R^2).
+    data `training_seconds` (`seconds` without the validation), `validation_loss` and
+    `validation_score` (accuracy or R^2).
 n_iter_ : int
     Epochs run.
 best_epoch_ : int
@@ -199,7 +201,114 @@ feature_names_in_ : ndarray of str
     Names of the columns, where X has string names for all of them.
 """
 
+TEXT = """
+analyzer : {"word", "char", "bpe"} or callable, default="word"
+    What a token is: a word, a character, or a piece found by byte pair encoding (with
+    the extra ``text``); or a function from a text to its tokens.
+token_pattern : str, default=None
+    For words, a regular expression that matches one, such as ``r"[a-z]+"``. None splits
+    at whitespace.
+lowercase : bool, default=False
+    Whether to put texts into lower case.
+min_frequency : int, default=2
+    Rarer tokens become ``<unk>``, which so learns to stand for what is new. For "bpe",
+    how often two pieces must stand side by side to be joined.
+max_vocab : int, default=None
+    Tokens that are kept at most, the most frequent ones. None keeps all; for "bpe" it
+    is 10,000.
+embedding_dim : int, default=256
+    Width of the vectors of tokens.
+hidden_size : int, default=256
+    Width of the recurrent layers; with tied weights the last one is `embedding_dim`
+    wide.
+num_layers : int, default=2
+    Recurrent layers (LSTM).
+tie_weights : bool, default=True
+    Whether the softmax has the tokens' vectors as its weight (Press & Wolf 2016, arXiv
+    1608.05859).
+softmax : {"auto", "full", "adaptive"} or sequence of int, default="auto"
+    "adaptive" puts rare tokens into clusters that are slices of the embedding, which
+    takes a fraction of the time (Grave et al. 2017, arXiv 1609.04309); a sequence gives
+    the first token of each cluster. Probabilities are exact either way. "auto" is
+    adaptive on a CPU from 20,000 tokens on.
+dropout_scale : float, default=1.0
+    All dropouts are multiplied by it: more for little text, less for much.
+input_dropout, hidden_dropout, output_dropout : float, default=0.2, 0.1, 0.2
+    Dropout of vectors, between layers and before the softmax, with masks that stay the
+    same over a window.
+word_dropout : float, default=0.0
+    Share of words whose vectors are zeroed in a window.
+recurrent_dropout : float, default=0.1
+    Dropout of recurrent weights.
+activation_penalty, temporal_penalty : float, default=0.0
+    Penalties on the size of the top layer's outputs, and on their change from step to
+    step (arXiv 1708.01009).
+bptt : int, default=35
+    Tokens of a window, through which gradients go back.
+variable_bptt : bool, default=True
+    Whether windows have random lengths around `bptt`, with the rate scaled likewise
+    (arXiv 1708.02182, section 5).
+init_from : TextLM, default=None
+    A fitted model, or a ``FrozenEstimator`` of one, with whose weights to begin. The
+    vocabulary is that of the new texts; words that the other model does not know begin
+    at its mean vector.
+"""
+
+# What TextLM has otherwise.
+TEXT_TRAINING = {
+    "lr": """
+lr : float or "auto", default=4e-3
+    Learning rate, where `schedule` is 1. "auto" finds one on the training texts with a
+    range test of at most 100 steps (see `lr_find`).
+""",
+    "weight_decay": """
+weight_decay : float, default=0.01
+    Decay of weights; biases are not decayed.
+""",
+    "betas": """
+betas : tuple of two floats, default=(0.8, 0.99)
+    Memory of the gradient and of its square, for Adam and AdamW.
+""",
+    "max_epochs": """
+max_epochs : int, default=10
+    Passes over the training texts.
+""",
+    "batch_size": """
+batch_size : int, default=20
+    Streams that are read side by side.
+""",
+    "clip_grad_norm": """
+clip_grad_norm : float, default=0.25
+    Largest norm of the gradient of all weights together; longer ones are shortened.
+""",
+    "n_estimators": "",
+    "validation_fraction": """
+validation_fraction : float, default=0.1
+    Share of the documents that early stopping holds out, at random, unless `fit` is
+    given `X_val`; of a single document its end.
+""",
+    "precision": """
+precision : str, default="auto"
+    Arithmetic in training: "float32" or "bfloat16" (with float32 weights); "auto" is
+    "bfloat16" on GPUs and CPUs that are made for it. All else is float32.
+""",
+}
+
+
+def _changed(document: str, changes: dict[str, str]) -> str:
+    """Put other descriptions of some parameters into a document."""
+    blocks = re.split(r"(?m)^(?=\w)", document)
+    names = [block.split(" ", 1)[0] for block in blocks]
+    parts = [
+        changes.get(name, block).lstrip("\n")
+        for name, block in zip(names, blocks, strict=True)
+    ]
+    return "".join(parts)
+
+
 _SECTIONS = {
+    "text": TEXT,
+    "text_training": _changed(TRAINING, TEXT_TRAINING),
     "dense": DENSE,
     "pictures": PICTURES,
     "embedding": EMBEDDING,

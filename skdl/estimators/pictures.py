@@ -142,7 +142,7 @@ class PictureEstimator(DenseEstimator):
 
     def _runtime(self) -> Runtime:
         return resolve_runtime(
-            self.device, self.precision, convolutions=self._has_pictures
+            self.device, self.precision, prefer_bfloat16=self._has_pictures
         )
 
     def _auto_label_smoothing(self) -> float:

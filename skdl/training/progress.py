@@ -1,6 +1,7 @@
 """A line of text that shows how a training goes."""
 
 import sys
+from collections.abc import Callable
 
 from skdl.training.trainer import EpochRecord
 
@@ -14,11 +15,20 @@ class ProgressLine:
         Epochs of a full bar.
     every_epoch : bool, default=False
         Keep the line of every epoch instead of writing over it.
+    details : callable, optional
+        Takes the record of an epoch and returns what else to show.
     """
 
-    def __init__(self, max_epochs: int, *, every_epoch: bool = False) -> None:
+    def __init__(
+        self,
+        max_epochs: int,
+        *,
+        every_epoch: bool = False,
+        details: Callable[[EpochRecord], list[str]] | None = None,
+    ) -> None:
         self.max_epochs = max_epochs
         self.every_epoch = every_epoch
+        self.details = details
         self._seconds = 0.0
 
     def show(self, record: EpochRecord) -> None:
@@ -46,5 +56,7 @@ class ProgressLine:
             parts.append(f"validation loss {record.validation_loss:.4f}")
         if record.validation_score is not None:
             parts.append(f"score {record.validation_score:.4f}")
+        if self.details is not None:
+            parts += self.details(record)
         parts.append(f"{self._seconds:.1f} s")
         return "  ".join(parts)

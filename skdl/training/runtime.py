@@ -81,7 +81,10 @@ def bfloat16_is_fast(device: torch.device) -> bool:
 
 
 def resolve_runtime(
-    device: str | torch.device, precision: str = "auto", *, convolutions: bool = False
+    device: str | torch.device,
+    precision: str = "auto",
+    *,
+    prefer_bfloat16: bool = False,
 ) -> Runtime:
     """Turn the names that a user gives into a runtime.
 
@@ -92,9 +95,9 @@ def resolve_runtime(
         torch's own names, such as "cpu", "cuda" or "cuda:1".
     precision : str, default="auto"
         A key of `PRECISIONS`.
-    convolutions : bool, default=False
-        Whether the time goes into convolutions: "auto" is then bfloat16 where the
-        device is made for it.
+    prefer_bfloat16 : bool, default=False
+        Whether the time goes into convolutions or large products: "auto" is then
+        bfloat16 where the device is made for it.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def resolve_runtime(
             f"{torch.cuda.device_count()} CUDA devices; use device='auto' or 'cpu'."
         )
     kind = PRECISIONS[precision]
-    if precision == "auto" and convolutions and bfloat16_is_fast(resolved):
+    if precision == "auto" and prefer_bfloat16 and bfloat16_is_fast(resolved):
         kind = torch.bfloat16
     return Runtime(resolved, kind)
 

@@ -57,6 +57,7 @@ def test_history_has_a_row_an_epoch(blobs):
         "loss",
         "lr",
         "seconds",
+        "training_seconds",
         "validation_loss",
         "validation_score",
     ]
