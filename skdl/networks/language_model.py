@@ -113,7 +113,11 @@ class LanguageModel(nn.Module):
         self, ids: Tensor, states: Sequence[State] | None = None
     ) -> tuple[NextToken, list[State]]:
         """Read tokens (T, B) after what led to `states`, which None begins anew."""
-        x = functional.embedding(ids, self.embedding.weight)
+        # With tied weights the gradient of the softmax is dense; that of the lookup is
+        # then added to it row by row.
+        weight = self.embedding.weight
+        sparse = self.training and self.softmax.weight is weight
+        x = functional.embedding(ids, weight, sparse=sparse)
         x = self.input_dropout(self.word_dropout(x, ids))
         undropped, after = self.recurrent(x, states)
         hidden = self.output_dropout(undropped)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from skdl.networks.dropout import Dropout
 
 State = tuple[Tensor, Tensor]
 
@@ -89,7 +90,7 @@ class LSTMLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.n_inputs, self.hidden_size = n_inputs, hidden_size
-        self.weight_dropout = weight_dropout
+        self.dropout = Dropout(weight_dropout)
         bound = hidden_size**-0.5
 
         def uniform(*shape: int) -> nn.Parameter:
@@ -112,9 +113,7 @@ class LSTMLayer(nn.Module):
         if state is None:
             zeros = x.new_zeros(x.shape[1], self.hidden_size)
             state = zeros, zeros
-        weight_hh = functional.dropout(
-            self.weight_hh, self.weight_dropout, self.training
-        )
+        weight_hh = self.dropout(self.weight_hh)
         dtype = _arithmetic(x)
         tensors = self.weight_ih, weight_hh, self.bias, torch.zeros_like(self.bias)
         weights = [w.to(dtype) for w in tensors]
@@ -127,8 +126,8 @@ class LSTMLayer(nn.Module):
         return output, (h[0], c[0])
 
     def extra_repr(self) -> str:
-        """Show sizes and dropout."""
-        return f"{self.n_inputs}, {self.hidden_size}, dropout={self.weight_dropout}"
+        """Show sizes."""
+        return f"{self.n_inputs}, {self.hidden_size}"
 
 
 def _arithmetic(x: Tensor) -> torch.dtype:

@@ -138,8 +138,7 @@ def _clusters(
     """Yield first and last class of every cluster and the rows that are in it."""
     for start, end in itertools.pairwise(bounds):
         members = ((target >= start) & (target < end)).nonzero()[:, 0]
-        if len(members):
-            yield start, end, members
+        yield start, end, members
 
 
 class _MeanNLL(torch.autograd.Function):
@@ -153,78 +152,81 @@ class _MeanNLL(torch.autograd.Function):
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
         with torch.autocast(device, enabled=False):
-            found = _Gradients(hidden, weight, bias, dtype)
-            first = bounds[0]
-            head = torch.cat([weight[:first], cluster_weight])
-            head_bias = torch.cat([bias[:first], cluster_bias])
-            d_head, d_bias = found.add(
-                slice(None), head, head_bias, _head_target(target, bounds)
-            )
+            parts = _Parts(hidden, dtype)
+            d_weight, d_bias = torch.empty_like(weight), torch.empty_like(bias)
             if len(bounds) == 1:
-                d_weight = d_head
+                parts.add(slice(None), weight, bias, target, d_weight, d_bias)
+                d_clusters = torch.empty_like(cluster_weight), cluster_bias
             else:
-                d_weight = torch.zeros_like(weight)
-                d_weight[:first] = d_head[:first]
-            found.bias[:first] = d_bias[:first]
+                first = bounds[0]
+                head = torch.cat([weight[:first], cluster_weight])
+                head_bias = torch.cat([bias[:first], cluster_bias])
+                d_head, d_head_bias = torch.empty_like(head), head_bias.clone()
+                places = _head_target(target, bounds)
+                parts.add(slice(None), head, head_bias, places, d_head, d_head_bias)
+                d_weight[:first], d_bias[:first] = d_head[:first], d_head_bias[:first]
+                d_clusters = d_head[first:].clone(), d_head_bias[first:].clone()
             for start, end, members in _clusters(target, bounds):
-                d_weight[start:end], found.bias[start:end] = found.add(
+                parts.add(
                     members,
                     weight[start:end],
                     bias[start:end],
                     target[members] - start,
+                    d_weight[start:end],
+                    d_bias[start:end],
                 )
-        ctx.gradients = (
-            found.hidden,
-            d_weight,
-            found.bias,
-            d_head[first:],
-            d_bias[first:],
-        )
-        return found.loss
+        ctx.gradients = [parts.d_hidden.to(hidden.dtype), d_weight, d_bias, *d_clusters]
+        return parts.loss
 
     @staticmethod
     def backward(ctx: Any, scale: Tensor) -> tuple:
-        gradients = [g.mul_(scale.to(g.dtype)) for g in ctx.gradients]
-        del ctx.gradients
+        gradients, ctx.gradients = ctx.gradients, None
+        if scale.device.type != "cpu" or scale != 1:
+            gradients = [g * scale.to(g.dtype) for g in gradients]
         return (*gradients, None, None)
 
 
-class _Gradients:
-    """What the parts of the softmax add up to."""
+class _Parts:
+    """The softmaxes that make up the loss."""
 
-    def __init__(
-        self, hidden: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype
-    ) -> None:
-        self._source = hidden.to(dtype)
-        self._scale = 1.0 / len(hidden)
-        self._dtype = dtype
-        self.hidden = torch.zeros_like(hidden)
-        self.bias = torch.zeros_like(bias)
+    def __init__(self, hidden: Tensor, dtype: torch.dtype) -> None:
+        self._hidden = hidden.to(dtype)
+        self._share = 1.0 / len(hidden)
+        self.d_hidden = torch.zeros_like(self._hidden)
         self.loss = torch.zeros((), device=hidden.device)
 
     def add(
-        self, rows: slice | Tensor, weight: Tensor, bias: Tensor, target: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Take one softmax; return the gradient of its weight and bias."""
-        source = self._source[rows]
-        cast, cast_bias = weight.to(self._dtype), bias.to(self._dtype)
-        d_hidden = torch.empty_like(source)
-        d_weight, d_bias = None, torch.zeros_like(bias)
-        for part in _chunks(len(source), len(weight), source.device):
-            scores = torch.addmm(cast_bias, source[part], cast.T)
-            p = torch.softmax(scores, 1)
+        self,
+        rows: slice | Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        target: Tensor,
+        d_weight: Tensor,
+        d_bias: Tensor,
+    ) -> None:
+        """Add a softmax over some rows, and write the gradient of weight and bias."""
+        hidden = self._hidden[rows]
+        if len(hidden) == 0:
+            d_weight.zero_()
+            d_bias.zero_()
+            return
+        weight, bias = weight.to(hidden.dtype), bias.to(hidden.dtype)
+        d_hidden = torch.empty_like(hidden)
+        for i, part in enumerate(_chunks(len(hidden), len(weight), hidden.device)):
+            p = torch.softmax(torch.addmm(bias, hidden[part], weight.T), 1)
             place = target[part, None]
-            right = p.gather(1, place).float()
-            self.loss -= right.clamp_(min=1e-37).log_().sum() * self._scale
+            right = p.gather(1, place).float().clamp_(min=1e-37)
+            self.loss -= right.log_().sum() * self._share
             p.scatter_add_(1, place, p.new_full(place.shape, -1.0))
-            d_hidden[part] = p @ cast
-            d_bias += p.sum(0)
-            added = p.T @ source[part]
-            if d_weight is None:
-                d_weight = added.to(weight.dtype)
+            p *= self._share
+            torch.mm(p, weight, out=d_hidden[part])
+            if i == 0:
+                d_weight.copy_(p.T @ hidden[part])
+                d_bias.copy_(p.sum(0))
             else:
-                d_weight += added
-        self.hidden[rows] += d_hidden * self._scale
-        if d_weight is None:
-            d_weight = torch.zeros_like(weight)
-        return d_weight.mul_(self._scale), d_bias.mul_(self._scale)
+                d_weight += p.T @ hidden[part]
+                d_bias += p.sum(0)
+        if isinstance(rows, slice):
+            self.d_hidden[rows] += d_hidden
+        else:  # without duplicates
+            self.d_hidden.index_add_(0, rows, d_hidden)
