@@ -230,7 +230,7 @@ softmax : {"auto", "full", "adaptive"} or sequence of int, default="auto"
     "adaptive" puts rare tokens into clusters that are slices of the embedding, which
     takes a fraction of the time (Grave et al. 2017, arXiv 1609.04309); a sequence gives
     the first token of each cluster. Probabilities are exact either way. "auto" is
-    adaptive on a CPU from 20,000 tokens on.
+    adaptive on a CPU from 5,000 tokens on.
 dropout_scale : float, default=1.0
     All dropouts are multiplied by it: more for little text, less for much.
 input_dropout, hidden_dropout, output_dropout : float, default=0.2, 0.1, 0.2

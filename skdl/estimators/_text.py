@@ -17,7 +17,7 @@ from skdl.training.runtime import Runtime
 
 # Tokens from which on a CPU gets an adaptive softmax, and sizes that are tried for its
 # first part and its clusters.
-_MANY_TOKENS = 20_000
+_MANY_TOKENS = 5000
 _SIZES = (1000, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000, 24_000, 32_000)
 
 # Streams that held-out text is read in after every epoch.

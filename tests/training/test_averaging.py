@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from skdl.training.averaging import WeightAverage
+from skdl.training.averaging import TriggeredAverage, WeightAverage
 
 
 def weight_after(values, n_steps):
@@ -54,3 +54,29 @@ def test_weights_come_back_after_an_error():
         raise RuntimeError
     assert network.weight.item() == pytest.approx(kept + 1)
     assert torch.is_tensor(network.weight)
+
+
+def test_triggered_average_begins_where_validation_stops_falling():
+    network = torch.nn.Linear(1, 1, bias=False)
+    average = TriggeredAverage(network, patience=2)
+    for loss in (3.0, 2.0, 1.0, 0.9):
+        average.observe(loss)
+    assert not average.started
+    average.observe(2.5)  # above the 2.0 of more than two epochs ago
+    assert average.started
+    with torch.no_grad():
+        for value in (2.0, 4.0):
+            network.weight.fill_(value)
+            average.update()
+    with average.applied():
+        assert network.weight.item() == 3.0
+    assert network.weight.item() == 4.0
+
+
+def test_triggered_average_leaves_the_network_alone_before():
+    network = torch.nn.Linear(1, 1, bias=False)
+    average = TriggeredAverage(network)
+    before = network.weight.item()
+    average.update()
+    with average.applied():
+        assert network.weight.item() == before

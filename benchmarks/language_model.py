@@ -1,0 +1,219 @@
+"""TextLM: perplexity and speed beside a plain torch script, vectors, tokens a second.
+
+    python benchmarks/language_model.py                  # all parts, about an hour
+    python benchmarks/language_model.py --parts ptb      # Penn Treebank, equal time
+    python benchmarks/language_model.py --parts wikitext # WikiText-2, equal tokens
+    python benchmarks/language_model.py --parts vectors  # film reviews, ten folds
+    python benchmarks/language_model.py --parts speed    # tokenizing, writing
+    python benchmarks/language_model.py --parts awd --device cuda [--minutes 10]
+
+The script (`_plain_lm.py`) is what a tutorial has: 2 x 200 LSTM units, full softmax,
+gradient descent with its own schedule. Perplexities are those of the test part, read as
+one stream; settings were chosen on the validation part.
+"""
+
+import argparse
+import math
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from _common import bar, begin, load, print_table
+from _plain_lm import nll, train_plain
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skdl import TextLM
+from skdl.data.text import FunctionAnalyzer, TextEncoder
+from skdl.datasets import load_movie_reviews, load_ptb, load_wikitext2
+
+WEIGHTS, PENALTIES = (0.01, 0.03, 0.1), (1.0, 10.0, 100.0)
+
+
+def small(**changes: Any) -> TextLM:
+    return TextLM.from_preset(
+        "small", **{"min_frequency": 1, "random_state": 0, **changes}
+    )
+
+
+def affordable_epochs(model: TextLM, lines: list[str], seconds: float) -> int:
+    """Return the epochs that fit into some seconds, by the speed on a few lines."""
+    few = lines[: len(lines) // 6]
+    probe = TextLM(**{**model.get_params(deep=False), "max_epochs": 1}).fit(few)
+    share = len(few) / len(lines)
+    return max(1, int(0.97 * seconds * share / probe.history_["seconds"].sum()))
+
+
+def ptb(options: argparse.Namespace) -> None:
+    """Equal time: skdl first, then the script for as many seconds."""
+    data = load(load_ptb)
+    seconds = 60 * options.minutes
+    model = small(verbose=2)
+    model.set_params(max_epochs=affordable_epochs(model, data.train, seconds))
+    started = time.perf_counter()
+    model.fit(data.train)
+    ours = time.perf_counter() - started
+    ids, valid, test, n_tokens = encoded(data)
+    plain, facts = train_plain(ids, valid, n_tokens, seconds=max(ours, seconds))
+    perplexities = model.perplexity(data.test), math.exp(nll(plain, test))
+    rows = [
+        ["skdl", ours, model.n_iter_ * len(ids), perplexities[0]],
+        ["plain script", facts["seconds"], facts["tokens"], perplexities[1]],
+    ]
+    print_table(["PTB", "seconds", "tokens", "test perplexity"], rows)
+    bar("PTB, skdl / script", perplexities[0] / perplexities[1], 0.85, at_most=True)
+
+
+def encoded(data: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    encoder = TextEncoder(FunctionAnalyzer(str.split))
+    ids = encoder.fit_transform(data.train).ids
+    valid, test = (encoder.transform(part).ids for part in (data.valid, data.test))
+    return ids, valid, test, len(encoder.tokens)
+
+
+def wikitext(options: argparse.Namespace) -> None:
+    """Equal tokens: the first ones of the training part, with all its words."""
+    data = load(load_wikitext2)
+    ids, valid, test, n_tokens = encoded(data)
+    limit = min(options.tokens, len(ids))
+    seen, n_lines = 0, 0
+    while seen < limit:
+        seen += len(data.train[n_lines].split()) + 1
+        n_lines += 1
+    words = sorted({w for line in data.train for w in line.split()})
+    # Words of the other lines come into the vocabulary by a line that is not repeated.
+    model = small(max_epochs=1).fit([*data.train[:n_lines], " ".join(words)])
+    tokens_per_second = float(model.history_["tokens_per_second"].iloc[0])
+    plain, facts = train_plain(ids[:seen], valid, n_tokens, token_limit=seen)
+    plain_per_second = facts["tokens"] / facts["training"]
+    perplexities = model.perplexity(data.test), math.exp(nll(plain, test))
+    rows = [
+        ["skdl", tokens_per_second, perplexities[0]],
+        ["plain script", plain_per_second, perplexities[1]],
+    ]
+    title = f"WikiText-2, {seen:,} tokens seen"
+    print_table([title, "tokens/s", "test perplexity"], rows)
+    faster = tokens_per_second / plain_per_second
+    bar("WikiText-2, tokens/s, skdl / script", faster, 3.0, at_most=False)
+    worse = perplexities[0] / perplexities[1]
+    bar("WikiText-2, perplexity, skdl / script", worse, 1.03, at_most=True)
+
+
+def vectors(options: argparse.Namespace) -> None:
+    """Ten folds of film reviews; the language model learns from the training texts."""
+    data = load(load_movie_reviews)
+    found: dict[str, list[float]] = {"TF-IDF": [], "TextLM": [], "both": []}
+    for fold in range(options.folds):
+        test = (data.fold == fold).to_numpy()
+        texts, y = data.data[~test].tolist(), data.target[~test].to_numpy()
+        model = small(min_frequency=5, max_epochs=options.epochs, batch_size=40)
+        model.fit(texts)
+        held_out = data.data[test].tolist(), data.target[test].to_numpy()
+        for name in found:
+            best = chosen(name, model, texts, y)
+            found[name].append(best.fit(texts, y).score(*held_out))
+        print(f"fold {fold}:", {k: v[-1] for k, v in found.items()}, flush=True)
+    means = {name: float(np.mean(scores)) for name, scores in found.items()}
+    print_table(["film reviews", "accuracy"], [[k, v] for k, v in means.items()])
+    bar("both - TF-IDF", means["both"] - means["TF-IDF"], 0.0, at_most=False)
+
+
+def chosen(name: str, model: TextLM, texts: list[str], y: np.ndarray) -> Any:
+    """Return the classifier whose settings do best on a part of the training texts."""
+    a, b, y_a, y_b = train_test_split(texts, y, stratify=y, random_state=0)
+    weights = WEIGHTS if name == "both" else (1.0,)
+
+    def accuracy(candidate: Any) -> float:
+        return candidate.fit(a, y_a).score(b, y_b)
+
+    candidates = [
+        make_pipeline(features(name, model, w), LogisticRegression(C=c, max_iter=1000))
+        for w in weights
+        for c in ((0.001, 0.01, 0.1) if name == "TextLM" else PENALTIES)
+    ]
+    return max(candidates, key=accuracy)
+
+
+def features(name: str, model: TextLM, weight: float) -> Any:
+    words = TfidfVectorizer(sublinear_tf=True)
+    lm = make_pipeline(FrozenEstimator(model), StandardScaler())
+    if name == "both":
+        parts = [("words", words), ("lm", lm)]
+        return FeatureUnion(parts, transformer_weights={"lm": weight})
+    return words if name == "TF-IDF" else lm
+
+
+def speed(options: argparse.Namespace) -> None:
+    """Words tokenized and tokens written, a second."""
+    data = load(load_ptb)
+    encoder = TextEncoder(FunctionAnalyzer(str.split))
+    started = time.perf_counter()
+    n = len(encoder.fit_transform(data.train))
+    words = n / (time.perf_counter() - started)
+    model = small(max_epochs=1).fit(data.train[:4000])
+    model.generate([""] * 16, max_new_tokens=5, stop=None, random_state=0)
+    started = time.perf_counter()
+    model.generate([""] * 16, max_new_tokens=200, stop=None, random_state=0)
+    written = 16 * 200 / (time.perf_counter() - started)
+    bar("words tokenized a second", words, 1e6, at_most=False)
+    bar("tokens written a second, 16 texts", written, 2000, at_most=False)
+
+
+def awd(options: argparse.Namespace) -> None:
+    """Preset "awd" on a GPU, for as many minutes, on both corpora."""
+    for name, loader, limit in (
+        ("PTB", load_ptb, 60),
+        ("WikiText-2", load_wikitext2, 66.5),
+    ):
+        data = load(loader)
+        model = TextLM.from_preset(
+            "awd", min_frequency=1, device=options.device, random_state=0, verbose=2
+        )
+        epochs = affordable_epochs(model, data.train, 60 * options.minutes)
+        started = time.perf_counter()
+        model.set_params(max_epochs=epochs).fit(data.train, X_val=data.valid)
+        seconds = time.perf_counter() - started
+        print(
+            f"{name}: {epochs} epochs in {seconds:.0f} s, "
+            f"{model.history_['tokens_per_second'].median():,.0f} tokens/s"
+        )
+        if torch.cuda.is_available():
+            print(f"peak memory {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB")
+        bar(f"{name}, perplexity", model.perplexity(data.test), limit, at_most=True)
+
+
+PARTS = {
+    "speed": speed,
+    "ptb": ptb,
+    "wikitext": wikitext,
+    "vectors": vectors,
+    "awd": awd,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        default=["speed", "ptb", "wikitext", "vectors"],
+    )
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--tokens", type=int, default=700_000)
+    parser.add_argument("--folds", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=2, help="of film reviews")
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
+    begin("Language models")
+    for part in options.parts:
+        PARTS[part](options)
+
+
+if __name__ == "__main__":
+    main()
