@@ -89,7 +89,7 @@ class BPEAnalyzer:
             show_progress=False,
         )
         self._tokenizer = tokenizer._tokenizer
-        return list(self._tokenizer.get_vocab())
+        return sorted(self._tokenizer.get_vocab())
 
     def __call__(self, text: str) -> Sequence[str]:
         """Return the pieces of a text."""

@@ -1,11 +1,13 @@
 """What TextLM is made of: its network, its batches, what it starts from."""
 
 import itertools
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.frozen import FrozenEstimator
 from torch import nn
@@ -14,6 +16,7 @@ from skdl.data.streams import StreamBatches
 from skdl.data.text import TextEncoder, TokenStream, resolve_analyzer
 from skdl.networks.language_model import Continued, LanguageModel
 from skdl.training.runtime import Runtime
+from skdl.training.trainer import EpochRecord
 
 # Tokens from which on a CPU gets an adaptive softmax, and sizes that are tried for its
 # first part and its clusters.
@@ -266,3 +269,27 @@ def split_texts(
     held_out[chosen] = True
     training = [t for t, out in zip(texts, held_out, strict=True) if not out]
     return training, [t for t, out in zip(texts, held_out, strict=True) if out]
+
+
+def progress_details(record: EpochRecord, n_tokens: int) -> list[str]:
+    """Return what the progress line shows of an epoch of `n_tokens`."""
+    seconds = record.training_seconds or record.seconds
+    shown = [f"perplexity {_perplexity(record.loss):.1f}"]
+    if record.validation_loss is not None:
+        shown = [f"validation perplexity {_perplexity(record.validation_loss):.1f}"]
+    return [*shown, f"{n_tokens / max(seconds, 1e-9):,.0f} tokens/s"]
+
+
+def _perplexity(loss: float) -> float:
+    return math.exp(min(loss, 700.0))
+
+
+def language_history(records: list[EpochRecord], n_tokens: int) -> pd.DataFrame:
+    """Return the history of a training with perplexities and tokens a second."""
+    history = pd.DataFrame([record.as_row() for record in records])
+    training = "training_seconds" if "training_seconds" in history else "seconds"
+    history["perplexity"] = history["loss"].map(_perplexity)
+    history["tokens_per_second"] = n_tokens / history[training].clip(lower=1e-9)
+    if "validation_loss" in history:
+        history["validation_perplexity"] = history["validation_loss"].map(_perplexity)
+    return history

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skdl.data.text import TextEncoder, TokenStream, check_texts
@@ -13,7 +14,7 @@ from skdl.training.documents import document_nll, document_vectors, read_to_end
 from skdl.training.generation import Sampling, generate
 
 
-class TextUse:
+class TextUse(TransformerMixin):
     """Methods of a fitted TextLM."""
 
     network_: Any

@@ -1,7 +1,6 @@
 """TextLM: a language model behind fit, score and transform."""
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -9,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import TransformerMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -22,8 +20,10 @@ from skdl.estimators._state import all_or_nothing, draw_seed, seed_source
 from skdl.estimators._text import (
     DROPOUTS,
     fitted_source,
+    language_history,
     new_encoder,
     new_network,
+    progress_details,
     split_texts,
     step_work,
     training_streams,
@@ -33,7 +33,6 @@ from skdl.estimators._text_use import TextUse
 from skdl.networks.language_model import Continued
 from skdl.training.next_token import NextTokenLoss
 from skdl.training.runtime import Runtime, resolve_runtime
-from skdl.training.trainer import EpochRecord
 
 _SHARE = Interval(Real, 0, 1, closed="left")
 _COUNT = Interval(Integral, 1, None, closed="left")
@@ -62,7 +61,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 @fill_docstring
 @dataclass(kw_only=True, eq=False, repr=False)
-class TextLM(TextUse, TransformerMixin, NetworkEstimator):
+class TextLM(TextUse, NetworkEstimator):
     """Language model: learns from texts which token comes next.
 
     It tells how likely texts are, writes on from a beginning, and turns documents into
@@ -319,7 +318,7 @@ class TextLM(TextUse, TransformerMixin, NetworkEstimator):
                 *(watch or (None, {})),
                 lambda: self._fitted(copy.deepcopy(parts), runtime),
                 1 if continued else self.max_epochs,
-                details=lambda record: _details(record, batches.n_tokens),
+                details=lambda record: progress_details(record, batches.n_tokens),
             )
             reporter.fit_begin()
             outcome = train_parts(
@@ -332,7 +331,7 @@ class TextLM(TextUse, TransformerMixin, NetworkEstimator):
                 continued=continued,
                 reporter=reporter,
             )
-        history = _history(outcome.records, batches.n_tokens)
+        history = language_history(outcome.records, batches.n_tokens)
         if continued and warm:
             history = self._extended(history)
         for name, value in self._fitted(parts, runtime).items():
@@ -386,25 +385,3 @@ class TextLM(TextUse, TransformerMixin, NetworkEstimator):
         if "_lm_encoder" not in vars(self):
             raise AttributeError(f"TextLM has no {name} before fit.")
         return self._lm_encoder
-
-
-def _details(record: EpochRecord, n_tokens: int) -> list[str]:
-    seconds = record.training_seconds or record.seconds
-    shown = [f"perplexity {_perplexity(record.loss):.1f}"]
-    if record.validation_loss is not None:
-        shown = [f"validation perplexity {_perplexity(record.validation_loss):.1f}"]
-    return [*shown, f"{n_tokens / max(seconds, 1e-9):,.0f} tokens/s"]
-
-
-def _perplexity(loss: float) -> float:
-    return math.exp(min(loss, 700.0))
-
-
-def _history(records: list[EpochRecord], n_tokens: int) -> pd.DataFrame:
-    history = pd.DataFrame([record.as_row() for record in records])
-    training = "training_seconds" if "training_seconds" in history else "seconds"
-    history["perplexity"] = history["loss"].map(_perplexity)
-    history["tokens_per_second"] = n_tokens / history[training].clip(lower=1e-9)
-    if "validation_loss" in history:
-        history["validation_perplexity"] = history["validation_loss"].map(_perplexity)
-    return history

@@ -113,9 +113,7 @@ def test_words_are_dropped_wherever_they_occur():
 
 def make(**options):
     torch.manual_seed(0)
-    return LanguageModel(
-        20, embedding_dim=8, hidden_size=12, num_layers=2, **options
-    )
+    return LanguageModel(20, embedding_dim=8, hidden_size=12, num_layers=2, **options)
 
 
 def test_windows_with_a_carried_state_are_the_whole_text():

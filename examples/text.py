@@ -1,0 +1,54 @@
+"""A language model on film reviews: what it finds likely, writes and sees alike.
+
+Takes the film reviews of the benchmarks, or where they are not there the docstrings of
+the Python that runs it. Draws ``text_training.png`` into ``output/`` (or
+``$SKDL_OUTPUT``).
+"""
+
+# %%
+import os
+import pydoc_data.topics
+from pathlib import Path
+
+from skdl import TextLM, TrainingDisplay
+from skdl.datasets import load_movie_reviews
+
+OUTPUT = Path(os.environ.get("SKDL_OUTPUT", "output"))
+OUTPUT.mkdir(exist_ok=True)
+
+try:
+    texts = load_movie_reviews().data[:600].tolist()
+    beginnings = ["the film is", "i have never seen"]
+except FileNotFoundError:
+    texts = list(pydoc_data.topics.topics.values())
+    beginnings = ["the statement", "if the object"]
+held_out, texts = texts[::10], [t for i, t in enumerate(texts) if i % 10]
+
+# %% Train; words that occur less than three times are <unk>.
+model = TextLM(
+    lowercase=True,
+    min_frequency=3,
+    max_epochs=4,
+    batch_size=16,
+    random_state=0,
+    verbose=2,
+)
+model.fit(texts, X_val=held_out)
+print(f"perplexity of held-out texts: {model.perplexity(held_out):.1f}")
+TrainingDisplay.from_estimator(model).figure_.savefig(
+    OUTPUT / "text_training.png", dpi=100
+)
+
+# %% What comes next, and a text of its own.
+tokens, chances = model.predict_next(beginnings, k=5)
+for text, words, p in zip(beginnings, tokens, chances, strict=True):
+    print(text, "...", ", ".join(f"{w} {c:.2f}" for w, c in zip(words, p, strict=True)))
+for text, more in zip(
+    beginnings,
+    model.generate(beginnings, max_new_tokens=30, top_p=0.9, random_state=0),
+    strict=True,
+):
+    print(f"{text} | {more}")
+
+# %% A vector for every document.
+print(model.set_output(transform="pandas").transform(held_out).iloc[:3, :4])
