@@ -222,10 +222,13 @@ hidden_size : int, default=256
     Width of the recurrent layers; with tied weights the last one is `embedding_dim`
     wide.
 num_layers : int, default=2
-    Recurrent layers (LSTM).
+    Recurrent layers.
 tie_weights : bool, default=True
     Whether the softmax has the tokens' vectors as its weight (Press & Wolf 2016, arXiv
     1608.05859).
+cell : {"lstm", "qrnn"}, default="lstm"
+    "qrnn" makes all products of a window at once and leaves little to be done step by
+    step (Bradbury et al. 2016, arXiv 1611.01576), which is faster for wide layers.
 softmax : {"auto", "full", "adaptive"} or sequence of int, default="auto"
     "adaptive" puts rare tokens into clusters that are slices of the embedding, which
     takes a fraction of the time (Grave et al. 2017, arXiv 1609.04309); a sequence gives
@@ -239,7 +242,9 @@ input_dropout, hidden_dropout, output_dropout : float, default=0.2, 0.1, 0.2
 word_dropout : float, default=0.0
     Share of words whose vectors are zeroed in a window.
 recurrent_dropout : float, default=0.1
-    Dropout of recurrent weights.
+    Dropout of recurrent weights; for "qrnn" of all weights of the layers.
+zoneout : float, default=0.0
+    For "qrnn", share of units that keep their past for a step.
 activation_penalty, temporal_penalty : float, default=0.0
     Penalties on the size of the top layer's outputs, and on their change from step to
     step (arXiv 1708.01009).

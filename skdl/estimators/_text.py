@@ -115,6 +115,8 @@ def new_network(settings: Any, encoder: TextEncoder, runtime: Runtime) -> Langua
         num_layers=settings.num_layers,
         tie_weights=settings.tie_weights,
         cutoffs=cutoffs,
+        cell=settings.cell,
+        zoneout=settings.zoneout,
         **{name: dropout(settings, name) for name in DROPOUTS},
     )
     if source is not None:

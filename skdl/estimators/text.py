@@ -123,6 +123,7 @@ class TextLM(TextUse, NetworkEstimator):
     hidden_size: int = 256
     num_layers: int = 2
     tie_weights: bool = True
+    cell: str = "lstm"
     softmax: str | Sequence[int] = "auto"
     dropout_scale: float = 1.0
     input_dropout: float = 0.2
@@ -130,6 +131,7 @@ class TextLM(TextUse, NetworkEstimator):
     output_dropout: float = 0.2
     word_dropout: float = 0.0
     recurrent_dropout: float = 0.1
+    zoneout: float = 0.0
     activation_penalty: float = 0.0
     temporal_penalty: float = 0.0
     bptt: int = 35
@@ -153,6 +155,8 @@ class TextLM(TextUse, NetworkEstimator):
         "hidden_size": [_COUNT],
         "num_layers": [_COUNT],
         "tie_weights": ["boolean"],
+        "cell": [StrOptions({"lstm", "qrnn"})],
+        "zoneout": [_SHARE],
         "softmax": [StrOptions({"auto", "full", "adaptive"}), "array-like"],
         "dropout_scale": [Interval(Real, 0, None, closed="left")],
         **{name: [_SHARE] for name in DROPOUTS},

@@ -67,6 +67,10 @@ class LanguageModel(nn.Module):
         Of the vectors, between layers and before the softmax.
     word_dropout, recurrent_dropout : float, default=0.0
         Of whole words and of recurrent weights.
+    cell : {"lstm", "qrnn"}, default="lstm"
+        Kind of the recurrent layers.
+    zoneout : float, default=0.0
+        Of "qrnn"; see `QRNNLayer`.
 
     Examples
     --------
@@ -91,6 +95,8 @@ class LanguageModel(nn.Module):
         output_dropout: float = 0.0,
         word_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        cell: str = "lstm",
+        zoneout: float = 0.0,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(n_tokens, embedding_dim)
@@ -100,7 +106,11 @@ class LanguageModel(nn.Module):
         self.word_dropout = WordDropout(word_dropout, n_tokens)
         self.input_dropout = LockedDropout(input_dropout)
         self.recurrent = RecurrentStack(
-            widths, dropout=hidden_dropout, weight_dropout=recurrent_dropout
+            widths,
+            dropout=hidden_dropout,
+            weight_dropout=recurrent_dropout,
+            cell=cell,
+            zoneout=zoneout,
         )
         self.output_dropout = LockedDropout(output_dropout)
         weight: nn.Parameter = self.embedding.weight  # type: ignore[assignment]

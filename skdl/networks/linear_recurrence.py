@@ -1,8 +1,7 @@
-"""The recurrence of quasi-recurrent networks: h_t = f_t h_{t-1} + (1 - f_t) z_t.
+"""A recurrence without a product of matrices: h_t = f_t h_{t-1} + a_t.
 
-Bradbury et al. 2016, "Quasi-recurrent neural networks", section 2.1 (arXiv 1611.01576).
-Nothing is multiplied by a matrix between two steps, so that all products of a layer are
-made at once and only this is left to be done one step after the other.
+What is left of a quasi-recurrent layer (Bradbury et al. 2016, arXiv 1611.01576) when
+all products have been made at once. With a = (1 - f) z it is its f-pooling.
 """
 
 from typing import Any
@@ -11,23 +10,22 @@ import torch
 from torch import Tensor
 
 
-def reference(z: Tensor, f: Tensor, h0: Tensor) -> Tensor:
+def reference(f: Tensor, a: Tensor, h0: Tensor) -> Tensor:
     """Return all h, (T, B, H), by the definition; torch finds the gradient."""
     h, outputs = h0, []
-    for z_t, f_t in zip(z, f, strict=True):
-        h = torch.lerp(z_t, h, f_t)
+    for f_t, a_t in zip(f, a, strict=True):
+        h = f_t * h + a_t
         outputs.append(h)
     return torch.stack(outputs)
 
 
-def doubling_scan(z: Tensor, f: Tensor, h0: Tensor) -> Tensor:
+def doubling_scan(f: Tensor, a: Tensor, h0: Tensor) -> Tensor:
     """Return all h in about log2(T) passes over all steps; torch finds the gradient.
 
     After the pass with stride s every step holds what the last 2 s steps add up to,
     and the product of their f.
     """
-    added = (1 - f) * z
-    added = torch.cat([(added[0] + f[0] * h0)[None], added[1:]])
+    added = torch.cat([(a[0] + f[0] * h0)[None], a[1:]])
     decay, stride = f, 1
     while stride < len(f):
         earlier = decay[stride:] * added[:-stride]
@@ -41,38 +39,36 @@ class _Loop(torch.autograd.Function):
     """A loop over time into tensors that are made once; gradients in bulk."""
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, f: Tensor, h0: Tensor) -> Tensor:
-        h = torch.empty_like(z)
+    def forward(ctx: Any, f: Tensor, a: Tensor, h0: Tensor) -> Tensor:
+        h = torch.empty_like(a, memory_format=torch.contiguous_format)
         before = h0
-        for z_t, f_t, h_t in zip(z.unbind(), f.unbind(), h.unbind(), strict=True):
-            torch.lerp(z_t, before, f_t, out=h_t)
+        for f_t, a_t, h_t in zip(f.unbind(), a.unbind(), h.unbind(), strict=True):
+            torch.addcmul(a_t, f_t, before, out=h_t)
             before = h_t
-        ctx.save_for_backward(z, f, h0, h)
+        ctx.save_for_backward(f, h0, h)
         return h
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        z, f, h0, h = ctx.saved_tensors
-        # r_t: what the loss changes by with h_t, through all later steps
+        f, h0, h = ctx.saved_tensors
+        # r_t: how the loss changes with h_t, through all later steps
         r = gradient.clone(memory_format=torch.contiguous_format)
         steps, decays = r.unbind(), f.unbind()
         for t in range(len(steps) - 2, -1, -1):
             steps[t].addcmul_(decays[t + 1], steps[t + 1])
-        d_f = torch.empty_like(f)
-        torch.sub(h[:-1], z[1:], out=d_f[1:])
-        torch.sub(h0, z[0], out=d_f[0])
-        d_h0 = r[0] * f[0]
-        d_f.mul_(r)
-        return torch.addcmul(r, r, f, value=-1), d_f, d_h0
+        d_f = torch.empty_like(r)
+        torch.mul(r[1:], h[:-1], out=d_f[1:])
+        torch.mul(r[0], h0, out=d_f[0])
+        return d_f, r, r[0] * f[0]
 
 
-def linear_recurrence(z: Tensor, f: Tensor, h0: Tensor) -> Tensor:
-    """Return h_t = f_t h_{t-1} + (1 - f_t) z_t for all steps.
+def linear_recurrence(f: Tensor, a: Tensor, h0: Tensor) -> Tensor:
+    """Return h_t = f_t h_{t-1} + a_t for all steps.
 
     Parameters
     ----------
-    z, f : Tensor of shape (T, B, H)
-        Candidates, and how much of the past stays, in [0, 1].
+    f, a : Tensor of shape (T, B, H)
+        How much of the past stays, and what is added to it.
     h0 : Tensor of shape (B, H)
         Before the first step.
 
@@ -83,10 +79,10 @@ def linear_recurrence(z: Tensor, f: Tensor, h0: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> z, f = torch.ones(3, 1, 1), torch.full((3, 1, 1), 0.5)
-    >>> linear_recurrence(z, f, torch.zeros(1, 1)).flatten()
+    >>> half = torch.full((3, 1, 1), 0.5)
+    >>> linear_recurrence(half, half, torch.zeros(1, 1)).flatten()
     tensor([0.5000, 0.7500, 0.8750])
     """
-    if z.device.type == "cpu":
-        return _Loop.apply(z, f, h0)
-    return doubling_scan(z, f, h0)
+    if f.device.type == "cpu":
+        return _Loop.apply(f, a, h0)
+    return doubling_scan(f, a, h0)

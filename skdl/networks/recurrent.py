@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.networks.dropout import Dropout
+from skdl.networks.qrnn import QRNNLayer
 
 State = tuple[Tensor, Tensor]
 
@@ -154,7 +155,11 @@ class RecurrentStack(nn.Module):
     dropout : float, default=0.0
         Between layers.
     weight_dropout : float, default=0.0
-        Of the recurrent weights.
+        Of the recurrent weights, for "qrnn" of all weights of the layers.
+    cell : {"lstm", "qrnn"}, default="lstm"
+        What the layers are; the first of "qrnn" looks at two steps, the others at one.
+    zoneout : float, default=0.0
+        Of "qrnn"; see `QRNNLayer`.
     """
 
     def __init__(
@@ -163,11 +168,25 @@ class RecurrentStack(nn.Module):
         *,
         dropout: float = 0.0,
         weight_dropout: float = 0.0,
+        cell: str = "lstm",
+        zoneout: float = 0.0,
     ) -> None:
         super().__init__()
+
+        def layer(n_inputs: int, width: int, first: bool) -> nn.Module:
+            if cell == "lstm":
+                return LSTMLayer(n_inputs, width, weight_dropout=weight_dropout)
+            return QRNNLayer(
+                n_inputs,
+                width,
+                width=2 if first else 1,
+                zoneout=zoneout,
+                weight_dropout=weight_dropout,
+            )
+
         self.layers = nn.ModuleList(
-            LSTMLayer(n_inputs, width, weight_dropout=weight_dropout)
-            for n_inputs, width in itertools.pairwise(widths)
+            layer(n_inputs, width, i == 0)
+            for i, (n_inputs, width) in enumerate(itertools.pairwise(widths))
         )
         self.dropout = LockedDropout(dropout)
 

@@ -359,6 +359,8 @@ def test_averaged_descent_needs_held_out_texts():
     [
         {"tie_weights": False},
         {"num_layers": 1},
+        {"cell": "qrnn"},
+        {"cell": "qrnn", "zoneout": 0.2, "precision": "bfloat16"},
         {"num_layers": 3, "recurrent_dropout": 0.5, "word_dropout": 0.2},
         {"activation_penalty": 2.0, "temporal_penalty": 1.0},
         {"variable_bptt": False},
@@ -484,6 +486,8 @@ def test_a_document_of_a_million_tokens():
     [
         {"analyzer": "sentence"},
         {"hidden_size": 0},
+        {"cell": "gru"},
+        {"zoneout": 1.0},
         {"input_dropout": 1.0},
         {"bptt": 0},
         {"softmax": [8, 4]},

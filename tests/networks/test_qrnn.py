@@ -1,0 +1,82 @@
+import pytest
+import torch
+
+from skdl.networks.linear_recurrence import (
+    doubling_scan,
+    linear_recurrence,
+    reference,
+)
+from skdl.networks.qrnn import QRNNLayer
+
+
+def problem(steps=5):
+    torch.manual_seed(0)
+    double = {"dtype": torch.float64, "requires_grad": True}
+    f = torch.rand(steps, 2, 3, **double)
+    return f, torch.randn(steps, 2, 3, **double), torch.randn(2, 3, **double)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 8])
+@pytest.mark.parametrize("function", [linear_recurrence, doubling_scan])
+def test_recurrence_and_its_gradient_follow_the_definition(function, steps):
+    arguments = problem(steps)
+    torch.testing.assert_close(function(*arguments), reference(*arguments))
+    assert torch.autograd.gradcheck(function, arguments)
+
+
+def test_f_pooling_is_a_running_mean():
+    layer = QRNNLayer(2, 3, pooling="f").eval()
+    x = torch.randn(4, 1, 2)
+    z, f = layer.linear(x).chunk(2, 2)
+    h = torch.zeros(1, 3)
+    for t in range(4):
+        h = f[t].sigmoid() * h + (1 - f[t].sigmoid()) * z[t].tanh()
+        torch.testing.assert_close(layer(x)[0][t], h)
+
+
+def test_ifo_pooling_has_gates_for_input_and_output():
+    layer = QRNNLayer(2, 3, pooling="ifo").eval()
+    x = torch.randn(4, 1, 2)
+    z, f, o, i = layer.linear(x).chunk(4, 2)
+    c = torch.zeros(1, 3)
+    for t in range(4):
+        c = f[t].sigmoid() * c + i[t].sigmoid() * z[t].tanh()
+        torch.testing.assert_close(layer(x)[0][t], o[t].sigmoid() * c)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("pooling", ["f", "fo", "ifo"])
+def test_windows_with_a_carried_state_are_the_whole_sequence(width, pooling):
+    layer = QRNNLayer(2, 3, width=width, pooling=pooling).eval()
+    x = torch.randn(11, 4, 2)
+    whole, last = layer(x)
+    first, state = layer(x[:6])
+    second, end = layer(x[6:], state)
+    torch.testing.assert_close(torch.cat([first, second]), whole)
+    torch.testing.assert_close(end[0], last[0])
+
+
+def test_no_step_sees_the_future():
+    layer = QRNNLayer(2, 3, width=2).eval()
+    x = torch.randn(6, 1, 2)
+    changed = x.clone()
+    changed[4:] += 1
+    torch.testing.assert_close(layer(x)[0][:4], layer(changed)[0][:4])
+
+
+def test_zoneout_keeps_the_past_in_training_only():
+    torch.manual_seed(0)
+    layer = QRNNLayer(2, 400, pooling="f", zoneout=0.5)
+    x, state = torch.randn(1, 1, 2), (torch.ones(1, 400), torch.zeros(1, 2))
+    share = (layer(x, state)[0] == 1).float().mean()
+    assert 0.4 < share < 0.6
+    layer.eval()
+    assert not (layer(x, state)[0] == 1).any()
+
+
+@pytest.mark.parametrize(
+    "options", [{"width": 3}, {"pooling": "x"}, {"zoneout": 1.0}], ids=str
+)
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        QRNNLayer(2, 3, **options)
