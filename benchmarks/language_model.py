@@ -22,11 +22,10 @@ import torch
 from _common import bar, begin, load, print_table
 from _plain_lm import nll, train_plain
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skdl import TextLM
 from skdl.data.text import FunctionAnalyzer, TextEncoder
@@ -112,10 +111,10 @@ def vectors(options: argparse.Namespace) -> None:
         test = (data.fold == fold).to_numpy()
         texts, y = data.data[~test].tolist(), data.target[~test].to_numpy()
         model = small(min_frequency=5, max_epochs=options.epochs, batch_size=40)
-        model.fit(texts)
+        lm = known_vectors(model.fit(texts), data.data.tolist())
         held_out = data.data[test].tolist(), data.target[test].to_numpy()
         for name in found:
-            best = chosen(name, model, texts, y)
+            best = chosen(name, lm, texts, y)
             found[name].append(best.fit(texts, y).score(*held_out))
         print(f"fold {fold}:", {k: v[-1] for k, v in found.items()}, flush=True)
     means = {name: float(np.mean(scores)) for name, scores in found.items()}
@@ -123,7 +122,13 @@ def vectors(options: argparse.Namespace) -> None:
     bar("both - TF-IDF", means["both"] - means["TF-IDF"], 0.0, at_most=False)
 
 
-def chosen(name: str, model: TextLM, texts: list[str], y: np.ndarray) -> Any:
+def known_vectors(model: TextLM, texts: list[str]) -> FunctionTransformer:
+    """Return a transformer of texts whose vectors are made once for all settings."""
+    vectors = dict(zip(texts, model.transform(texts), strict=True))
+    return FunctionTransformer(lambda X: np.stack([vectors[text] for text in X]))
+
+
+def chosen(name: str, lm: Any, texts: list[str], y: np.ndarray) -> Any:
     """Return the classifier whose settings do best on a part of the training texts."""
     a, b, y_a, y_b = train_test_split(texts, y, stratify=y, random_state=0)
     weights = WEIGHTS if name == "both" else (1.0,)
@@ -132,16 +137,16 @@ def chosen(name: str, model: TextLM, texts: list[str], y: np.ndarray) -> Any:
         return candidate.fit(a, y_a).score(b, y_b)
 
     candidates = [
-        make_pipeline(features(name, model, w), LogisticRegression(C=c, max_iter=1000))
+        make_pipeline(features(name, lm, w), LogisticRegression(C=c, max_iter=1000))
         for w in weights
         for c in ((0.001, 0.01, 0.1) if name == "TextLM" else PENALTIES)
     ]
     return max(candidates, key=accuracy)
 
 
-def features(name: str, model: TextLM, weight: float) -> Any:
+def features(name: str, known: Any, weight: float) -> Any:
     words = TfidfVectorizer(sublinear_tf=True)
-    lm = make_pipeline(FrozenEstimator(model), StandardScaler())
+    lm = make_pipeline(known, StandardScaler())
     if name == "both":
         parts = [("words", words), ("lm", lm)]
         return FeatureUnion(parts, transformer_weights={"lm": weight})
@@ -182,9 +187,45 @@ def awd(options: argparse.Namespace) -> None:
             f"{name}: {epochs} epochs in {seconds:.0f} s, "
             f"{model.history_['tokens_per_second'].median():,.0f} tokens/s"
         )
+        per_epoch = model.history_["training_seconds"].median()
+        print(f"{per_epoch:.1f} s an epoch, {softmax_share(model):.0%} in the softmax")
         if torch.cuda.is_available():
             print(f"peak memory {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB")
         bar(f"{name}, perplexity", model.perplexity(data.test), limit, at_most=True)
+
+
+def softmax_share(model: TextLM) -> float:
+    """Return the share of a step's loss and gradient that the softmax takes."""
+    network = model.network_
+    device = next(network.parameters()).device
+    ids = torch.randint(len(model.tokens_), (model.bptt, model.batch_size))
+    ids = ids.to(device)
+    kind = torch.bfloat16 if model.precision == "bfloat16" else torch.float32
+    output, _ = network(ids)
+    hidden = output.hidden.detach().flatten(0, 1).requires_grad_()
+
+    def whole() -> None:
+        network(ids)[0].mean_nll(ids).backward()
+
+    def softmax() -> None:
+        network.softmax.mean_nll(hidden, ids.flatten()).backward()
+
+    seconds = []
+    for run in (whole, softmax):
+        with torch.autocast(device.type, kind, enabled=kind != torch.float32):
+            for repeat in range(12):
+                if repeat == 2:
+                    _synchronize()
+                    started = time.perf_counter()
+                run()
+        _synchronize()
+        seconds.append(time.perf_counter() - started)
+    return seconds[1] / seconds[0]
+
+
+def _synchronize() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 PARTS = {

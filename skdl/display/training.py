@@ -134,4 +134,5 @@ class TrainingDisplay:
     def _draw_lr(self, ax: Any) -> None:
         ax.plot(self.history["epoch"], self.history["lr"], color="C4")
         ax.set(xlabel="epoch", ylabel="learning rate")
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_ylim(bottom=0)

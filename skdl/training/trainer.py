@@ -101,7 +101,7 @@ class Trainer:
 
     @property
     def current_lr(self) -> float:
-        """The rate of the last step."""
+        """The rate of the last step, as scheduled."""
         return self._lr
 
     def set_lr(self, lr: float) -> None:
@@ -112,7 +112,9 @@ class Trainer:
 
     def set_progress(self, progress: float, lr_factor: float = 1.0) -> None:
         """Set rate and momentum to where the schedule has them at `progress`."""
-        self.set_lr(self.lr * self.schedule.lr(progress) * lr_factor)
+        scheduled = self.lr * self.schedule.lr(progress)
+        self.set_lr(scheduled * lr_factor)
+        self._lr = scheduled  # what is told does not swing with the batches
         if self.schedule.momentum is not None:
             self._set_momentum(self.schedule.momentum(progress))
 

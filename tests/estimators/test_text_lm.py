@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
 
 from skdl import TextLM, TrainingDisplay, lr_find
 
@@ -507,3 +508,19 @@ def test_bad_parameters_are_refused(options):
 def test_sample_weight_is_refused_by_lr_find():
     with pytest.raises(ValueError, match="sample_weight"):
         lr_find(make(), TEXTS, sample_weight=np.ones(len(TEXTS)))
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "check_estimator_cloneable",
+        "check_estimator_repr",
+        "check_get_params_invariance",
+        "check_set_params",
+        "check_no_attributes_set_in_init",
+        "check_parameters_default_constructible",
+        "check_valid_tag_types",
+    ],
+)
+def test_scikit_learns_checks_that_need_no_numbers(check):
+    getattr(estimator_checks, check)("TextLM", TextLM())
