@@ -42,7 +42,7 @@ def read_lines(
     >>> import tempfile, pathlib
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "poem.txt"
-    ...     _ = path.write_text("one line\\nanother\\n")
+    ...     _ = path.write_text("one line\nanother\n")
     ...     print(list(read_lines(path)))
     ['one line', 'another']
     """

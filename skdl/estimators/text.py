@@ -105,8 +105,8 @@ class TextLM(TextUse, NetworkEstimator):
     >>> from skdl import TextLM
     >>> texts = ["the cat sat on the mat", "the dog sat on the rug"] * 20
     >>> model = TextLM(
-    ...     hidden_size=32, embedding_dim=16, batch_size=4, bptt=10, max_epochs=30,
-    ...     random_state=0,
+    ...     hidden_size=32, embedding_dim=16, batch_size=4, bptt=10, lr=0.02,
+    ...     max_epochs=30, random_state=0,
     ... ).fit(texts)
     >>> model.predict(["the cat sat"]).tolist()
     ['on']
