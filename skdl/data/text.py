@@ -158,18 +158,6 @@ class TokenStream:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, documents: np.ndarray) -> "TokenStream":
-        """Return some of the documents."""
-        parts = np.split(self.ids, np.cumsum(self.lengths)[:-1])
-        chosen = [parts[i] for i in documents]
-        return TokenStream(np.concatenate(chosen), self.lengths[documents])
-
-    def split_at(self, token: int) -> tuple["TokenStream", "TokenStream"]:
-        """Cut the stream in two, at the cost of a document that may be cut."""
-        halves = self.ids[:token], self.ids[token:]
-        first, second = (TokenStream(h, np.array([len(h)])) for h in halves)
-        return first, second
-
 
 class _Known(dict):
     """Ids by token; what is not there has the id of ``<unk>``, and is not kept."""
@@ -226,7 +214,8 @@ class TextEncoder:
 
     def fit_transform(self, texts: list[str]) -> TokenStream:
         """Learn the vocabulary and return the stream, in one pass over the texts."""
-        always = self.analyzer.fit(self._cased(texts))
+        texts = self._cased(texts)
+        always = self.analyzer.fit(texts)
         index: defaultdict[str, int] = defaultdict()
         index.default_factory = index.__len__
         for token in (END, UNKNOWN, *always):
@@ -273,7 +262,7 @@ class TextEncoder:
 
     def transform(self, texts: list[str]) -> TokenStream:
         """Return the stream of texts; new tokens are ``<unk>``."""
-        return self._stream(texts, self._index)
+        return self._stream(self._cased(texts), self._index)
 
     def id_of(self, token: str) -> int | None:
         """Return the id of a token that is known."""
@@ -292,7 +281,7 @@ class TextEncoder:
     def _stream(self, texts: list[str], index: dict[str, int]) -> TokenStream:
         ids, lengths, end = array("i"), array("q"), index[END]
         lookup, before = index.__getitem__, 0
-        for text in self._cased(texts):
+        for text in texts:
             ids.extend(map(lookup, self.analyzer(text)))
             ids.append(end)
             lengths.append(len(ids) - before)

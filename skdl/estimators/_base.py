@@ -227,13 +227,9 @@ class NeuralEstimator(NetworkEstimator):
             )
             self._finish(parts)
         history = pd.DataFrame([record.as_row() for record in outcome.records])
-        if continued and warm:
-            history = self._extended(history)
-        for name, value in self._fitted(parts, runtime).items():
-            setattr(self, name, value)
-        self.history_ = history
-        self.n_iter_ = len(history)
-        self.best_epoch_ = outcome.kept_epoch
+        self._keep(
+            self._fitted(parts, runtime), history, outcome, extend=continued and warm
+        )
         reporter.fit_end()
 
     def _parts(

@@ -14,6 +14,7 @@ from sklearn.callback import CallbackSupportMixin
 from skdl.estimators._parameters import TrainingParameters
 from skdl.estimators._state import to_cpu
 from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loading
+from skdl.training.trainer import Outcome
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -39,9 +40,23 @@ class NetworkEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
             )
         resolve_runtime(self.device, self.precision)
 
-    def _extended(self, history: pd.DataFrame) -> pd.DataFrame:
-        history = history.assign(epoch=history["epoch"] + len(self.history_))
-        return pd.concat([self.history_, history], ignore_index=True)
+    def _keep(
+        self,
+        fitted: dict[str, Any],
+        history: pd.DataFrame,
+        outcome: Outcome,
+        *,
+        extend: bool,
+    ) -> None:
+        """Set the fitted attributes; with `extend` the history goes on."""
+        if extend:
+            history = history.assign(epoch=history["epoch"] + len(self.history_))
+            history = pd.concat([self.history_, history], ignore_index=True)
+        for name, value in fitted.items():
+            setattr(self, name, value)
+        self.history_ = history
+        self.n_iter_ = len(history)
+        self.best_epoch_ = outcome.kept_epoch
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell whether there is a trained network."""

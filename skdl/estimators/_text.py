@@ -161,8 +161,7 @@ def _start_from(network: LanguageModel, encoder: TextEncoder, source: Any) -> No
     """
     old = source.network_
     _check_same_sizes(network, old)
-    for new_part, old_part in ((network.recurrent, old.recurrent),):
-        new_part.load_state_dict(old_part.state_dict())
+    network.recurrent.load_state_dict(old.recurrent.state_dict())
     places = [source._lm_encoder.id_of(token) for token in encoder.tokens]
     known = torch.tensor([p is not None for p in places])
     rows = torch.tensor([p for p in places if p is not None], dtype=torch.long)

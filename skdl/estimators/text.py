@@ -336,13 +336,9 @@ class TextLM(TextUse, NetworkEstimator):
                 reporter=reporter,
             )
         history = language_history(outcome.records, batches.n_tokens)
-        if continued and warm:
-            history = self._extended(history)
-        for name, value in self._fitted(parts, runtime).items():
-            setattr(self, name, value)
-        self.history_ = history
-        self.n_iter_ = len(history)
-        self.best_epoch_ = outcome.kept_epoch
+        self._keep(
+            self._fitted(parts, runtime), history, outcome, extend=continued and warm
+        )
         reporter.fit_end()
 
     def _sweep_lr(
