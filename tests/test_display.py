@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -196,7 +197,11 @@ def test_embedding_display_of_transformer_pipeline_and_bare_table(embedded):
 
 
 def test_embedding_display_says_what_it_needs(embedded):
-    model, *_ = embedded
+    model, X, y = embedded
+    empty = X[:200].assign(State=pd.Series([None] * 200, dtype=object))
+    unknown = EmbeddingTransformer(cv=None, random_state=0).fit(empty, y[:200])
+    with pytest.raises(ValueError, match="'State' has no categories to draw"):
+        EmbeddingDisplay.from_estimator(unknown, "State")
     with pytest.raises(ValueError, match="'Promo' is not a categorical column"):
         EmbeddingDisplay.from_estimator(model, "Promo")
     with pytest.raises(TypeError, match="LogisticRegression has no embeddings"):

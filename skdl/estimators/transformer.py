@@ -58,7 +58,9 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
     rotate : bool, default=True
         Whether to turn each column's vectors to their principal axes, weighted by the
         frequency of the categories, so that the first entries vary most and trees can
-        split on them. Distances stay as they are.
+        split on them. Euclidean distances stay as they are, Manhattan distances do
+        not: nearest neighbours with ``p=1`` do better without (Rossmann: error .099
+        to .094).
     cv : int, splitter, iterable or None, default=5
         Folds of `fit_transform`: the vectors of a row come from networks that have not
         seen the row, turned to the axes of the network trained on all rows. So the
