@@ -5,6 +5,7 @@ identifier or a column of noise makes the network worse than no column would.
 """
 
 import copy
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -27,6 +28,8 @@ from skdl.estimators.embedding import (
 
 # Unseen rows of a fold are judged in this many blocks or more, of at most so many rows.
 _BLOCKS, _BLOCK_ROWS = 10, 8192
+# Folds that judge where the user gives none, and rows from which on they do.
+_FOLDS, _FEWEST_ROWS = 5, 50
 # A column is harmful where its mean benefit is this many standard errors below zero.
 _ERRORS = 2.0
 
@@ -55,12 +58,28 @@ def split_rows(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return training and held-out rows of each fold.
 
-    `cv` is as scikit-learn takes it; the folds of a number are shuffled with `seed`.
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        As scikit-learn takes it; the folds of a number are shuffled with `seed`. None
+        is five folds, or none at all where there are too few rows.
     """
+    if cv is None:
+        if len(y) < _FEWEST_ROWS or (classifier and _commonest(y) < _FOLDS):
+            return []
+        cv = _FOLDS
     folds = check_cv(cv, y, classifier=classifier)
     if isinstance(cv, Integral):
         folds = type(folds)(cv, shuffle=True, random_state=seed)
-    return list(folds.split(frame, y))
+    with warnings.catch_warnings():
+        # A class that some folds lack is no hindrance.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return list(folds.split(frame, y))
+
+
+def _commonest(y: np.ndarray) -> int:
+    """Return the rows of the most frequent class; of label indicators all rows."""
+    return len(y) if y.ndim > 1 else int(np.unique(y, return_counts=True)[1].max())
 
 
 def fit_folds(
@@ -104,8 +123,8 @@ def harmful_columns(
         rows = fold.held_out
         weight = None if sample_weight is None else sample_weight[rows]
         found.append(benefits(fold.model, fold.table, y[rows], weight))
-    pooled = np.concatenate(found)  # (n_blocks, n_columns)
-    if len(pooled) < 2:
+    pooled = np.concatenate(found) if found else np.zeros((0, 0))
+    if len(pooled) < 2:  # (n_blocks, n_columns)
         return []
     error = pooled.std(axis=0, ddof=1) / np.sqrt(len(pooled))
     names = folds[0].model._schema.categorical_names

@@ -61,17 +61,19 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
         split on them. Euclidean distances stay as they are, Manhattan distances do
         not: nearest neighbours with ``p=1`` do better without (Rossmann: error .099
         to .094).
-    cv : int, splitter, iterable or None, default=5
+    cv : int, splitter, iterable or None, default=None
         Folds of `fit_transform`: the vectors of a row come from networks that have not
-        seen the row, turned to the axes of the network trained on all rows. So the
-        model behind does not learn to trust vectors that have memorised its target,
-        see ``benchmarks/leakage.py``. None uses the one network for all rows, in a
-        sixth of the time.
+        seen the row, turned to the axes of the network trained on all rows. None uses
+        the one network for all rows. Vectors of different networks differ more than
+        those that have seen a row flatter it, once harmful columns are gone, so that
+        None is the better default (``benchmarks/leakage.py``); with `cv` and
+        ``drop_harmful=False`` you see what cross-fitting does by itself.
     drop_harmful : bool, default=True
-        Whether to blank out categorical columns that make the networks of the folds
-        worse on rows they have not seen, by more than two standard errors: an
-        identifier, noise. The networks are then trained again without it, and its
-        vectors are the same for all categories. Needs `cv`.
+        Whether to blank out categorical columns that make networks worse on rows they
+        have not seen, by more than two standard errors: an identifier, noise. Each
+        column is judged by the networks of the folds of `cv`, or else of five folds;
+        those of the vectors are then trained without it, and its own vectors are the
+        same for all categories. Tables of fewer than 50 rows are not judged.
     random_state : int, RandomState instance or None, default=None
         For the default estimator and the shuffling of folds.
 
@@ -142,7 +144,7 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
         remainder: str = "passthrough",
         scale: bool = False,
         rotate: bool = True,
-        cv: Any = 5,
+        cv: Any = None,
         drop_harmful: bool = True,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -225,7 +227,8 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
             check_is_fitted(fitted)
         else:
             weight = check_weight(sample_weight, frame)
-            if self.cv is not None and (keep_folds or self.drop_harmful):
+            keep_folds = keep_folds and self.cv is not None
+            if keep_folds or self.drop_harmful:
                 frame, folds = self._fit_folds(frame, y, weight, keep_folds=keep_folds)
             rest = {} if weight is None else {"sample_weight": weight}
             fitted = self._new_estimator(y).fit(frame, y, **rest)
@@ -260,7 +263,7 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
         if self.harmful_features_:
             frame = blanked(frame, self.harmful_features_)
             folds = fit_folds(estimator, frame, y, weight, splits) if keep_folds else []
-        return frame, folds
+        return frame, folds if keep_folds else []
 
     def _vectors_of(self, fitted: EntityEmbeddingEstimator) -> Vectors:
         """Return a network's vectors, stretched where that is asked for."""

@@ -64,9 +64,10 @@ def test_the_model_behind_does_as_well_as_without_the_identifier(network, shops)
         model = make_pipeline(transformer, LinearRegression())
         return cross_val_score(model, X, y, cv=3).mean()
 
-    without = score(X[["shop"]], cv=3)
+    without = score(X[["shop"]])
     assert score(X, cv=3) > without - 0.01
-    assert score(X, cv=None) < without - 0.05
+    assert score(X) > without - 0.01
+    assert score(X, drop_harmful=False) < without - 0.05
 
 
 def test_a_table_that_only_has_good_columns_is_left_alone(network, shops):
@@ -77,9 +78,23 @@ def test_a_table_that_only_has_good_columns_is_left_alone(network, shops):
     assert plain.harmful_features_ == []
 
 
-def test_nothing_is_judged_without_folds(network, shops):
+def test_columns_are_judged_without_cross_fitting_too(network, shops):
     X, y = shops
-    assert EmbeddingTransformer(network, cv=None).fit(X, y).harmful_features_ == []
+    transformer = EmbeddingTransformer(network)
+    encoded = transformer.fit_transform(X, y)
+    assert transformer.harmful_features_ == ["identifier"]
+    np.testing.assert_array_equal(encoded, transformer.transform(X))
+    plain = EmbeddingTransformer(network, drop_harmful=False).fit(X, y)
+    assert plain.harmful_features_ == []
+
+
+def test_a_few_rows_or_rare_classes_are_not_judged(network, shops):
+    X, y = shops
+    assert EmbeddingTransformer(network).fit(X[:20], y[:20]).harmful_features_ == []
+    labels = np.arange(60) // 3  # three rows of each class
+    classifier = EntityEmbeddingClassifier(max_epochs=2, random_state=0)
+    fitted = EmbeddingTransformer(classifier).fit(X[:60], labels)
+    assert fitted.harmful_features_ == []
 
 
 def test_folds_may_come_from_a_generator(network, shops):
