@@ -83,16 +83,19 @@ class QRNNLayer(nn.Module):
         weight = self.dropout(self.linear.weight)
         gates = functional.linear(inputs, weight, self.linear.bias)
         gates = gates.to(torch.promote_types(gates.dtype, torch.float32))
-        kept = None
-        if self.training and self.zoneout:
-            shape = *x.shape[:2], self.hidden_size
-            mask = torch.empty(shape, dtype=torch.bool, device=x.device)
-            kept = mask.bernoulli_(self.zoneout)
-        output, last = pool(gates, before, kept)
+        output, last = pool(gates, before, self._kept(x))
         return output, (last, x[-1])
 
+    def _kept(self, x: Tensor) -> Tensor | None:
+        """Draw where units keep all of their past."""
+        if not self.training or self.zoneout == 0:
+            return None
+        shape = *x.shape[:2], self.hidden_size
+        mask = torch.empty(shape, dtype=torch.bool, device=x.device)
+        return mask.bernoulli_(self.zoneout)
+
     def extra_repr(self) -> str:
-        """Show sizes and options."""
+        """Show sizes, options and what runs the recurrence where the layer is."""
         return (
             f"{self.n_inputs}, {self.hidden_size}, width={self.width}, "
             f"pooling={self.pooling!r}, zoneout={self.zoneout}, "

@@ -116,7 +116,7 @@ def resolve_runtime(
         Once a process, where "auto" takes the CPU because CUDA does not work.
     """
     if str(device) == "auto":
-        device = _automatic_device()
+        device = "cuda" if torch.cuda.is_available() and _cuda_works() else "cpu"
     try:
         resolved = torch.device(device)
     except RuntimeError as error:
@@ -146,10 +146,8 @@ def _has_cuda(index: int | None) -> bool:
 
 
 @functools.cache
-def _automatic_device() -> str:
-    """Return "cuda" where it works, else "cpu"; warn if it only seems to be there."""
-    if not torch.cuda.is_available():
-        return "cpu"
+def _cuda_works() -> bool:
+    """Tell whether the CUDA device that torch reports works; warn if it does not."""
     failure = _cuda_failure(torch.device("cuda"))
     if failure:
         warnings.warn(
@@ -158,7 +156,7 @@ def _automatic_device() -> str:
             RuntimeWarning,
             stacklevel=3,
         )
-    return "cpu" if failure else "cuda"
+    return not failure
 
 
 @functools.cache

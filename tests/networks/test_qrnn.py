@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from skdl.networks.qrnn import QRNNLayer
+from skdl.networks.recurrent import RecurrentStack
 
 
 def test_f_pooling_is_a_running_mean():
@@ -36,6 +37,21 @@ def test_windows_with_a_carried_state_are_the_whole_sequence(width, pooling):
     torch.testing.assert_close(end[0], last[0])
 
 
+@pytest.mark.parametrize("width", [1, 2])
+def test_windows_of_one_step_are_the_whole_sequence_and_learn(width):
+    layer = QRNNLayer(2, 3, width=width)
+    x = torch.randn(5, 4, 2)
+    state, outputs = None, []
+    for x_t in x:
+        output, state = layer(x_t[None], state)
+        outputs.append(output)
+    stepwise = torch.cat(outputs)
+    torch.testing.assert_close(stepwise, layer(x)[0])
+    found = torch.autograd.grad(stepwise.sum(), layer.linear.weight)
+    wanted = torch.autograd.grad(layer(x)[0].sum(), layer.linear.weight)
+    torch.testing.assert_close(found, wanted)
+
+
 def test_no_step_sees_the_future():
     layer = QRNNLayer(2, 3, width=2).eval()
     x = torch.randn(6, 1, 2)
@@ -52,6 +68,11 @@ def test_zoneout_keeps_the_past_in_training_only():
     assert 0.4 < share < 0.6
     layer.eval()
     assert not (layer(x, state)[0] == 1).any()
+
+
+def test_an_unknown_cell_is_refused():
+    with pytest.raises(ValueError, match="'lstm' or 'qrnn', got 'gru'"):
+        RecurrentStack([2, 3], cell="gru")
 
 
 @pytest.mark.parametrize(
@@ -79,6 +100,7 @@ def test_gradients_of_the_layer_are_exact(pooling, zoneout):
 def test_layer_shows_which_recurrence_runs():
     assert "recurrence='loop'" in repr(QRNNLayer(2, 3))
     assert "recurrence='doubling'" in repr(QRNNLayer(2, 3).to("meta"))
+    assert "recurrence='loop'" in repr(RecurrentStack([2, 3], cell="qrnn"))
 
 
 def test_narrow_inputs_are_pooled_in_float32():

@@ -16,7 +16,7 @@ def broken_cuda(monkeypatch):
         raise RuntimeError("CUDA driver version is insufficient.\nCompile with ...")
 
     def forget():
-        runtime._automatic_device.cache_clear()
+        runtime._cuda_works.cache_clear()
         runtime._cuda_failure.cache_clear()
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
