@@ -32,6 +32,7 @@ from skdl.datasets import load_ptb
 from skdl.networks.linear_recurrence import LOOP, Recurrence, choose_recurrence
 from skdl.networks.qrnn import QRNNLayer
 from skdl.networks.softmax import TiedSoftmax
+from skdl.training.runtime import resolve_runtime
 
 N_LAYERS, N_WORDS, CUTOFFS = 2, 10_000, (2000,)
 Run = Callable[[], None]
@@ -197,7 +198,7 @@ def quality(options: argparse.Namespace) -> None:
 
 def gpu(options: argparse.Namespace) -> None:
     """Measure the kernel, and layers with it, on a CUDA device."""
-    device = torch.empty(0, device=options.device).device
+    device = torch.empty(0, device=resolve_runtime(options.device).device).device
     kernel = choose_recurrence(device)
     if kernel.name != "triton":
         sys.exit(f"This part measures Triton's kernel; on {device} runs {kernel.name}.")

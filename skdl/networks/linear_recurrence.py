@@ -153,7 +153,10 @@ def choose_recurrence(device: torch.device) -> Recurrence:
         return DOUBLING
     if device not in _chosen:
         try:
-            _chosen[device] = _verified(_build_triton(), device)
+            # What Triton warns its own developers of must not fail it under "error".
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                _chosen[device] = _verified(_build_triton(), device)
         except Exception as error:  # a compiler can fail in any way
             _chosen[device] = DOUBLING
             warnings.warn(

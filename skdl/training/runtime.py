@@ -113,7 +113,7 @@ def resolve_runtime(
     Warns
     -----
     RuntimeWarning
-        Once a process, where "auto" takes the CPU because CUDA does not work.
+        Once for each reason why "auto" takes the CPU where torch reports CUDA.
     """
     if str(device) == "auto":
         device = "cuda" if torch.cuda.is_available() and _cuda_works() else "cpu"
@@ -145,21 +145,24 @@ def _has_cuda(index: int | None) -> bool:
     return torch.cuda.is_available() and (index or 0) < torch.cuda.device_count()
 
 
-@functools.cache
 def _cuda_works() -> bool:
     """Tell whether the CUDA device that torch reports works; warn if it does not."""
     failure = _cuda_failure(torch.device("cuda"))
     if failure:
-        warnings.warn(
-            f"torch reports a CUDA device that does not work: {failure}. The CPU is "
-            "used; device='cpu' says so without this warning.",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+        _warn_of_cuda(failure)
     return not failure
 
 
-@functools.cache
+@functools.cache  # once is enough
+def _warn_of_cuda(failure: str) -> None:
+    warnings.warn(
+        f"torch reports a CUDA device that does not work: {failure}. The CPU is used; "
+        "device='cpu' says so without this warning.",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+
+
 def _cuda_failure(device: torch.device) -> str:
     """Say why nothing can be computed on a CUDA device, or return ""."""
     try:

@@ -15,16 +15,10 @@ def broken_cuda(monkeypatch):
         assert torch.device(device).type == "cuda"
         raise RuntimeError("CUDA driver version is insufficient.\nCompile with ...")
 
-    def forget():
-        runtime._cuda_works.cache_clear()
-        runtime._cuda_failure.cache_clear()
-
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch, "ones", fail)
-    forget()
-    yield
-    forget()
+    runtime._warn_of_cuda.cache_clear()
 
 
 def test_auto_takes_the_cpu_and_warns_once_where_cuda_does_not_work(broken_cuda):
