@@ -16,6 +16,7 @@ from skdl.networks.linear_recurrence import (
     reference,
 )
 
+KERNELS = "skdl.networks._recurrence_triton"
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
 
@@ -55,14 +56,13 @@ def test_sums_are_made_in_float32_when_numbers_are_bfloat16():
 def kernels():
     """The Triton kernels, run by Triton's interpreter on the CPU."""
     pytest.importorskip("triton", reason="Triton is not installed")
-    name = "skdl.networks._recurrence_triton"
-    compiled = sys.modules.pop(name, None)  # there if this process has used a GPU
+    compiled = sys.modules.pop(KERNELS, None)  # there if this process has used a GPU
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITON_INTERPRET", "1")
         yield module._build_triton()
-    del sys.modules[name]
+    del sys.modules[KERNELS]
     if compiled is not None:
-        sys.modules[name] = compiled
+        sys.modules[KERNELS] = compiled
 
 
 @pytest.mark.parametrize("steps", [1, 4, 6])
@@ -162,8 +162,9 @@ def test_broken_kernels_are_replaced_with_one_warning(nothing_chosen, build, rea
 
 def test_missing_triton_is_told_of(nothing_chosen):
     nothing_chosen.setitem(sys.modules, "triton", None)
+    nothing_chosen.delitem(sys.modules, KERNELS, raising=False)
     assert recurrence_for(CUDA) == "doubling"
-    with pytest.warns(RuntimeWarning, match="pip install triton"):
+    with pytest.warns(RuntimeWarning, match="ModuleNotFoundError.*pip install triton"):
         assert choose_recurrence(CUDA) is DOUBLING
 
 
