@@ -5,6 +5,7 @@ import time
 import warnings
 from dataclasses import asdict, dataclass
 from itertools import chain, islice, repeat
+from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -26,6 +27,7 @@ _OF_FREE, _OF_TOTAL = 0.8, 0.5
 # round gives each candidate about as many tokens; the fastest round counts, since what
 # disturbs a measurement makes it slower. No round is begun after some seconds.
 _STEPS, _ROUNDS, _SECONDS = 3, 3, 10.0
+_MOST_UNCERTAIN = 0.05
 _LR = 1e-3  # where the rate is not yet known
 
 
@@ -162,20 +164,22 @@ class _Trial:
         if settings.lr != "auto":
             self._lr = float(settings.lr)
 
-    def measure(self, found: list[Candidate]) -> None:
-        """Measure how fast candidates are, in turn."""
+    def measure(self, found: list[Candidate]) -> float:
+        """Measure how fast candidates are, in turn; return how far rounds differ."""
         started = time.perf_counter()
         longest = max(candidate.tokens for candidate in found)
+        rounds: dict[int, list[float]] = {i: [] for i in range(len(found))}
         for _ in range(_ROUNDS):
-            for candidate in found:
+            for speeds, candidate in zip(rounds.values(), found, strict=True):
                 if candidate.fits and candidate.finite is not False:
                     steps = max(_STEPS, 1 + round(longest / candidate.tokens))
-                    speed = self._run(candidate, steps)
-                    candidate.tokens_per_second = max(
-                        speed, candidate.tokens_per_second or 0.0
-                    )
+                    speeds.append(self._run(candidate, steps))
+                    candidate.tokens_per_second = max(speeds)
             if time.perf_counter() - started > _SECONDS:
                 break
+        best_two = [sorted(speeds)[-2:] for speeds in rounds.values()]
+        apart = [1 - two[0] / two[1] for two in best_two if len(two) == 2 and two[1]]
+        return min(median(apart), _MOST_UNCERTAIN) if apart else _MOST_UNCERTAIN
 
     def check(self, candidate: Candidate) -> None:
         """See whether a candidate's steps are finite and memory suffices."""

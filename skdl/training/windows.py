@@ -4,7 +4,8 @@ The question is how far back gradients should go. Memory sets a limit, and so do
 number of steps: a window twice as long is half as many updates, and with few of them
 the loss is far from where it could be. What speaks for a longer window is speed: what
 a step costs whatever its length (clipping, the optimizer, launching kernels) is spread
-over more tokens. So the rule is: of what fits into memory, leaves enough steps and
+over more tokens. A few percent of speed are a few percent of the tokens, half the
+updates are far more, so the rule is: of what fits into memory, leaves enough steps and
 keeps the loss finite, the fewest tokens a step that are not slow, that is within 5% of
 the fastest.
 """
@@ -154,7 +155,7 @@ def _usable(candidate: Candidate) -> bool:
 def choose(
     found: list[Candidate],
     *,
-    measure: Callable[[list[Candidate]], None] | None = None,
+    measure: Callable[[list[Candidate]], float] | None = None,
     check: Callable[[Candidate], None] | None = None,
 ) -> Candidate:
     """Choose a window and write down why.
@@ -165,7 +166,8 @@ def choose(
         What there is to choose from; its reasons are written.
     measure : callable, optional
         Sets `tokens_per_second`, `finite` and, if memory did not suffice, `fits` of
-        candidates. Without it the predicted speeds decide.
+        candidates, and returns by what share measured speeds are uncertain. Without it
+        the predicted speeds decide.
     check : callable, optional
         Sets `finite` and `fits` of the one that would be chosen.
 
@@ -173,21 +175,23 @@ def choose(
     -------
     Candidate
         Of those that fit, leave `FEWEST_STEPS` steps an epoch and are finite, the one
-        with the fewest tokens a step that is at most `SLOWER` slower than the fastest;
-        of two alike, that with the longer window. If none leaves as many steps, the one
-        with the most; if none is finite or fits, the one that needs the least memory.
+        with the fewest tokens a step that is at most `SLOWER` slower than the fastest,
+        as far as that can be told; of two alike, that with the longer window. If none
+        leaves as many steps, the one with the most; if none is finite or fits, the one
+        that needs the least memory.
     """
     usable = [c for c in found if _usable(c)]
+    slower = SLOWER
     if measure is not None and len(usable) > 1:
-        measure(usable)
+        slower += measure(usable)
     while alive := [c for c in usable if _alive(c)]:
-        best = _fewest_tokens_not_slow(alive)
+        best = _fewest_tokens(alive, slower)
         if _stands(best, check):
             return _explain(found, best, _reason(best, alive))
     few = [c for c in found if _alive(c)]
     for candidate in sorted(few, key=lambda c: (-c.steps, c.tokens, -c.bptt)):
         if _stands(candidate, check):
-            reason = f"the most steps an epoch; none has {FEWEST_STEPS} and trains"
+            reason = f"the most steps an epoch; none that trains has {FEWEST_STEPS}"
             return _explain(found, candidate, reason)
     best = min(found, key=lambda c: (c.memory_bytes, c.bptt))
     reason = "the smallest; none fits into memory"
@@ -207,9 +211,10 @@ def _stands(candidate: Candidate, check: Callable[[Candidate], None] | None) -> 
     return _alive(candidate)
 
 
-def _fewest_tokens_not_slow(alive: list[Candidate]) -> Candidate:
+def _fewest_tokens(alive: list[Candidate], slower: float) -> Candidate:
+    """Return the smallest step of those that are not slow."""
     fastest = max(c.speed for c in alive)
-    near = [c for c in alive if c.speed >= (1 - SLOWER) * fastest]
+    near = [c for c in alive if c.speed >= (1 - slower) * fastest]
     return min(near, key=lambda c: (c.tokens, -c.bptt))
 
 
@@ -225,13 +230,14 @@ def _reason(best: Candidate, alive: list[Candidate]) -> str:
 
 def _explain(found: list[Candidate], best: Candidate, reason: str) -> Candidate:
     """Write down why one is chosen and the others are not."""
+    fastest = max([c.speed for c in found if _usable(c) and _alive(c)], default=0.0)
     for candidate in found:
-        candidate.reason = _against(candidate, best)
+        candidate.reason = _against(candidate, best, fastest)
     best.chosen, best.reason = True, reason
     return best
 
 
-def _against(candidate: Candidate, best: Candidate) -> str:
+def _against(candidate: Candidate, best: Candidate, fastest: float) -> str:
     if not candidate.fits:
         return "does not fit into memory"
     if candidate.finite is False:
@@ -239,5 +245,5 @@ def _against(candidate: Candidate, best: Candidate) -> str:
     if candidate.steps < FEWEST_STEPS:
         return f"fewer than {FEWEST_STEPS} steps an epoch"
     if candidate.tokens < best.tokens:
-        return f"more than {SLOWER:.0%} slower than the fastest"
+        return f"{1 - candidate.speed / fastest:.0%} slower than the fastest"
     return "more tokens a step, and not much faster"
