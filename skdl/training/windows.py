@@ -181,13 +181,15 @@ def choose(
         that needs the least memory.
     """
     usable = [c for c in found if _usable(c)]
-    slower = SLOWER
+    share = 1 - SLOWER
     if measure is not None and len(usable) > 1:
-        slower += measure(usable)
+        share -= measure(usable)
     while alive := [c for c in usable if _alive(c)]:
-        best = _fewest_tokens(alive, slower)
+        slow = share * max(c.speed for c in alive)
+        near = [c for c in alive if c.speed >= slow]
+        best = min(near, key=lambda c: (c.tokens, -c.bptt))
         if _stands(best, check):
-            return _explain(found, best, _reason(best, alive))
+            return _explain(found, best, _reason(best, alive), slow)
     few = [c for c in found if _alive(c)]
     for candidate in sorted(few, key=lambda c: (-c.steps, c.tokens, -c.bptt)):
         if _stands(candidate, check):
@@ -211,13 +213,6 @@ def _stands(candidate: Candidate, check: Callable[[Candidate], None] | None) -> 
     return _alive(candidate)
 
 
-def _fewest_tokens(alive: list[Candidate], slower: float) -> Candidate:
-    """Return the smallest step of those that are not slow."""
-    fastest = max(c.speed for c in alive)
-    near = [c for c in alive if c.speed >= (1 - slower) * fastest]
-    return min(near, key=lambda c: (c.tokens, -c.bptt))
-
-
 def _reason(best: Candidate, alive: list[Candidate]) -> str:
     if len(alive) == 1:
         return "the only one that is left"
@@ -228,22 +223,25 @@ def _reason(best: Candidate, alive: list[Candidate]) -> str:
     return f"the fewest tokens a step; {behind:.0%} slower than the fastest"
 
 
-def _explain(found: list[Candidate], best: Candidate, reason: str) -> Candidate:
-    """Write down why one is chosen and the others are not."""
-    fastest = max([c.speed for c in found if _usable(c) and _alive(c)], default=0.0)
+def _explain(
+    found: list[Candidate], best: Candidate, reason: str, slow: float = 0.0
+) -> Candidate:
+    """Write down why one is chosen and the others are not; below `slow` is slow."""
     for candidate in found:
-        candidate.reason = _against(candidate, best, fastest)
+        candidate.reason = _against(candidate, best, slow)
     best.chosen, best.reason = True, reason
     return best
 
 
-def _against(candidate: Candidate, best: Candidate, fastest: float) -> str:
+def _against(candidate: Candidate, best: Candidate, slow: float) -> str:
     if not candidate.fits:
         return "does not fit into memory"
     if candidate.finite is False:
         return "the loss is not finite"
     if candidate.steps < FEWEST_STEPS:
         return f"fewer than {FEWEST_STEPS} steps an epoch"
-    if candidate.tokens < best.tokens:
-        return f"{1 - candidate.speed / fastest:.0%} slower than the fastest"
+    if candidate.speed < slow:
+        return "slower than the fastest by more than is allowed"
+    if candidate.tokens == best.tokens:
+        return "as many tokens a step, in shorter windows"
     return "more tokens a step, and not much faster"

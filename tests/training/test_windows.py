@@ -56,7 +56,7 @@ def test_reasons_say_why():
     found = made()
     choose(found)
     reasons = {c.bptt: c.reason for c in found}
-    assert reasons[35] == "6% slower than the fastest"
+    assert reasons[35] == "slower than the fastest by more than is allowed"
     assert reasons[70] == "the fewest tokens a step; 3% slower than the fastest"
     assert reasons[280] == "more tokens a step, and not much faster"
 
@@ -111,6 +111,8 @@ def test_both_are_chosen_together():
     # 350 tokens of 10 streams are 5.4% slower, 700 are 2.8%.
     assert best.tokens == 700
     assert best.bptt == 70, "of two alike the longer window"
+    (other,) = [c for c in found if c.tokens == 700 and c is not best]
+    assert other.reason == "as many tokens a step, in shorter windows"
 
 
 def test_measured_speeds_count_more_than_predicted_ones():
