@@ -244,7 +244,12 @@ def trainer_of_copy(
     settings: Any, parts: FittedParts, runtime: Runtime, lr: float
 ) -> Trainer:
     """Return what trains a copy of the network at a constant rate."""
-    copied = replace(parts, network=copy.deepcopy(parts.network), lr=lr)
+    copied = replace(
+        parts,
+        network=copy.deepcopy(parts.network),
+        optimizer_state=copy.deepcopy(parts.optimizer_state),  # steps write into it
+        lr=lr,
+    )
     return _build_trainer(settings, copied, runtime, continued=True)
 
 

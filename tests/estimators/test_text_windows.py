@@ -219,6 +219,16 @@ def test_going_on_keeps_the_choice(no_warnings):
     assert len(model.history_) == 3
 
 
+def test_a_choice_in_a_later_call_leaves_the_optimizer_as_it_was():
+    given = make(bptt=70).partial_fit(TEXTS).partial_fit(TEXTS)
+    auto = make(bptt=70).partial_fit(TEXTS).set_params(bptt="auto").partial_fit(TEXTS)
+    assert auto.bptt_ == 70
+    for a, b in zip(
+        auto.network_.parameters(), given.network_.parameters(), strict=True
+    ):
+        assert torch.equal(a, b)
+
+
 def test_partial_fit_chooses_in_the_first_call():
     model = make().partial_fit(TEXTS)
     assert model.bptt_ == 70
