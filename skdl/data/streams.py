@@ -39,7 +39,23 @@ def n_windows(length: int, bptt: int, *, variable: bool = False) -> int:
 
 
 def longest_window(bptt: int, *, variable: bool = False) -> int:
-    """Return the tokens of a window that hardly any other exceeds."""
+    """Return a length that hardly any window exceeds.
+
+    Parameters
+    ----------
+    bptt, variable
+        As in `StreamBatches`.
+
+    Returns
+    -------
+    int
+        Where lengths vary, four standard deviations above `bptt`.
+
+    Examples
+    --------
+    >>> longest_window(35), longest_window(35, variable=True)
+    (35, 55)
+    """
     return bptt + round(4 * _SPREAD) if variable else bptt
 
 

@@ -105,20 +105,38 @@ class BpttDisplay:
         """
         ax = axes_or_new(ax, "BpttDisplay")
         table, how = _with_speeds(self.report)
+        self._draw_candidates(ax, table)
+        self._draw_choice(ax, table)
+        ax.set_xscale("log", base=2)
+        windows = sorted(set(table["bptt"]))
+        ax.set_xticks(windows, labels=windows)
+        ax.margins(y=0.1)
+        ax.set(
+            xlabel="tokens of a window (bptt)",
+            ylabel=f"tokens a second, {how}",
+            title="Choice of the window",
+        )
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _draw_candidates(self, ax: Any, table: pd.DataFrame) -> None:
         for i, (batch_size, rows) in enumerate(table.groupby("batch_size")):
             color = f"C{i % 10}"
             label = f"batch size {batch_size}"
             ax.plot(rows["bptt"], rows["speed"], color=color, alpha=0.5, label=label)
-            taken = rows[rows["obstacle"] == ""]
-            ax.plot(taken["bptt"], taken["speed"], "o", color=color)
+            usable = rows[rows["obstacle"] == ""]
+            ax.plot(usable["bptt"], usable["speed"], "o", color=color)
         for obstacle, mark in _MARKS.items():
             rows = table[table["obstacle"] == obstacle]
             if len(rows):
                 ax.plot(rows["bptt"], rows["speed"], mark, color="0.5", label=obstacle)
-        fastest = table["speed"][table["obstacle"] == ""].max()
-        if fastest > 0:
+
+    def _draw_choice(self, ax: Any, table: pd.DataFrame) -> None:
+        usable = table[table["obstacle"] == ""]
+        if len(usable):
             ax.axhline(
-                (1 - SLOWER) * fastest,
+                (1 - SLOWER) * usable["speed"].max(),
                 color="0.5",
                 linestyle=":",
                 linewidth=1,
@@ -135,18 +153,6 @@ class BpttDisplay:
             markeredgewidth=2,
             label=f"chosen: {chosen['bptt']} x {chosen['batch_size']}",
         )
-        ax.set_xscale("log", base=2)
-        windows = sorted(set(table["bptt"]))
-        ax.set_xticks(windows, labels=windows)
-        ax.margins(y=0.1)
-        ax.set(
-            xlabel="tokens of a window (bptt)",
-            ylabel=f"tokens a second, {how}",
-            title="Choice of the window",
-        )
-        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
 def _with_speeds(report: pd.DataFrame) -> tuple[pd.DataFrame, str]:

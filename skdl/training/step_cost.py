@@ -75,7 +75,7 @@ class LanguageModelCost:
     >>> cost.n_weights
     3620624
     >>> round(cost.step_bytes(batch_size=20, bptt=70) / 2**20)
-    166
+    163
     """
 
     n_tokens: int
