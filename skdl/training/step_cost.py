@@ -8,7 +8,8 @@ from dataclasses import dataclass
 # Bytes that are kept for the backward pass by unit of a layer's output and token: a
 # part that goes with the width of the arithmetic, and one that does not. Of the LSTM on
 # a CPU measured (oneDNN), on a GPU what its equations need: the output, four gates, the
-# cell and its tanh. The QRNN keeps z, f, 1 - f, o and what is pooled in float32.
+# cell and its tanh. The QRNN keeps z, f, 1 - f, o and what is pooled in float32, which
+# on a GPU holds for a kernel that goes over the steps, not for a scan in passes.
 _KEPT = {
     ("lstm", "cpu"): (10.0, 26.0),
     ("lstm", "cuda"): (7.0, 0.0),
@@ -33,10 +34,10 @@ class _Speed:
     multiplication: float
 
 
-# The CPU's constants are those of one core of a server, from `benchmarks/bptt.py`; what
-# they are used for, the share of a step that does not grow with the window, is much the
-# same on others. Those of a GPU are what kernels cost to launch and memory to pass
-# through, in order of magnitude.
+# The CPU's constants were fitted to steps timed on one core of a server; what they are
+# used for, the share of a step that does not grow with the window, is much the same on
+# others. Those of a GPU are not measured: they are what kernels cost to launch and
+# memory to pass through, in order of magnitude.
 _SPEEDS = {
     "cpu": _Speed(5e-4, 1.5e-9, 5e-6, 2.6e-11),
     "cuda": _Speed(2e-3, 3e-11, 2e-5, 3e-14),
