@@ -218,7 +218,7 @@ class TextLM(TextUse, NetworkEstimator):
         -----
         UserWarning
             If the text is shorter than ``batch_size * bptt``: fewer streams are used.
-            Not where they are "auto".
+            Not where ``batch_size="auto"``.
         """
         self._check_parameters()
         context = self._init_callback_context(max_subtasks=self.max_epochs)
