@@ -8,13 +8,13 @@ from dataclasses import dataclass
 # Bytes that are kept for the backward pass by unit of a layer's output and token: a
 # part that goes with the width of the arithmetic, and one that does not. Of the LSTM on
 # a CPU measured (oneDNN), on a GPU what its equations need: the output, four gates, the
-# cell and its tanh. The QRNN keeps z, f, 1 - f, o and what is pooled in float32, which
-# on a GPU holds for a kernel that goes over the steps, not for a scan in passes.
+# cell and its tanh. The QRNN keeps z, f, o and what is pooled in float32, which on a GPU
+# holds for a kernel that goes over the steps, not for a scan in passes.
 _KEPT = {
     ("lstm", "cpu"): (10.0, 26.0),
     ("lstm", "cuda"): (7.0, 0.0),
-    ("qrnn", "cpu"): (0.0, 20.0),
-    ("qrnn", "cuda"): (0.0, 20.0),
+    ("qrnn", "cpu"): (0.0, 17.0),
+    ("qrnn", "cuda"): (0.0, 17.0),
 }
 _GATES = {"lstm": 4, "qrnn": 3}
 _WIDTH = {"lstm": 1, "qrnn": 2}  # steps that the first layer looks at
@@ -174,7 +174,7 @@ class LanguageModelCost:
         """
         tokens, item = batch_size * bptt, self.item_size
         scores = math.ceil(self.n_scores or self.n_tokens)
-        softmax = 3 * item * min(tokens * scores, max(scores, _CHUNK[self._kind]))
+        softmax = 2 * item * min(tokens * scores, max(scores, _CHUNK[self._kind]))
         # The table in the arithmetic's type, and a part of its gradient before it is
         # added; the gradient itself is one of the copies.
         softmax += 2 * item * self.n_tokens * self._top
