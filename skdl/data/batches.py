@@ -33,6 +33,7 @@ class _Batches:
     """Targets and weights of all rows, cut into batches."""
 
     lr_factor = 1.0  # all batches count alike
+    batch_dim = 0
 
     def __init__(
         self, target: Tensor, weight: Tensor | None, batch_size: int, shuffle: bool

@@ -38,6 +38,8 @@ class StreamBatches:
         Where the tokens are kept.
     """
 
+    batch_dim = 1  # rows are streams
+
     def __init__(
         self,
         ids: np.ndarray,
@@ -54,14 +56,23 @@ class StreamBatches:
         rows[0, 0] = first
         rows[0, 1:] = rows[length, :-1]
         self._rows = torch.from_numpy(rows).to(device)  # (L + 1, B)
-        self._bptt = bptt
         self._variable = variable
+        self._cut(bptt)
+        self.lr_factor = 1.0
+
+    def _cut(self, bptt: int) -> None:
+        """Cut the streams into windows of about `bptt` tokens."""
+        length = len(self._rows) - 1
+        self._bptt = bptt
         self._lengths = batch_sizes(length, bptt)
-        if variable:
+        if self._variable:
             mean = bptt * (1 - _HALVED / 2)
             n_windows = max(1, round(length / mean))
             self._lengths = [length // n_windows] * n_windows
-        self.lr_factor = 1.0
+
+    def shorten(self) -> None:
+        """Halve the length of the windows."""
+        self._cut(max(1, self._bptt // 2))
 
     def __len__(self) -> int:
         return len(self._lengths)

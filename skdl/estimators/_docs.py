@@ -186,13 +186,15 @@ network_ : torch.nn.Module
 history_ : pandas.DataFrame
     One row an epoch: `epoch`, `loss`, `lr` (at its end), `seconds`, and with held-out
     data `training_seconds` (`seconds` without the validation), `validation_loss` and
-    `validation_score` (accuracy or R^2).
+    `validation_score` (accuracy or R^2). Where it happened: `skipped_steps` (loss or
+    gradient was not finite), `restorations` (how often training went back to the last
+    good epoch, with half the rate) and `rows_at_once` (rows that fit into memory).
 n_iter_ : int
     Epochs run.
 best_epoch_ : int
     The epoch whose weights are kept: the last one, or the best with early stopping.
 lr_ : float
-    The learning rate used.
+    The learning rate used; halved by every restoration.
 device_ : str
     Where the network is. A pickle holds no device: it loads where there is no GPU.
 n_features_in_ : int

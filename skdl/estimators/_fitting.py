@@ -18,13 +18,14 @@ from skdl.estimators._rows import Rows
 from skdl.training.averaging import TriggeredAverage, WeightAverage
 from skdl.training.freezing import Freezing
 from skdl.training.inference import evaluate
+from skdl.training.loop import Outcome, train
 from skdl.training.objectives import Objective
 from skdl.training.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.range_test import doubts, smooth_losses, suggest, sweep
 from skdl.training.runtime import Runtime, work_per_row
 from skdl.training.schedules import resolve_schedule
 from skdl.training.stopping import EarlyStopping
-from skdl.training.trainer import BatchSource, Outcome, Trainer, train
+from skdl.training.trainer import BatchSource, Trainer
 
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
 
@@ -187,6 +188,12 @@ def train_parts(
     Returns
     -------
     Outcome
+        With what is to be raised, once the model is kept, if training diverged.
+
+    Raises
+    ------
+    FloatingPointError
+        If training diverged and no epoch ended well.
     """
     stopping = EarlyStopping(settings.n_iter_no_change)
     epochs = 1 if continued else settings.max_epochs
@@ -212,9 +219,13 @@ def train_parts(
             on_epoch_begin=reporter and reporter.epoch_begin,
             on_epoch_end=reporter and reporter.epoch_end,
         )
+    if outcome.failure is not None and outcome.kept_epoch == 0:
+        raise outcome.failure
+    parts.lr = trainer.lr  # lower than it was if training went back
     if continued:
         parts.optimizer_state = trainer.optimizer.state_dict()
-    _warn_if_cut_short(outcome, parts.lr, settings.max_epochs)
+    if outcome.reason == "interrupted":
+        _warn_of_interruption(outcome, settings.max_epochs)
     return outcome
 
 
@@ -341,20 +352,16 @@ def _validation(
     return validate
 
 
-def _warn_if_cut_short(outcome: Outcome, lr: float, max_epochs: int) -> None:
-    """Say so when training ended before it should have."""
-    if outcome.reason == "diverged":
-        warnings.warn(
-            f"The loss of epoch {len(outcome.records)} is not finite; the weights "
-            f"after epoch {outcome.kept_epoch} are kept (0: those it began with). "
-            f"Lower lr (it is {lr:g}) or set clip_grad_norm=1.",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
-    elif outcome.reason == "interrupted":
-        warnings.warn(
-            f"Training was interrupted; the weights after epoch {outcome.kept_epoch} "
-            f"of {max_epochs} are kept.",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
+def raise_failure(outcome: Outcome) -> None:
+    """Raise what ended a training, once its last good model is kept."""
+    if outcome.failure is not None:
+        raise outcome.failure
+
+
+def _warn_of_interruption(outcome: Outcome, max_epochs: int) -> None:
+    warnings.warn(
+        f"Training was interrupted; the weights after epoch {outcome.kept_epoch} "
+        f"of {max_epochs} are kept.",
+        ConvergenceWarning,
+        stacklevel=5,
+    )

@@ -13,8 +13,8 @@ from sklearn.callback import CallbackSupportMixin
 
 from skdl.estimators._parameters import TrainingParameters
 from skdl.estimators._state import to_cpu
+from skdl.training.loop import Outcome
 from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loading
-from skdl.training.trainer import Outcome
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

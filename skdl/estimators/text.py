@@ -14,7 +14,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skdl.data.text import TextEncoder, TokenStream, check_texts
 from skdl.estimators._callbacks import EpochReporter
 from skdl.estimators._docs import fill_docstring
-from skdl.estimators._fitting import FittedParts, sweep_lr, train_parts
+from skdl.estimators._fitting import (
+    FittedParts,
+    raise_failure,
+    sweep_lr,
+    train_parts,
+)
 from skdl.estimators._network import NetworkEstimator
 from skdl.estimators._state import all_or_nothing, draw_seed, seed_source
 from skdl.estimators._text import (
@@ -31,6 +36,7 @@ from skdl.estimators._text import (
 )
 from skdl.estimators._text_use import TextUse
 from skdl.networks.language_model import Continued
+from skdl.training.loop import Outcome
 from skdl.training.next_token import NextTokenLoss
 from skdl.training.runtime import Runtime, resolve_runtime
 
@@ -228,6 +234,9 @@ class TextLM(TextUse, NetworkEstimator):
         ------
         TypeError, ValueError
             If texts or parameters are not as described; the model stays as it was.
+        FloatingPointError
+            If training diverges and going back to the last good epoch does not help;
+            the model of that epoch is kept.
 
         Warns
         -----
@@ -241,7 +250,8 @@ class TextLM(TextUse, NetworkEstimator):
             texts = check_texts(X)
             held_out = None if X_val is None else check_texts(X_val)
             warm = self.warm_start and self.__sklearn_is_fitted__()
-            self._fit(texts, held_out, warm=warm, watch=(context, seen))
+            outcome = self._fit(texts, held_out, warm=warm, watch=(context, seen))
+        raise_failure(outcome)
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> "TextLM":
@@ -298,7 +308,7 @@ class TextLM(TextUse, NetworkEstimator):
         warm: bool,
         continued: bool = False,
         watch: tuple[Any, dict] | None = None,
-    ) -> None:
+    ) -> Outcome:
         rng = seed_source(self.random_state)
         runtime = self._runtime()
         if held_out is None and self.early_stopping and not continued:
@@ -340,6 +350,7 @@ class TextLM(TextUse, NetworkEstimator):
             self._fitted(parts, runtime), history, outcome, extend=continued and warm
         )
         reporter.fit_end()
+        return outcome
 
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any

@@ -1,14 +1,16 @@
-"""Where and how a network runs: device, precision, randomness and threads.
+"""Where and how a network runs: device, precision, memory, randomness and threads.
 
-One object answers for all four, so that nothing else asks torch about them.
+One object answers for all of them, so that nothing else asks torch about them.
 """
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+
+from skdl.training.memory import MemoryLimit
 
 PRECISIONS = {
     "auto": torch.float32,
@@ -31,10 +33,13 @@ class Runtime:
         Where tensors and networks live.
     precision : torch.dtype, default=torch.float32
         The type of the arithmetic in training; weights stay float32.
+    memory : MemoryLimit
+        How many rows of a batch fit, as far as is known.
     """
 
     device: torch.device
     precision: torch.dtype = torch.float32
+    memory: MemoryLimit = field(default_factory=MemoryLimit, compare=False)
 
     def autocast(self) -> AbstractContextManager:
         """Run what is inside in this runtime's precision."""
