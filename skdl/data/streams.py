@@ -70,6 +70,10 @@ class StreamBatches:
             n_windows = max(1, round(length / mean))
             self._lengths = [length // n_windows] * n_windows
 
+    def tensors(self) -> list[torch.Tensor]:
+        """Return the streams."""
+        return [self._rows]
+
     def shorten(self) -> None:
         """Halve the length of the windows."""
         self._cut(max(1, self._bptt // 2))

@@ -24,7 +24,6 @@ from skdl.estimators._callbacks import EpochReporter
 from skdl.estimators._fitting import (
     FittedParts,
     fit_parts,
-    raise_failure,
     sweep_lr,
     training_batches,
 )
@@ -180,7 +179,7 @@ class NeuralEstimator(NetworkEstimator):
                     X_val, y_val, sample_weight_val, reset=False
                 )
             outcome = self._fit(rows, held_out, warm=warm, watch=(context, seen))
-        raise_failure(outcome)
+        self._conclude(outcome)
         return self
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
@@ -212,7 +211,7 @@ class NeuralEstimator(NetworkEstimator):
         classes: Any = None,
         watch: tuple[Any, dict] | None = None,
     ) -> Outcome:
-        rng = seed_source(self.random_state)
+        checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
         target = self._target if warm else self._new_target(rows, classes)
         if held_out is None and self.early_stopping and not continued:
@@ -238,6 +237,7 @@ class NeuralEstimator(NetworkEstimator):
                 runtime,
                 continued=continued,
                 reporter=reporter,
+                checkpoint=checkpoint,
             )
             self._finish(parts)
         history = pd.DataFrame([record.as_row() for record in outcome.records])

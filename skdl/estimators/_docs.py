@@ -164,6 +164,13 @@ validation_fraction : float, default=0.1
     classes, unless `fit` is given `X_val` and `y_val`.
 n_iter_no_change : int, default=10
     Epochs without a new lowest validation loss before early stopping.
+checkpoint : str or os.PathLike, default=None
+    File that the state of training is written to. If `fit` is cut off, the same `fit`
+    with the same file goes on after the last epoch written; on a CPU its result is the
+    same, bit for bit, as if it had never been cut off. The file is removed once `fit`
+    is done. One path a fit: searches over parameters cannot share one.
+checkpoint_every : int, default=1
+    Epochs from one writing of `checkpoint` to the next.
 warm_start : bool, default=False
     Whether `fit` goes on from the weights and scaling of the last fit.
 device : str or torch.device, default="auto"

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
+from skdl.estimators._checkpoint import match_training
 from skdl.estimators._rows import Rows
 from skdl.training.averaging import TriggeredAverage, WeightAverage
+from skdl.training.checkpoint import Checkpoint
 from skdl.training.freezing import Freezing
 from skdl.training.inference import evaluate
 from skdl.training.loop import Outcome, train
@@ -123,6 +125,7 @@ def fit_parts(
     *,
     continued: bool = False,
     reporter: Any = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Train the network of `parts` in place.
 
@@ -141,6 +144,8 @@ def fit_parts(
         state (`partial_fit`).
     reporter : EpochReporter, optional
         Told about every epoch.
+    checkpoint : Checkpoint, optional
+        Where training is saved and goes on from.
 
     Returns
     -------
@@ -158,6 +163,7 @@ def fit_parts(
         validate=None if held_out is None else _validation(parts, held_out, runtime),
         continued=continued,
         reporter=reporter,
+        checkpoint=checkpoint,
     )
 
 
@@ -171,12 +177,13 @@ def train_parts(
     validate: Callable[[], tuple[float, float]] | None = None,
     continued: bool = False,
     reporter: Any = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Train the network of `parts` on batches; see `fit_parts`.
 
     Parameters
     ----------
-    settings, parts, runtime, continued, reporter
+    settings, parts, runtime, continued, reporter, checkpoint
         As in `fit_parts`.
     batches : BatchSource
         What to train on.
@@ -203,10 +210,17 @@ def train_parts(
             "falling: give X_val, or set early_stopping=True to hold data out."
         )
     with runtime.threads(work):
+        notes: dict[str, Any] = {}
+        if checkpoint is not None:
+            match_training(checkpoint, parts.network, batches, validate, runtime.device)
+            notes = checkpoint.notes
         if settings.lr != "auto":
             parts.lr = float(settings.lr)
+        elif "lr" in notes:
+            parts.lr = notes["lr"]
         elif parts.lr is None or not continued:
             parts.lr = find_auto_lr(settings, parts, batches, runtime)
+        notes["lr"] = parts.lr
         trainer = _build_trainer(
             settings, parts, runtime, continued, n_steps=epochs * len(batches)
         )
@@ -218,6 +232,7 @@ def train_parts(
             stopping=stopping if settings.early_stopping and validate else None,
             on_epoch_begin=reporter and reporter.epoch_begin,
             on_epoch_end=reporter and reporter.epoch_end,
+            checkpoint=checkpoint,
         )
     if outcome.failure is not None and outcome.kept_epoch == 0:
         raise outcome.failure
@@ -350,12 +365,6 @@ def _validation(
         return evaluate(parts.network, batches, parts.objective, score)
 
     return validate
-
-
-def raise_failure(outcome: Outcome) -> None:
-    """Raise what ended a training, once its last good model is kept."""
-    if outcome.failure is not None:
-        raise outcome.failure
 
 
 def _warn_of_interruption(outcome: Outcome, max_epochs: int) -> None:

@@ -14,12 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skdl.data.text import TextEncoder, TokenStream, check_texts
 from skdl.estimators._callbacks import EpochReporter
 from skdl.estimators._docs import fill_docstring
-from skdl.estimators._fitting import (
-    FittedParts,
-    raise_failure,
-    sweep_lr,
-    train_parts,
-)
+from skdl.estimators._fitting import FittedParts, sweep_lr, train_parts
 from skdl.estimators._network import NetworkEstimator
 from skdl.estimators._state import all_or_nothing, draw_seed, seed_source
 from skdl.estimators._text import (
@@ -251,7 +246,7 @@ class TextLM(TextUse, NetworkEstimator):
             held_out = None if X_val is None else check_texts(X_val)
             warm = self.warm_start and self.__sklearn_is_fitted__()
             outcome = self._fit(texts, held_out, warm=warm, watch=(context, seen))
-        raise_failure(outcome)
+        self._conclude(outcome)
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> "TextLM":
@@ -309,7 +304,7 @@ class TextLM(TextUse, NetworkEstimator):
         continued: bool = False,
         watch: tuple[Any, dict] | None = None,
     ) -> Outcome:
-        rng = seed_source(self.random_state)
+        checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
         if held_out is None and self.early_stopping and not continued:
             texts, held_out = split_texts(
@@ -344,6 +339,7 @@ class TextLM(TextUse, NetworkEstimator):
                 validate=validate,
                 continued=continued,
                 reporter=reporter,
+                checkpoint=checkpoint,
             )
         history = language_history(outcome.records, batches.n_tokens)
         self._keep(

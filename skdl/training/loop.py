@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from skdl.training.checkpoint import Checkpoint, load_mask_states, mask_states
 from skdl.training.snapshot import copied
 from skdl.training.stopping import EarlyStopping
 from skdl.training.trainer import BatchSource, Trainer
@@ -71,6 +72,7 @@ def train(
     stopping: EarlyStopping | None = None,
     on_epoch_begin: Callable[[], None] | None = None,
     on_epoch_end: Callable[[EpochRecord], bool] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Train for some epochs and leave the best or the last good weights.
 
@@ -95,6 +97,8 @@ def train(
         Called before each epoch.
     on_epoch_end : callable, optional
         Takes the record of each epoch; training stops when it returns True.
+    checkpoint : Checkpoint, optional
+        Training goes on from its state if it has one, and is saved to it.
 
     Returns
     -------
@@ -109,27 +113,22 @@ def train(
     if stopping is not None and validate is None:
         raise ValueError("Early stopping needs validation data.")
     run = _Run(trainer, batches, validate, stopping)
-    reason: Reason = "finished"
-    for epoch in range(run.last_epoch + 1, max_epochs + 1):
-        if on_epoch_begin is not None:
-            on_epoch_begin()
+    if checkpoint is not None and checkpoint.state is not None:
+        run.load_state_dict(checkpoint.state)
+    reason: Reason | None = None
+    while reason is None and run.last_epoch < max_epochs:
         try:
-            record = run.epoch(epoch, max_epochs)
+            if on_epoch_begin is not None:
+                on_epoch_begin()
+            reason = run.next(max_epochs, on_epoch_end)
+            if checkpoint is not None and reason is None:
+                last = run.last_epoch == max_epochs
+                checkpoint.save(run.last_epoch, run.state_dict(), last=last)
         except KeyboardInterrupt:
             if run.last_epoch == 0:
                 raise
             reason = "interrupted"
-            break
-        if record is None:
-            reason = "diverged"
-            break
-        if on_epoch_end is not None and on_epoch_end(record):
-            reason = "callback"
-            break
-        if stopping is not None and stopping.should_stop:
-            reason = "early_stopping"
-            break
-    return run.finish(reason)
+    return run.finish(reason or "finished")
 
 
 class _Run:
@@ -149,7 +148,21 @@ class _Run:
         self.records: list[EpochRecord] = []
         self.last_epoch = 0  # the last one that ended well
         self.restorations = 0
-        self._best = trainer.keep()["network"]
+        self._good = trainer.keep()
+        self._best = self._good["network"]
+
+    def next(
+        self, max_epochs: int, on_epoch_end: Callable[[EpochRecord], bool] | None
+    ) -> Reason | None:
+        """Run an epoch; return why training ends, if it does."""
+        record = self.epoch(self.last_epoch + 1, max_epochs)
+        if record is None:
+            return "diverged"
+        if on_epoch_end is not None and on_epoch_end(record):
+            return "callback"
+        if self.stopping is not None and self.stopping.should_stop:
+            return "early_stopping"
+        return None
 
     def epoch(self, epoch: int, max_epochs: int) -> EpochRecord | None:
         """Run an epoch until it ends well; return None if it never does."""
@@ -180,7 +193,11 @@ class _Run:
         self.restorations += 1
         self.trainer.go_back()
         self.trainer.lr /= 2
-        if self.restorations >= _SHORTER_FROM and hasattr(self.batches, "shorten"):
+        if self.restorations >= _SHORTER_FROM:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        if hasattr(self.batches, "shorten"):
             self.batches.shorten()
 
     def _averaged(self) -> AbstractContextManager:
@@ -196,8 +213,41 @@ class _Run:
                     self._best = copied(self.trainer.network.state_dict())
             if self.trainer.average is not None:
                 self.trainer.average.observe(record.validation_loss)
-        self.trainer.keep()
+        self._good = self.trainer.keep()
         self.last_epoch = record.epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that training goes on from after an epoch."""
+        runtime, stopping = self.trainer.runtime, self.stopping
+        return {
+            "epoch": self.last_epoch,
+            "records": copied([asdict(record) for record in self.records]),
+            "good": self._good,
+            "best": None if stopping is None else self._best,
+            "stopping": None if stopping is None else copied(stopping.state_dict()),
+            "restorations": self.restorations,
+            "lr": self.trainer.lr,
+            "most_rows": runtime.memory.most_rows,
+            "generators": runtime.random_states(),
+            "masks": mask_states(self.trainer.network),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from where a training was after an epoch."""
+        runtime = self.trainer.runtime
+        self.records = [EpochRecord(**record) for record in state["records"]]
+        self.trainer.load_state_dict(state["good"])
+        self._good, self.trainer.lr = self.trainer.keep(), state["lr"]
+        if self.stopping is not None:
+            self._best = state["best"]
+            self.stopping.load_state_dict(state["stopping"])
+        self.restorations = state["restorations"]
+        for _ in range(_SHORTER_FROM, self.restorations + 1):
+            self._shorten()
+        runtime.memory.most_rows = state["most_rows"]
+        load_mask_states(self.trainer.network, state["masks"])
+        runtime.set_random_states(state["generators"])
+        self.last_epoch = state["epoch"]
 
     def finish(self, reason: Reason) -> Outcome:
         kept, average = self.last_epoch, self.trainer.average

@@ -60,6 +60,19 @@ class Runtime:
                 torch.cuda.default_generators[index].manual_seed(seed)
             yield
 
+    def random_states(self) -> list[Tensor]:
+        """Return the states of the generators that `seeded` seeds."""
+        states = [torch.get_rng_state()]
+        if self.device.type == "cuda":
+            states.append(torch.cuda.get_rng_state(self.device))
+        return states
+
+    def set_random_states(self, states: list[Tensor]) -> None:
+        """Give the generators states that they had."""
+        torch.set_rng_state(states[0])
+        if self.device.type == "cuda" and len(states) > 1:
+            torch.cuda.set_rng_state(states[1], self.device)
+
     @contextmanager
     def threads(self, work: float) -> Iterator[None]:
         """Use one CPU thread inside where a step is `work` multiplications, too few."""

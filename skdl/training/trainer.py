@@ -39,6 +39,9 @@ class BatchSource(Protocol):
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
 
+    def tensors(self) -> list[Tensor]:
+        """Return what there is of all rows; a checkpoint is only for the same."""
+
     def __iter__(self) -> Iterator[Batch]:
         """Yield `(inputs, target, weight)`, already on the network's device."""
 
