@@ -8,6 +8,7 @@ from torch import Tensor
 
 # Steps in a row that may be dropped before a training counts as lost.
 _IN_A_ROW = 3
+_PLAIN = {torch.float32, torch.float64, torch.bfloat16, torch.float16}
 # Steps after which the device's count of them comes to the CPU.
 _LOOK_EVERY = 64
 
@@ -64,7 +65,9 @@ class StepGuard:
 
     def _look_at(self, tensors: list[Tensor]) -> None:
         """Set the flag if some entry is NaN or infinite."""
-        tensors = [t._values() if t.is_sparse else t for t in tensors]
+        tensors = [
+            t if t.dtype in _PLAIN and not t.is_sparse else _entries(t) for t in tensors
+        ]
         groups: Iterable[list[Tensor]] = [tensors] if tensors else []
         if self._device.type != "cpu":  # the kernel takes tensors of one type
             by_type: dict[torch.dtype, list[Tensor]] = {}
@@ -155,5 +158,15 @@ class DeviceGuard(StepGuard):
 
 
 def takes_found_inf(optimizer: torch.optim.Optimizer) -> bool:
-    """Tell whether an optimizer drops a step where its `found_inf` is one."""
-    return bool(getattr(optimizer, "_step_supports_amp_scaling", False))
+    """Tell whether an optimizer drops a step where its `found_inf` is one.
+
+    SGD does, but its first step then leaves a momentum that was never written.
+    """
+    able = getattr(optimizer, "_step_supports_amp_scaling", False)
+    return bool(able) and not isinstance(optimizer, torch.optim.SGD)
+
+
+def _entries(tensor: Tensor) -> Tensor:
+    """Return the entries of a sparse or complex tensor as real numbers, not copied."""
+    values = tensor._values() if tensor.is_sparse else tensor
+    return torch.view_as_real(values) if values.is_complex() else values

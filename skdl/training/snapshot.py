@@ -1,8 +1,11 @@
 """Copies of the state of networks and optimizers to go back to."""
 
+from numbers import Integral, Real
 from typing import Any
 
 from torch import Tensor
+
+_PLAIN = (bool, int, float, str, type(None))
 
 
 def copied(state: Any) -> Any:
@@ -15,7 +18,10 @@ def copied(state: Any) -> Any:
     if isinstance(state, dict):
         return {key: copied(value) for key, value in state.items()}
     if isinstance(state, (list, tuple)):
-        return type(state)(copied(value) for value in state)
-    if isinstance(state, float):
-        return float(state)
-    return state
+        values = [copied(value) for value in state]
+        return values if isinstance(state, list) else tuple(values)
+    if type(state) in _PLAIN:
+        return state
+    if isinstance(state, Integral):
+        return int(state)
+    return float(state) if isinstance(state, Real) else state

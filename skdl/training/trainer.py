@@ -104,6 +104,10 @@ class Trainer:
         self._batch_dim = 0
         self._epochs = 0
         self._good: dict[str, Any] | None = None
+        live = list(network.state_dict().values())  # share the network's storage
+        if average is not None:
+            live += average.mean
+        self._live = [t for t in live if t.is_floating_point()]
         self._lr = lr
         self._groups = optimizer.param_groups
         for group in self._groups:
@@ -231,10 +235,7 @@ class Trainer:
 
     def _is_finite(self) -> bool:
         """Tell whether weights, statistics and their mean are finite."""
-        live = list(self.network.state_dict().values())
-        if self.average is not None:
-            live += self.average.mean
-        sums = [t.sum() for t in live if t.is_floating_point()]
+        sums = [t.sum() for t in self._live]
         return not sums or bool(torch.isfinite(torch.stack(sums)).all())
 
     @torch.no_grad()

@@ -324,7 +324,7 @@ def test_a_language_model_shortens_its_windows_and_goes_on(monkeypatch):
     monkeypatch.setattr(LanguageModel, "forward", unstable)
     model = text(variable_bptt=False, bptt=12, output_dropout=0.0).fit(TEXTS)
     assert model.history_["restorations"].iloc[0] == 3
-    assert (seen[0], seen[-1]) == (12, 3)
+    assert (seen[0], max(seen[-9:])) == (12, 3)
     assert np.isfinite(model.perplexity(TEXTS[:3]))
 
 

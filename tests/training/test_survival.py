@@ -366,11 +366,13 @@ def test_the_device_guard_notices_a_lost_training_late_but_surely():
     assert math.isfinite(trainer.run_epoch(batches_of(), 0.0, 1.0))
 
 
-def test_a_guard_looks_at_sparse_gradients_too():
+def test_a_guard_looks_at_sparse_and_complex_gradients_too():
     guard = StepGuard(torch.device("cpu"))
     bad = torch.tensor([0.0, math.nan, 1.0]).to_sparse()
     assert not guard.allows(torch.tensor(1.0), [bad])
     assert guard.allows(torch.tensor(1.0), [torch.ones(3).to_sparse()])
+    assert not guard.allows(torch.tensor(1.0), [torch.tensor([complex(0, math.inf)])])
+    assert guard.allows(torch.tensor(1.0), [torch.ones(3, dtype=torch.complex64)])
 
 
 def test_classes_in_parts_are_smoothed_and_weighted_alike():
