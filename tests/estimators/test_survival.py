@@ -360,6 +360,13 @@ def test_a_fit_that_goes_on_has_the_same_bits(name, options, path):
     assert not os.path.exists(path)
 
 
+def test_every_other_epoch_is_written_if_so_asked(path):
+    cut_off(dense(checkpoint=path, checkpoint_every=2), 4, NUMBERS, LABELS)
+    assert torch.load(path, weights_only=True)["state"]["epoch"] == 2
+    model = dense(checkpoint=path, checkpoint_every=3).fit(NUMBERS, LABELS)
+    assert_same(result(dense().fit(NUMBERS, LABELS)), result(model))
+
+
 def test_pictures_go_on_with_the_same_bits(path):
     y = np.arange(40) % 2
     augmentation = {"shift": 0.1, "flip": True, "mixup": 0.2}

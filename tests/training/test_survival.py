@@ -132,6 +132,18 @@ def test_what_counts_as_too_little_memory(error, expected):
     assert is_out_of_memory(error) is expected
 
 
+def test_what_the_cpus_own_allocator_says_counts():
+    class Greedy(nn.Linear):
+        def forward(self, x):
+            if len(x) > 8:
+                torch.empty(1 << 50)
+            return super().forward(x)
+
+    with pytest.warns(RuntimeWarning, match="at most 8 rows"):
+        outcome = train(make_trainer(Greedy(3, 1)), batches_of(), max_epochs=1)
+    assert math.isfinite(outcome.records[0].loss)
+
+
 class CrampedModel(LanguageModel):
     """A language model that runs out of memory on more than `limit` streams."""
 
