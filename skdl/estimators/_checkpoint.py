@@ -69,7 +69,7 @@ def match_training(
     checkpoint.match(
         {
             "training data": digest(batches.tensors()),
-            "held-out data": "none" if validate is None else "there",
+            "held-out data": "none" if validate is None else "given",
             "size of the network": layers_of(network),
             "kind of device": device.type,
         }

@@ -245,9 +245,25 @@ class _Run:
         for _ in range(_SHORTER_FROM, self.restorations + 1):
             self._shorten()
         runtime.memory.most_rows = state["most_rows"]
+        self._check_held_out()
         load_mask_states(self.trainer.network, state["masks"])
         runtime.set_random_states(state["generators"])
         self.last_epoch = state["epoch"]
+
+    def _check_held_out(self) -> None:
+        """Refuse to go on with other held-out data, on which losses do not compare."""
+        if self.validate is None:
+            return
+        with self._averaged():
+            loss, _ = self.validate()
+        before = self.records[-1].validation_loss or 0.0
+        if math.isfinite(before) and not math.isclose(loss, before, rel_tol=1e-3):
+            raise ValueError(
+                "The checkpoint is of a fit with other held-out data: the loss on them "
+                f"was {before:g} after epoch {self.records[-1].epoch} and is {loss:g} "
+                "here. To go on with it, give the same X_val; to begin anew, delete "
+                "the file or give another path."
+            )
 
     def finish(self, reason: Reason) -> Outcome:
         kept, average = self.last_epoch, self.trainer.average

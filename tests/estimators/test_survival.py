@@ -530,6 +530,17 @@ def test_the_checkpoint_of_another_fit_is_refused(make, options, data, said, pat
     assert path.read_bytes() == before
 
 
+def test_other_held_out_data_are_refused(path):
+    held_out = {"X_val": NUMBERS[:40], "y_val": LABELS[:40]}
+    cut_off(dense(checkpoint=path), 3, NUMBERS, LABELS, **held_out)
+    with pytest.raises(ValueError, match="held-out data is given there and none here"):
+        dense(checkpoint=path).fit(NUMBERS, LABELS)
+    other = {"X_val": NUMBERS[40:], "y_val": LABELS[40:]}
+    with pytest.raises(ValueError, match="with other held-out data: the loss on them"):
+        dense(checkpoint=path).fit(NUMBERS, LABELS, **other)
+    dense(checkpoint=path).fit(NUMBERS, LABELS, **held_out)
+
+
 def test_the_checkpoint_of_another_version_is_refused(path, monkeypatch):
     cut_off(dense(checkpoint=path), 3, NUMBERS, LABELS)
     content = torch.load(path, weights_only=True)

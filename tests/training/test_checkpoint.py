@@ -185,22 +185,24 @@ def run(path, *, until=None, average=None, stopping=False, thaw=False, every=1):
         average=averages[average](network) if average else None,
         freezing=Freezing(network, "all_but_last", "gradual") if thaw else None,
     )
-    losses = iter([5.0, 3.0, 4.0, 2.0, 6.0, 6.0, 6.0, 6.0, 6.0])
+    losses = [5.0, 3.0, 4.0, 2.0, 6.0, 6.0, 6.0, 6.0, 6.0]
     checkpoint = None if path is None else Checkpoint(path, IDENTITY, every=every)
-    for _ in range(checkpoint.state["epoch"] if checkpoint and checkpoint.state else 0):
-        next(losses)
+    done = checkpoint.state["epoch"] if checkpoint and checkpoint.state else 0
 
     def begin():
         if until is not None and begin.epochs == until:
             raise CutOffError
         begin.epochs += 1
 
+    def validate():
+        return losses[done + begin.epochs - 1], 0.0
+
     begin.epochs = 0
     outcome = train(
         trainer,
         ResidentBatches((X,), y, None, batch_size=8),
         max_epochs=8,
-        validate=(lambda: (next(losses), 0.0)) if stopping or average else None,
+        validate=validate if stopping or average else None,
         stopping=EarlyStopping(3) if stopping else None,
         on_epoch_begin=begin,
         checkpoint=checkpoint,
