@@ -3,6 +3,7 @@
 from skdl._version import __version__
 from skdl.display import (
     ActivationMapDisplay,
+    BpttDisplay,
     ConfusedPairsDisplay,
     EmbeddingDisplay,
     LRFindDisplay,
@@ -22,6 +23,7 @@ from skdl.lr_find import LRFindResult, lr_find
 
 __all__ = [
     "ActivationMapDisplay",
+    "BpttDisplay",
     "ConfusedPairsDisplay",
     "EmbeddingDisplay",
     "EmbeddingTransformer",

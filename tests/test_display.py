@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -14,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 import skdl
 from skdl import (
     ActivationMapDisplay,
+    BpttDisplay,
     ConfusedPairsDisplay,
     EmbeddingDisplay,
     EmbeddingTransformer,
@@ -22,6 +24,7 @@ from skdl import (
     MistakesDisplay,
     NeuralClassifier,
     ScheduleDisplay,
+    TextLM,
     TrainingDisplay,
     lr_find,
 )
@@ -196,11 +199,66 @@ def test_embedding_display_of_transformer_pipeline_and_bare_table(embedded):
 
 
 def test_embedding_display_says_what_it_needs(embedded):
-    model, *_ = embedded
+    model, X, y = embedded
+    empty = X[:200].assign(State=pd.Series([None] * 200, dtype=object))
+    unknown = EmbeddingTransformer(cv=None, random_state=0).fit(empty, y[:200])
+    with pytest.raises(ValueError, match="'State' has no categories to draw"):
+        EmbeddingDisplay.from_estimator(unknown, "State")
     with pytest.raises(ValueError, match="'Promo' is not a categorical column"):
         EmbeddingDisplay.from_estimator(model, "Promo")
     with pytest.raises(TypeError, match="LogisticRegression has no embeddings"):
         EmbeddingDisplay.from_estimator(LogisticRegression(), "State")
+
+
+@pytest.fixture(scope="module")
+def windows():
+    texts = [" ".join(f"w{(i + j) % 30}" for j in range(19)) for i in range(700)]
+    options = {"embedding_dim": 8, "hidden_size": 8, "num_layers": 1, "max_epochs": 1}
+    return TextLM(bptt="auto", batch_size=1, random_state=0, **options).fit(texts)
+
+
+def test_bptt_display_has_a_line_a_batch_size_and_marks_the_chosen(windows):
+    report = windows.bptt_report_.copy()
+    display = BpttDisplay.from_estimator(make_pipeline("passthrough", windows))
+    ax = display.ax_
+    assert ax.get_xlabel() == "tokens of a window (bptt)"
+    assert ax.get_ylabel() == "tokens a second, by formula"
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["35", "70", "140", "280"]
+    assert labels(ax) == [
+        "batch size 1",
+        "under 200 steps an epoch",
+        "5% slower than the fastest",
+        f"chosen: {windows.bptt_} x 1",
+    ]
+    marked = ax.lines[-1].get_xydata().tolist()
+    speed = report[report["chosen"]]["predicted_tokens_per_second"].item()
+    assert marked == [[windows.bptt_, speed]]
+    assert ax.lines[0].get_xdata().tolist() == [35, 70, 140, 280]
+    assert png(display.figure_).std() > 0
+
+
+def test_bptt_display_shows_what_was_measured_and_what_stood_against(windows):
+    report = windows.bptt_report_.copy()
+    report["tokens_per_second"] = [100.0, 150.0, np.nan, np.nan]
+    report["predicted_tokens_per_second"] = [200.0, 300.0, 400.0, 500.0]
+    report["finite"] = pd.array([True, False, None, None], dtype="boolean")
+    report["fits"] = [True, True, True, False]
+    _, ax = plt.subplots()
+    display = BpttDisplay.from_report(report, ax=ax)
+    assert display.ax_ is ax
+    assert ax.get_ylabel() == "tokens a second, measured"
+    # What was not measured stands in proportion.
+    assert ax.lines[0].get_ydata().tolist() == [100.0, 150.0, 200.0, 250.0]
+    left_out = {line.get_label(): list(line.get_xdata()) for line in ax.lines}
+    assert left_out["does not fit memory"] == [280]
+    assert left_out["loss is not finite"] == [70]
+    assert left_out["under 200 steps an epoch"] == [140]
+    assert left_out["batch size 1"] == [35, 70, 140, 280]
+
+
+def test_bptt_display_needs_a_choice():
+    with pytest.raises(TypeError, match='bptt="auto"'):
+        BpttDisplay.from_estimator(TextLM())
 
 
 def test_without_matplotlib_the_package_works_and_pictures_say_what_to_install():
@@ -230,6 +288,7 @@ def test_displays_are_public():
         "LRFindDisplay",
         "TrainingDisplay",
         "ScheduleDisplay",
+        "BpttDisplay",
     ):
         assert name in skdl.__all__
 

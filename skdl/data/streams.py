@@ -1,16 +1,62 @@
 """Batches of a text for a language model: parallel streams, cut into windows."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 
-from skdl.data.batches import Batch, batch_sizes
+from skdl.data.batches import Batch
 
 _SHORTEST = 5  # tokens of a window
 _SPREAD = 5.0  # standard deviation of the length of a window
 _HALVED = 0.05  # share of windows that are about half as long
+
+
+def n_windows(length: int, bptt: int, *, variable: bool = False) -> int:
+    """Return the windows of about `bptt` tokens that `length` tokens are cut into.
+
+    Parameters
+    ----------
+    length : int
+        Tokens of a stream.
+    bptt, variable
+        As in `StreamBatches`.
+
+    Returns
+    -------
+    int
+        At least one, and no more than there are tokens.
+
+    Examples
+    --------
+    >>> n_windows(1000, 35)
+    29
+    """
+    if not variable:
+        return max(1, -(-length // bptt))
+    mean = bptt * (1 - _HALVED / 2)
+    return max(1, min(length, round(length / mean)))
+
+
+def longest_window(bptt: int, *, variable: bool = False) -> int:
+    """Return a length that hardly any window exceeds.
+
+    Parameters
+    ----------
+    bptt, variable
+        As in `StreamBatches`.
+
+    Returns
+    -------
+    int
+        Where lengths vary, four standard deviations above `bptt`.
+
+    Examples
+    --------
+    >>> longest_window(35), longest_window(35, variable=True)
+    (35, 55)
+    """
+    return bptt + round(4 * _SPREAD) if variable else bptt
 
 
 class StreamBatches:
@@ -62,24 +108,20 @@ class StreamBatches:
 
     def _cut(self, bptt: int) -> None:
         """Cut the streams into windows of about `bptt` tokens."""
-        length = len(self._rows) - 1
         self._bptt = bptt
-        self._lengths = batch_sizes(length, bptt)
-        if self._variable:
-            mean = bptt * (1 - _HALVED / 2)
-            n_windows = max(1, round(length / mean))
-            self._lengths = [length // n_windows] * n_windows
-
-    def tensors(self) -> list[torch.Tensor]:
-        """Return the streams."""
-        return [self._rows]
+        length = len(self._rows) - 1
+        self._n_windows = n_windows(length, bptt, variable=self._variable)
 
     def shorten(self) -> None:
         """Halve the length of the windows."""
         self._cut(max(1, self._bptt // 2))
 
+    def tensors(self) -> list[torch.Tensor]:
+        """Return the streams."""
+        return [self._rows]
+
     def __len__(self) -> int:
-        return len(self._lengths)
+        return self._n_windows
 
     @property
     def n_tokens(self) -> int:
@@ -96,9 +138,10 @@ class StreamBatches:
 
     def _draw(self) -> list[int]:
         """Return the lengths of an epoch's windows; their number is always the same."""
-        n, total = len(self._lengths), len(self._rows) - 1
+        n, total = self._n_windows, len(self._rows) - 1
         if not self._variable or n == 1 or total < 2 * n * _SHORTEST:
-            return batch_sizes(total, math.ceil(total / n))
+            size, longer = divmod(total, n)
+            return [size + 1] * longer + [size] * (n - longer)
         halved = torch.rand(n) < _HALVED
         wanted = torch.where(halved, self._bptt / 2, float(self._bptt))
         wanted = (wanted + _SPREAD * torch.randn(n)).clamp(min=_SHORTEST)

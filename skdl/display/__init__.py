@@ -4,6 +4,7 @@ Each display holds what it draws, `plot` draws it and sets `ax_` (or `axes_`) an
 `figure_`. matplotlib is imported when a picture is drawn and not before.
 """
 
+from skdl.display.bptt import BpttDisplay
 from skdl.display.embedding import EmbeddingDisplay
 from skdl.display.lr_find import LRFindDisplay
 from skdl.display.pictures import (
@@ -16,6 +17,7 @@ from skdl.display.training import TrainingDisplay
 
 __all__ = [
     "ActivationMapDisplay",
+    "BpttDisplay",
     "ConfusedPairsDisplay",
     "EmbeddingDisplay",
     "LRFindDisplay",

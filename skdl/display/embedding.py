@@ -97,6 +97,11 @@ class EmbeddingDisplay:
                 f"{column!r} is not a categorical column: {list(fitted.embeddings_)}."
             )
         table = fitted.embeddings_[column]
+        if table.empty:
+            raise ValueError(
+                f"{column!r} has no categories to draw: it was all missing in fit, or "
+                "is among harmful_features_."
+            )
         counts, values = fitted.category_counts_[column], None
         if X is not None:
             texts = pd.Series(np.asarray(X[column])).astype(str)

@@ -266,6 +266,19 @@ def training_batches(
     return settings._augmented(batches, parts), 3 * work * batch_size
 
 
+def trainer_of_copy(
+    settings: Any, parts: FittedParts, runtime: Runtime, lr: float
+) -> Trainer:
+    """Return what trains a copy of the network at a constant rate."""
+    copied = replace(
+        parts,
+        network=copy.deepcopy(parts.network),
+        optimizer_state=copy.deepcopy(parts.optimizer_state),  # steps write into it
+        lr=lr,
+    )
+    return _build_trainer(settings, copied, runtime, continued=True)
+
+
 def sweep_lr(
     settings: Any,
     parts: FittedParts,
@@ -277,8 +290,7 @@ def sweep_lr(
     num_iter: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run the range test on a copy of the network; return rates and losses."""
-    copied = replace(parts, network=copy.deepcopy(parts.network), lr=min_lr)
-    trainer = _build_trainer(settings, copied, runtime, continued=True)
+    trainer = trainer_of_copy(settings, parts, runtime, min_lr)
     return sweep(trainer, batches, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter)
 
 

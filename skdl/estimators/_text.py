@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,6 +33,27 @@ DROPOUTS = (
     "word_dropout",
     "recurrent_dropout",
 )
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "small": {},
+    "awd": {
+        "embedding_dim": 400,
+        "hidden_size": 1150,
+        "num_layers": 3,
+        "input_dropout": 0.6,
+        "hidden_dropout": 0.2,
+        "output_dropout": 0.4,
+        "word_dropout": 0.1,
+        "recurrent_dropout": 0.5,
+        "activation_penalty": 2.0,
+        "temporal_penalty": 1.0,
+        "bptt": 70,
+        "batch_size": 80,
+        "lr": 3e-3,
+        "max_epochs": 60,
+        "precision": "bfloat16",
+    },
+}
 
 
 def new_encoder(settings: Any) -> TextEncoder:
@@ -88,18 +108,27 @@ def choose_cutoffs(
 
 def _cheapest_cutoffs(counts: np.ndarray) -> list[int]:
     """Return the one or two cutoffs with the fewest scores to make for a token."""
-    n = len(counts)
-    seen = np.concatenate([[0], np.cumsum(counts)]) / max(1, counts.sum())
-    sizes = [s for s in _SIZES if s < n]
+    seen = _share_seen(counts)
+    sizes = [s for s in _SIZES if s < len(counts)]
     candidates = [[first] for first in sizes]
     candidates += [[a, b] for a in sizes for b in sizes if a < b]
+    return min(candidates, key=lambda cutoffs: _n_scores(cutoffs, seen), default=[])
 
-    def cost(cutoffs: list[int]) -> float:
-        bounds = [*cutoffs, n]
-        clusters = itertools.pairwise(bounds)
-        return bounds[0] + sum((seen[b] - seen[a]) * (b - a) for a, b in clusters)
 
-    return min(candidates, key=cost, default=[])
+def scores_by_token(cutoffs: list[int], counts: np.ndarray) -> float:
+    """Return how many scores the softmax makes for a token on average."""
+    return _n_scores(cutoffs, _share_seen(counts))
+
+
+def _share_seen(counts: np.ndarray) -> np.ndarray:
+    """Return the share of a text that the first n tokens make up, for each n."""
+    return np.concatenate([[0], np.cumsum(counts)]) / max(1, counts.sum())
+
+
+def _n_scores(cutoffs: list[int], seen: np.ndarray) -> float:
+    bounds = [*cutoffs, len(seen) - 1]
+    clusters = itertools.pairwise(bounds)
+    return bounds[0] + sum((seen[b] - seen[a]) * (b - a) for a, b in clusters)
 
 
 def new_network(settings: Any, encoder: TextEncoder, runtime: Runtime) -> LanguageModel:
@@ -187,30 +216,6 @@ def _check_same_sizes(network: LanguageModel, old: LanguageModel) -> None:
             "init_from has a network of another size; give embedding_dim, hidden_size, "
             "num_layers and tie_weights the values that it has."
         )
-
-
-def training_streams(
-    settings: Any, encoder: TextEncoder, stream: TokenStream, runtime: Runtime
-) -> StreamBatches:
-    """Return the batches to train on; fewer streams where the text is short."""
-    batch_size = settings.batch_size
-    if len(stream) < batch_size * settings.bptt:
-        fits = max(1, len(stream) // settings.bptt)
-        warnings.warn(
-            f"The text has {len(stream)} tokens, fewer than batch_size * bptt = "
-            f"{batch_size * settings.bptt}; batch_size={fits} is used.",
-            UserWarning,
-            stacklevel=5,
-        )
-        batch_size = fits
-    return StreamBatches(
-        stream.ids,
-        encoder.end_id,
-        batch_size=batch_size,
-        bptt=settings.bptt,
-        variable=settings.variable_bptt,
-        device=runtime.device,
-    )
 
 
 def validation(

@@ -152,7 +152,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         network = copy.deepcopy(self.network_)
         if before == after:
             return encoder, network, copy.deepcopy(self._optimizer_state)
-        for embedding in _embeddings(network):
+        for embedding in embeddings_of(network):
             embedding.grow(after)
         return encoder, network, None  # the optimizer's state has the old sizes
 
@@ -163,7 +163,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         """
         if self.shrinkage == 0:
             return
-        for embedding in _embeddings(parts.network):
+        for embedding in embeddings_of(parts.network):
             for vectors, vocabulary in zip(
                 embedding.parts(), parts.encoder.vocabularies, strict=True
             ):
@@ -176,7 +176,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             raise AttributeError(
                 f"This {type(self).__name__} is not fitted yet; call fit first."
             )
-        embedding = _embeddings(self.network_)[0]
+        embedding = embeddings_of(self.network_)[0]
         return vectors_of(
             [part.cpu().numpy() for part in embedding.parts()],
             embedding.dims,
@@ -248,19 +248,27 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         return tags
 
 
-def _embeddings(network: nn.Module) -> list[EntityEmbedding]:
+def embeddings_of(network: nn.Module) -> list[EntityEmbedding]:
+    """Return the embedding of each member of a network."""
     members = network.members if isinstance(network, Ensemble) else [network]
     return [member.embedding for member in members]
+
+
+def mean_vector(vectors: torch.Tensor, vocabulary: Vocabulary) -> torch.Tensor | None:
+    """Return the mean vector of the training rows' categories; None without any."""
+    seen = torch.from_numpy(vocabulary.counts[FIRST:]).to(vectors).unsqueeze(1)
+    if not seen.sum():
+        return None
+    return (vectors[FIRST:] * seen).sum(0) / seen.sum()
 
 
 @torch.no_grad()
 def _shrink(vectors: torch.Tensor, vocabulary: Vocabulary, strength: float) -> None:
     """Move each new vector to mean + n / (n + strength) * (vector - mean)."""
-    n = torch.from_numpy(vocabulary.counts).to(vectors).unsqueeze(1)  # (n_rows, 1)
-    seen = n[FIRST:]  # unknown and missing stay what they are
-    if not seen.sum():
+    mean = mean_vector(vectors, vocabulary)
+    if mean is None:
         return
-    mean = (vectors[FIRST:] * seen).sum(0) / seen.sum()
+    n = torch.from_numpy(vocabulary.counts).to(vectors).unsqueeze(1)  # (n_rows, 1)
     new = slice(max(FIRST, vocabulary.n_before), None)
     vectors[new] = mean + n[new] / (n[new] + strength) * (vectors[new] - mean)
 

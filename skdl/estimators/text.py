@@ -19,6 +19,7 @@ from skdl.estimators._network import NetworkEstimator
 from skdl.estimators._state import all_or_nothing, draw_seed, seed_source
 from skdl.estimators._text import (
     DROPOUTS,
+    PRESETS,
     fitted_source,
     language_history,
     new_encoder,
@@ -26,10 +27,10 @@ from skdl.estimators._text import (
     progress_details,
     split_texts,
     step_work,
-    training_streams,
     validation,
 )
 from skdl.estimators._text_use import TextUse
+from skdl.estimators._windows import Windows, choose_windows, training_streams
 from skdl.networks.language_model import Continued
 from skdl.training.loop import Outcome
 from skdl.training.next_token import NextTokenLoss
@@ -37,27 +38,6 @@ from skdl.training.runtime import Runtime, resolve_runtime
 
 _SHARE = Interval(Real, 0, 1, closed="left")
 _COUNT = Interval(Integral, 1, None, closed="left")
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "small": {},
-    "awd": {
-        "embedding_dim": 400,
-        "hidden_size": 1150,
-        "num_layers": 3,
-        "input_dropout": 0.6,
-        "hidden_dropout": 0.2,
-        "output_dropout": 0.4,
-        "word_dropout": 0.1,
-        "recurrent_dropout": 0.5,
-        "activation_penalty": 2.0,
-        "temporal_penalty": 1.0,
-        "bptt": 70,
-        "batch_size": 80,
-        "lr": 3e-3,
-        "max_epochs": 60,
-        "precision": "bfloat16",
-    },
-}
 
 
 @fill_docstring
@@ -94,6 +74,12 @@ class TextLM(TextUse, NetworkEstimator):
         The epoch whose weights are kept.
     lr_ : float
         The learning rate used.
+    bptt_, batch_size_ : int
+        Tokens of a window and streams.
+    bptt_report_ : pandas.DataFrame
+        Where one of them was "auto": a row for each candidate, with `steps` an epoch,
+        `memory_bytes` at the peak, whether it `fits`, `predicted_tokens_per_second`,
+        `tokens_per_second` if measured, `finite` if tried, `chosen` and `reason`.
     device_ : str
         Where the network is. A pickle holds no device.
 
@@ -135,14 +121,14 @@ class TextLM(TextUse, NetworkEstimator):
     zoneout: float = 0.0
     activation_penalty: float = 0.0
     temporal_penalty: float = 0.0
-    bptt: int = 35
+    bptt: int | str = 35
     variable_bptt: bool = True
     init_from: Any = None
     lr: float | str = 4e-3
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.8, 0.99)
     max_epochs: int = 10
-    batch_size: int = 20
+    batch_size: int | str = 20
     clip_grad_norm: float | None = 0.25
 
     _parameter_constraints = {
@@ -163,10 +149,9 @@ class TextLM(TextUse, NetworkEstimator):
         **{name: [_SHARE] for name in DROPOUTS},
         "activation_penalty": [Interval(Real, 0, None, closed="left")],
         "temporal_penalty": [Interval(Real, 0, None, closed="left")],
-        "bptt": [_COUNT],
+        "bptt": [_COUNT, StrOptions({"auto"})],
         "variable_bptt": ["boolean"],
         "init_from": "no_validation",
-        "batch_size": [_COUNT],
     }
 
     @classmethod
@@ -237,6 +222,7 @@ class TextLM(TextUse, NetworkEstimator):
         -----
         UserWarning
             If the text is shorter than ``batch_size * bptt``: fewer streams are used.
+            Not where ``batch_size="auto"``.
         """
         self._check_parameters()
         context = self._init_callback_context(max_subtasks=self.max_epochs)
@@ -312,7 +298,10 @@ class TextLM(TextUse, NetworkEstimator):
             )
         with runtime.seeded(draw_seed(rng)):
             parts, stream = self._parts(texts, runtime, warm=warm)
-            batches = training_streams(self, parts.encoder, stream, runtime)
+            windows = choose_windows(
+                self, parts, stream, runtime, warm=warm, checkpoint=checkpoint
+            )
+            batches = training_streams(self, windows, parts.encoder, stream, runtime)
             validate = None
             if held_out is not None:
                 validate = validation(
@@ -320,12 +309,12 @@ class TextLM(TextUse, NetworkEstimator):
                     parts.encoder,
                     parts.encoder.transform(held_out),
                     runtime,
-                    self.bptt,
+                    windows.bptt,
                 )
             reporter = EpochReporter(
                 self,
                 *(watch or (None, {})),
-                lambda: self._fitted(copy.deepcopy(parts), runtime),
+                lambda: self._fitted(copy.deepcopy(parts), runtime, windows),
                 1 if continued else self.max_epochs,
                 details=lambda record: progress_details(record, batches.n_tokens),
             )
@@ -335,16 +324,16 @@ class TextLM(TextUse, NetworkEstimator):
                 parts,
                 batches,
                 runtime,
-                work=step_work(parts.network, self.batch_size, self.bptt),
+                work=step_work(parts.network, windows.batch_size, windows.bptt),
                 validate=validate,
                 continued=continued,
                 reporter=reporter,
                 checkpoint=checkpoint,
             )
         history = language_history(outcome.records, batches.n_tokens)
-        self._keep(
-            self._fitted(parts, runtime), history, outcome, extend=continued and warm
-        )
+        vars(self).pop("bptt_report_", None)  # there is none where nothing was chosen
+        fitted = self._fitted(parts, runtime, windows)
+        self._keep(fitted, history, outcome, extend=continued and warm)
         reporter.fit_end()
         return outcome
 
@@ -360,12 +349,17 @@ class TextLM(TextUse, NetworkEstimator):
             runtime = self._runtime()
             with runtime.seeded(draw_seed(rng)):
                 parts, stream = self._parts(check_texts(X), runtime, warm=warm)
-                batches = training_streams(self, parts.encoder, stream, runtime)
-                work = step_work(parts.network, self.batch_size, self.bptt)
+                windows = choose_windows(self, parts, stream, runtime, warm=warm)
+                batches = training_streams(
+                    self, windows, parts.encoder, stream, runtime
+                )
+                work = step_work(parts.network, windows.batch_size, windows.bptt)
                 with runtime.threads(work):
                     return sweep_lr(self, parts, batches, runtime, **how)
 
-    def _fitted(self, parts: FittedParts, runtime: Runtime) -> dict[str, Any]:
+    def _fitted(
+        self, parts: FittedParts, runtime: Runtime, windows: Windows
+    ) -> dict[str, Any]:
         """Return all that the methods need, as attributes."""
         encoder: TextEncoder = parts.encoder
         return {
@@ -374,6 +368,7 @@ class TextLM(TextUse, NetworkEstimator):
             "device_": str(runtime.device),
             "_lm_encoder": encoder,
             "_optimizer_state": parts.optimizer_state,
+            **windows.attributes(),
         }
 
     @property

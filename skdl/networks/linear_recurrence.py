@@ -2,12 +2,42 @@
 
 What is left of a quasi-recurrent layer (Bradbury et al. 2016, arXiv 1611.01576) when
 all products have been made at once. With a = (1 - f) z it is its f-pooling.
+
+Three ways of running it give the same numbers: a loop over the steps on a CPU, Triton
+kernels on a GPU, and a scan by doubling elsewhere. `recurrence_for` tells which.
 """
 
+import importlib.util
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """A way of running the recurrence and its gradient, in place.
+
+    Attributes
+    ----------
+    name : {"loop", "triton", "doubling"}
+        Which one it is.
+    forward : callable
+        Gets f, a (T, B, H) and states (T + 1, B, H). The first state is before the
+        first step; the others are written.
+    backward : callable
+        Gets f, states, r and d_f. `r` comes in as the gradient of each state by itself
+        and is changed to what it is through all later steps; the gradient of f, r times
+        the state before, is written to `d_f`.
+    """
+
+    name: str
+    forward: Callable[[Tensor, Tensor, Tensor], None]
+    backward: Callable[[Tensor, Tensor, Tensor, Tensor], None]
 
 
 def reference(f: Tensor, a: Tensor, h0: Tensor) -> Tensor:
@@ -35,46 +65,200 @@ def doubling_scan(f: Tensor, a: Tensor, h0: Tensor) -> Tensor:
     return added
 
 
-class _Loop(torch.autograd.Function):
-    """A loop over time into tensors that are made once; gradients in bulk."""
+def _loop_forward(f: Tensor, a: Tensor, states: Tensor) -> None:
+    before, *after = states.unbind()
+    for f_t, a_t, h_t in zip(f.unbind(), a.unbind(), after, strict=True):
+        torch.addcmul(a_t, f_t, before, out=h_t)
+        before = h_t
+
+
+def _loop_backward(f: Tensor, states: Tensor, r: Tensor, d_f: Tensor) -> None:
+    steps, decays = r.unbind(), f.unbind()
+    for t in range(len(steps) - 2, -1, -1):
+        steps[t].addcmul_(decays[t + 1], steps[t + 1])
+    torch.mul(r, states[:-1], out=d_f)
+
+
+def _doubling_forward(f: Tensor, a: Tensor, states: Tensor) -> None:
+    states[1:] = doubling_scan(f, a, states[0])
+
+
+def _doubling_backward(f: Tensor, states: Tensor, r: Tensor, d_f: Tensor) -> None:
+    """Run the same scan from the last step to the first."""
+    decays = torch.cat([torch.zeros_like(f[:1]), f[1:].flip(0)])
+    r.copy_(doubling_scan(decays, r.flip(0), torch.zeros_like(r[0])).flip(0))
+    torch.mul(r, states[:-1], out=d_f)
+
+
+LOOP = Recurrence("loop", _loop_forward, _loop_backward)
+DOUBLING = Recurrence("doubling", _doubling_forward, _doubling_backward)
+
+# What runs on each CUDA device of this process, once that is known.
+_chosen: dict[torch.device, Recurrence] = {}
+
+
+def recurrence_for(device: torch.device) -> str:
+    """Name what runs on a device, without building or trying it.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the tensors are.
+
+    Returns
+    -------
+    {"loop", "triton", "doubling"}
+        "loop" on a CPU. "triton" on a CUDA device, as long as Triton is installed and
+        has not failed there, else "doubling".
+
+    Examples
+    --------
+    >>> import torch
+    >>> recurrence_for(torch.device("cpu"))
+    'loop'
+    """
+    if device.type == "cpu":
+        return LOOP.name
+    if device in _chosen:
+        return _chosen[device].name
+    return "triton" if device.type == "cuda" and _has_triton() else DOUBLING.name
+
+
+def choose_recurrence(device: torch.device) -> Recurrence:
+    """Return what runs on a device; the first time, build and verify its kernels.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the tensors are.
+
+    Returns
+    -------
+    Recurrence
+
+    Warns
+    -----
+    RuntimeWarning
+        Once for each CUDA device on which the scan by doubling has to be used.
+
+    Examples
+    --------
+    >>> import torch
+    >>> choose_recurrence(torch.device("cpu")).name
+    'loop'
+    """
+    if device.type == "cpu":
+        return LOOP
+    if device.type != "cuda":
+        return DOUBLING
+    if device not in _chosen:
+        try:
+            # What Triton warns its own developers of must not fail it under "error".
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                _chosen[device] = _verified(_build_triton(), device)
+        except Exception as error:  # a compiler can fail in any way
+            _chosen[device] = DOUBLING
+            warnings.warn(
+                f"The Triton kernel of QRNN layers cannot be used on {device} "
+                f"({type(error).__name__}: {error}). A scan by doubling in plain torch "
+                "takes its place: the same numbers, but slower. Install a triton "
+                "(pip install triton) that fits this torch to get the kernel.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+    return _chosen[device]
+
+
+def _has_triton() -> bool:
+    return importlib.util.find_spec("triton") is not None
+
+
+def _build_triton() -> Recurrence:
+    """Import the kernels, and with them Triton, which takes its time."""
+    import skdl.networks._recurrence_triton as kernels
+
+    return Recurrence("triton", kernels.forward, kernels.backward)
+
+
+def _verified(recurrence: Recurrence, device: torch.device) -> Recurrence:
+    """Compare it with the reference on a small input; raise if they differ."""
+    shape, size = (6, 2, 131), 6 * 2 * 131
+    waves = torch.arange(3 * size, device=device).mul(0.37).sin().view(3, *shape)
+    for dtype, tolerance in ((torch.float32, 1e-5), (torch.bfloat16, 2e-2)):
+        f, a, gradient = waves.to(dtype)
+        arguments = [f.abs(), a, gradient[0]]
+        # A first call may come from a prediction, where torch makes no gradients.
+        with torch.inference_mode(False), torch.enable_grad():
+            expected = _with_gradients(_wide_reference, arguments, gradient)
+            found = _with_gradients(
+                lambda *x: _Differentiable.apply(*x, recurrence), arguments, gradient
+            )
+        for x, y in zip(found, expected, strict=True):
+            difference = (x.float() - y.float()).abs() / (1 + y.float().abs())
+            if not bool((difference <= tolerance).all()):  # nor where it is NaN
+                raise ArithmeticError(
+                    f"in {dtype} it differs from the reference by up to "
+                    f"{float(difference.max()):.2g}"
+                )
+    return recurrence
+
+
+def _wide_reference(*arguments: Tensor) -> Tensor:
+    return reference(*(x.float() for x in arguments))
+
+
+def _with_gradients(
+    function: Callable[..., Tensor], arguments: list[Tensor], gradient: Tensor
+) -> list[Tensor]:
+    """Return the output and the gradients of all arguments."""
+    leaves = [x.clone().requires_grad_() for x in arguments]
+    output = function(*leaves)
+    gradients = torch.autograd.grad(output, leaves, gradient.to(output.dtype))
+    return [output.detach(), *gradients]
+
+
+class _Differentiable(torch.autograd.Function):
+    """The recurrence with its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, f: Tensor, a: Tensor, h0: Tensor) -> Tensor:
-        h = torch.empty_like(a, memory_format=torch.contiguous_format)
-        before = h0
-        for f_t, a_t, h_t in zip(f.unbind(), a.unbind(), h.unbind(), strict=True):
-            torch.addcmul(a_t, f_t, before, out=h_t)
-            before = h_t
-        ctx.save_for_backward(f, h0, h)
-        return h
+    def forward(
+        ctx: Any, f: Tensor, a: Tensor, h0: Tensor, recurrence: Recurrence
+    ) -> Tensor:
+        f, a = f.contiguous(), a.contiguous()
+        states = a.new_empty(len(a) + 1, *h0.shape)
+        states[0] = h0
+        recurrence.forward(f, a, states)
+        ctx.save_for_backward(f, states)
+        ctx.recurrence = recurrence
+        return states[1:]
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        f, h0, h = ctx.saved_tensors
-        # r_t: how the loss changes with h_t, through all later steps
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        f, states = ctx.saved_tensors
         r = gradient.clone(memory_format=torch.contiguous_format)
-        steps, decays = r.unbind(), f.unbind()
-        for t in range(len(steps) - 2, -1, -1):
-            steps[t].addcmul_(decays[t + 1], steps[t + 1])
-        d_f = torch.empty_like(r)
-        torch.mul(r[1:], h[:-1], out=d_f[1:])
-        torch.mul(r[0], h0, out=d_f[0])
-        return d_f, r, r[0] * f[0]
+        d_f = torch.empty_like(f)
+        ctx.recurrence.backward(f, states, r, d_f)
+        return d_f, r, f[0] * r[0], None
 
 
 def linear_recurrence(f: Tensor, a: Tensor, h0: Tensor) -> Tensor:
     """Return h_t = f_t h_{t-1} + a_t for all steps.
 
+    Sums are made in float32, or in float64 where that is what comes in.
+
     Parameters
     ----------
     f, a : Tensor of shape (T, B, H)
-        How much of the past stays, and what is added to it.
+        How much of the past stays, and what is added to it; of one type.
     h0 : Tensor of shape (B, H)
         Before the first step.
 
     Returns
     -------
     Tensor of shape (T, B, H)
+        In the type of `a`.
 
     Examples
     --------
@@ -83,6 +267,9 @@ def linear_recurrence(f: Tensor, a: Tensor, h0: Tensor) -> Tensor:
     >>> linear_recurrence(half, half, torch.zeros(1, 1)).flatten()
     tensor([0.5000, 0.7500, 0.8750])
     """
-    if f.device.type == "cpu":
-        return _Loop.apply(f, a, h0)
-    return doubling_scan(f, a, h0)
+    recurrence = choose_recurrence(f.device)
+    if recurrence.name == "triton" or a.dtype in (torch.float32, torch.float64):
+        return _Differentiable.apply(f, a, h0, recurrence)
+    # Torch's own operations would round to the narrow type after each step.
+    wide = (x.float() for x in (f, a, h0))
+    return _Differentiable.apply(*wide, recurrence).to(a.dtype)

@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skdl.networks.dropout import Dropout
-from skdl.networks.linear_recurrence import linear_recurrence
+from skdl.networks.linear_recurrence import recurrence_for
+from skdl.networks.pooling import pool
 
 POOLINGS = ("f", "fo", "ifo")
 
@@ -80,23 +81,23 @@ class QRNNLayer(nn.Module):
         if self.width == 2:
             inputs = torch.cat([x, torch.cat([last_input[None].to(x), x[:-1]])], 2)
         weight = self.dropout(self.linear.weight)
-        gates = functional.linear(inputs, weight, self.linear.bias).float()
-        z, f, *others = gates.chunk(1 + len(self.pooling), 2)
-        z, f = z.tanh(), self._kept(f.sigmoid())
-        share = others[1].sigmoid() if self.pooling == "ifo" else 1 - f
-        pooled = linear_recurrence(f, share * z, before.float())
-        output = pooled if self.pooling == "f" else others[0].sigmoid() * pooled
-        return output, (pooled[-1], x[-1])
+        gates = functional.linear(inputs, weight, self.linear.bias)
+        gates = gates.to(torch.promote_types(gates.dtype, torch.float32))
+        output, last = pool(gates, before, self._kept(x))
+        return output, (last, x[-1])
 
-    def _kept(self, f: Tensor) -> Tensor:
-        """Let some units keep all of their past."""
+    def _kept(self, x: Tensor) -> Tensor | None:
+        """Draw where units keep all of their past."""
         if not self.training or self.zoneout == 0:
-            return f
-        return 1 - functional.dropout(1 - f, self.zoneout) * (1 - self.zoneout)
+            return None
+        shape = *x.shape[:2], self.hidden_size
+        mask = torch.empty(shape, dtype=torch.bool, device=x.device)
+        return mask.bernoulli_(self.zoneout)
 
     def extra_repr(self) -> str:
-        """Show sizes and options."""
+        """Show sizes, options and what runs the recurrence where the layer is."""
         return (
             f"{self.n_inputs}, {self.hidden_size}, width={self.width}, "
-            f"pooling={self.pooling!r}, zoneout={self.zoneout}"
+            f"pooling={self.pooling!r}, zoneout={self.zoneout}, "
+            f"recurrence={recurrence_for(self.linear.weight.device)!r}"
         )

@@ -172,6 +172,8 @@ class RecurrentStack(nn.Module):
         zoneout: float = 0.0,
     ) -> None:
         super().__init__()
+        if cell not in ("lstm", "qrnn"):
+            raise ValueError(f"cell must be 'lstm' or 'qrnn', got {cell!r}.")
 
         def layer(n_inputs: int, width: int, first: bool) -> nn.Module:
             if cell == "lstm":

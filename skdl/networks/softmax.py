@@ -141,6 +141,14 @@ def _clusters(
         yield start, end, members
 
 
+def _product_into(result: Tensor, a: Tensor, b: Tensor) -> None:
+    """Write a product of matrices, without a copy of it where the types are alike."""
+    if result.dtype == a.dtype:
+        torch.mm(a, b, out=result)
+    else:
+        result.copy_(a @ b)
+
+
 class _MeanNLL(torch.autograd.Function):
     """Loss and gradient in one go, so that scores are made once and not kept."""
 
@@ -221,7 +229,7 @@ class _Parts:
             p *= self._share
             torch.mm(p, weight, out=d_hidden[part])
             if i == 0:
-                d_weight.copy_(p.T @ hidden[part])
+                _product_into(d_weight, p.T, hidden[part])
                 d_bias.copy_(p.sum(0))
             else:
                 d_weight += p.T @ hidden[part]

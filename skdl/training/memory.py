@@ -9,23 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skdl.training.device_memory import is_out_of_memory
+
 Batch = tuple[tuple[Tensor, ...], Tensor, Tensor | None]
-
-# What torch says where it raises no OutOfMemoryError.
-_SAID = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that memory has run out, on the device or the CPU.
-
-    Examples
-    --------
-    >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("shape"))
-    (True, False)
-    """
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(s in str(error) for s in _SAID)
 
 
 class MemoryLimit:
@@ -37,13 +23,19 @@ class MemoryLimit:
     look at a whole batch see a part: batch norm standardises by the part's statistics,
     and dropout draws masks anew for every part.
 
+    Parameters
+    ----------
+    splits : bool, default=True
+        False lets the error go on up: whether a batch fits is what is asked.
+
     Attributes
     ----------
     most_rows : int or None
         Rows of a part at most; None while whole batches fit.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, splits: bool = True) -> None:
+        self._splits = splits
         self.most_rows: int | None = None
         self._warned = False
 
@@ -86,7 +78,7 @@ class MemoryLimit:
                 self._warn(n, rows)
                 return loss
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
+                if not (self._splits and is_out_of_memory(error)):
                     raise
                 cause = str(error)
             # Not before here are the tensors free that the error's frames held.

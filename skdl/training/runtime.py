@@ -3,6 +3,8 @@
 One object answers for all of them, so that nothing else asks torch about them.
 """
 
+import functools
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -109,8 +111,8 @@ def resolve_runtime(
     Parameters
     ----------
     device : str or torch.device
-        "auto" takes a CUDA device where there is one and the CPU elsewhere; otherwise
-        torch's own names, such as "cpu", "cuda" or "cuda:1".
+        "auto" takes a CUDA device where there is one that works and the CPU elsewhere;
+        otherwise torch's own names, such as "cpu", "cuda" or "cuda:1".
     precision : str, default="auto"
         A key of `PRECISIONS`.
     prefer_bfloat16 : bool, default=False
@@ -124,10 +126,15 @@ def resolve_runtime(
     Raises
     ------
     ValueError
-        If the name is not a device, or the device is not there.
+        If the name is not a device, or the device is not there or does not work.
+
+    Warns
+    -----
+    RuntimeWarning
+        Once for each reason why "auto" takes the CPU where torch reports CUDA.
     """
     if str(device) == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if torch.cuda.is_available() and _cuda_works() else "cpu"
     try:
         resolved = torch.device(device)
     except RuntimeError as error:
@@ -140,6 +147,12 @@ def resolve_runtime(
             f"device={str(device)!r} was asked for, but torch finds "
             f"{torch.cuda.device_count()} CUDA devices; use device='auto' or 'cpu'."
         )
+    if resolved.type == "cuda" and (failure := _cuda_failure(resolved)):
+        raise ValueError(
+            f"device={str(device)!r} was asked for and torch finds it, but it does not "
+            f"work: {failure}. Mend the driver or the installation of torch, or use "
+            "device='cpu'."
+        )
     kind = PRECISIONS[precision]
     if precision == "auto" and prefer_bfloat16 and bfloat16_is_fast(resolved):
         kind = torch.bfloat16
@@ -148,6 +161,33 @@ def resolve_runtime(
 
 def _has_cuda(index: int | None) -> bool:
     return torch.cuda.is_available() and (index or 0) < torch.cuda.device_count()
+
+
+def _cuda_works() -> bool:
+    """Tell whether the CUDA device that torch reports works; warn if it does not."""
+    failure = _cuda_failure(torch.device("cuda"))
+    if failure:
+        _warn_of_cuda(failure)
+    return not failure
+
+
+@functools.cache  # once is enough
+def _warn_of_cuda(failure: str) -> None:
+    warnings.warn(
+        f"torch reports a CUDA device that does not work: {failure}. The CPU is used; "
+        "device='cpu' says so without this warning.",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+
+
+def _cuda_failure(device: torch.device) -> str:
+    """Say why nothing can be computed on a CUDA device, or return ""."""
+    try:
+        torch.ones(1, device=device).add(1).item()
+    except (RuntimeError, AssertionError) as error:
+        return str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+    return ""
 
 
 def runtime_after_loading(device: str | torch.device) -> Runtime:

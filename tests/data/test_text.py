@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 
 from skdl import datasets
-from skdl.data.streams import StreamBatches
+from skdl.data.streams import StreamBatches, longest_window, n_windows
 from skdl.data.text import TextEncoder, check_texts, resolve_analyzer
 
 
@@ -155,6 +156,28 @@ def test_windows_vary_around_bptt_and_the_rate_with_them():
     assert abs(np.median(lengths) - 70) < 5
     assert min(lengths) < 45
     np.testing.assert_allclose(factors, np.array(lengths) / 70)
+
+
+@pytest.mark.parametrize("variable", [False, True])
+@pytest.mark.parametrize("bptt", [1, 2, 3, 7, 10, 35, 1000])
+@pytest.mark.parametrize("length", [1, 2, 11, 100, 999])
+def test_an_epoch_has_as_many_windows_as_it_says(length, bptt, variable):
+    ids = np.arange(2 * length)
+    batches = StreamBatches(ids, 0, batch_size=2, bptt=bptt, variable=variable)
+    lengths = [len(target) for _, target, _ in batches]
+    assert len(lengths) == len(batches) == n_windows(length, bptt, variable=variable)
+    assert sum(lengths) == length
+    assert min(lengths) >= 1
+    if not variable:
+        assert max(lengths) <= bptt
+
+
+def test_hardly_any_window_is_longer_than_the_longest():
+    batches = StreamBatches(np.zeros(80_000), 0, batch_size=2, bptt=70, variable=True)
+    torch.manual_seed(0)
+    lengths = np.array([len(target) for _, target, _ in batches])
+    assert (lengths <= longest_window(70, variable=True)).mean() > 0.99
+    assert lengths.max() > longest_window(70)
 
 
 def test_batches_are_views():

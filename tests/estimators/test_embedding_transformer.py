@@ -143,7 +143,8 @@ def test_training_rows_get_vectors_that_have_not_seen_them(sales):
     network = EntityEmbeddingRegressor(max_epochs=30, shrinkage=0, random_state=0)
 
     def fit_score(cv):
-        encoded = EmbeddingTransformer(network, cv=cv).fit_transform(X, y)
+        transformer = EmbeddingTransformer(network, cv=cv, drop_harmful=False)
+        encoded = transformer.fit_transform(X, y)
         return LinearRegression().fit(encoded, y).score(encoded, y)
 
     assert fit_score(None) > 0.2  # the noise has been learned by heart

@@ -367,6 +367,18 @@ def test_every_other_epoch_is_written_if_so_asked(path):
     assert_same(result(dense().fit(NUMBERS, LABELS)), result(model))
 
 
+def test_windows_that_were_chosen_stay(path, monkeypatch):
+    options = {"bptt": "auto", "batch_size": "auto", "random_state": None}
+    cut_off(text(checkpoint=path, **options), 3, TEXTS)
+    chosen = torch.load(path, weights_only=True)["notes"]["windows"]
+    chosen = next(c for c in chosen if c["chosen"])
+    monkeypatch.setattr("skdl.estimators._windows.choose", None)  # not asked again
+    model = text(checkpoint=path, **options).fit(TEXTS)
+    assert (model.bptt_, model.batch_size_) == (chosen["bptt"], chosen["batch_size"])
+    assert model.n_iter_ == 5
+    assert model.bptt_report_["chosen"].sum() == 1
+
+
 def test_pictures_go_on_with_the_same_bits(path):
     y = np.arange(40) % 2
     augmentation = {"shift": 0.1, "flip": True, "mixup": 0.2}

@@ -13,7 +13,7 @@ from skdl.networks.language_model import Continued, LanguageModel
 from skdl.training.averaging import WeightAverage
 from skdl.training.guard import DeviceGuard, StepGuard, takes_found_inf
 from skdl.training.loop import train
-from skdl.training.memory import MemoryLimit, is_out_of_memory
+from skdl.training.memory import MemoryLimit
 from skdl.training.next_token import NextTokenLoss
 from skdl.training.objectives import CrossEntropy, SquaredError
 from skdl.training.optimizers import OptimizerSettings, build_optimizer
@@ -117,19 +117,11 @@ def test_errors_of_other_kinds_go_on_up():
     assert trainer.runtime.memory.most_rows is None
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (torch.OutOfMemoryError("CUDA out of memory"), True),
-        (MemoryError(), True),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 1 byte"), True),
-        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), True),
-        (RuntimeError("size mismatch"), False),
-        (ValueError("out of memory"), False),
-    ],
-)
-def test_what_counts_as_too_little_memory(error, expected):
-    assert is_out_of_memory(error) is expected
+def test_a_limit_that_is_not_to_split_lets_the_error_go_up():
+    trainer = make_trainer(Cramped(fresh_linear(), 5))
+    trainer.runtime = Runtime(torch.device("cpu"), memory=MemoryLimit(splits=False))
+    with pytest.raises(torch.OutOfMemoryError):
+        train(trainer, batches_of(), max_epochs=1)
 
 
 def test_what_the_cpus_own_allocator_says_counts():

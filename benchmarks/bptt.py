@@ -1,0 +1,99 @@
+"""The window that bptt="auto" chooses, beside the fastest and the best of four.
+
+    python benchmarks/bptt.py                    # minutes on two cores
+    python benchmarks/bptt.py --tokens 930000    # all of the Penn Treebank
+    python benchmarks/bptt.py --device cuda --epochs 3
+
+Preset "small" on the first tokens of the Penn Treebank, as many for every window. Speed
+is the best of some short fits, in turn, so that all share the machine's moods;
+perplexity is that of the test part after one fit. "auto" is asked twice: with a
+`random_state` the formula decides, without it measures. Its fit counts for the window
+that it chose, which is not trained again.
+"""
+
+import argparse
+from typing import Any
+
+from _common import bar, begin, load, print_table
+
+from skdl import TextLM
+from skdl.datasets import load_ptb
+
+WINDOWS = (35, 70, 140, 280)
+
+
+def model(options: argparse.Namespace, **changes: Any) -> TextLM:
+    return TextLM.from_preset(
+        "small",
+        **{
+            "min_frequency": 1,
+            "device": options.device,
+            "max_epochs": options.epochs,
+            "random_state": 0,
+            **changes,
+        },
+    )
+
+
+def first_lines(lines: list[str], n_tokens: int) -> list[str]:
+    """Return as many lines as make up some tokens."""
+    for n, line in enumerate(lines):
+        if n_tokens <= 0:
+            return lines[:n]
+        n_tokens -= len(line.split()) + 1
+    return lines
+
+
+def fastest(
+    options: argparse.Namespace, lines: list[str], windows: list[int]
+) -> dict[int, float]:
+    """Return the tokens a second of every window, in its fastest fit."""
+    few = first_lines(lines, options.tokens // 6)
+    speeds: dict[int, list[float]] = {bptt: [] for bptt in windows}
+    for _ in range(options.rounds):
+        for bptt, found in speeds.items():
+            fitted = model(options, bptt=bptt, max_epochs=1).fit(few)
+            found.append(fitted.history_["tokens_per_second"].max())
+    return {bptt: max(found) for bptt, found in speeds.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tokens", type=int, default=300_000)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3, help="of the speed's fits")
+    parser.add_argument("--test-lines", type=int, help="all of them by default")
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
+    begin('bptt="auto" on the Penn Treebank')
+    data = load(load_ptb)
+    lines = first_lines(data.train, options.tokens)
+    test = data.test[: options.test_lines]
+
+    chosen: dict[str, int] = {}
+    perplexities: dict[int, float] = {}
+    for name, seed in (("random_state=0", 0), ("random_state=None", None)):
+        auto = model(options, bptt="auto", random_state=seed).fit(lines)
+        report = auto.bptt_report_.drop(columns="memory_bytes")
+        print(f"{name}\n{report.to_string(index=False)}\n", flush=True)
+        chosen[name] = auto.bptt_
+        if auto.bptt_ not in perplexities:
+            perplexities[auto.bptt_] = auto.perplexity(test)
+    for bptt in set(WINDOWS) - set(perplexities):
+        fitted = model(options, bptt=bptt).fit(lines)
+        perplexities[bptt] = fitted.perplexity(test)
+
+    windows = sorted(perplexities)  # "auto" may have chosen a shorter one
+    speeds = fastest(options, lines, windows)
+    rows = [[str(b), speeds[b], perplexities[b]] for b in windows]
+    print_table(["bptt", "tokens/s", "test perplexity"], rows)
+    for name, bptt in chosen.items():
+        print(f"{name}: bptt={bptt}")
+        slower = speeds[bptt] / max(speeds.values())
+        bar("tokens/s, auto / best", slower, 0.95, at_most=False)
+        worse = perplexities[bptt] / min(perplexities.values())
+        bar("perplexity, auto / best", worse, 1.02, at_most=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+import warnings
+
+import pytest
+import torch
+
+from skdl.training import runtime
+from skdl.training.runtime import resolve_runtime, runtime_after_loading
+
+
+@pytest.fixture
+def broken_cuda(monkeypatch):
+    """A machine where torch reports a CUDA device on which nothing works."""
+
+    def fail(*_, device):
+        assert torch.device(device).type == "cuda"
+        raise RuntimeError("CUDA driver version is insufficient.\nCompile with ...")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch, "ones", fail)
+    runtime._warn_of_cuda.cache_clear()
+
+
+def test_auto_takes_the_cpu_and_warns_once_where_cuda_does_not_work(broken_cuda):
+    with pytest.warns(RuntimeWarning, match="driver version is insufficient") as caught:
+        assert resolve_runtime("auto").device.type == "cpu"
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert resolve_runtime("auto").device.type == "cpu"
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", torch.device("cuda")], ids=str)
+def test_cuda_that_was_asked_for_and_does_not_work_is_one_error(broken_cuda, device):
+    with pytest.raises(ValueError, match="driver version is insufficient") as caught:
+        resolve_runtime(device)
+    message = str(caught.value)
+    assert "device='cpu'" in message
+    assert "\n" not in message
+
+
+def test_what_was_trained_on_cuda_loads_where_cuda_does_not_work(broken_cuda):
+    assert runtime_after_loading("cuda").device.type == "cpu"
+
+
+def test_auto_takes_cuda_that_works(broken_cuda, monkeypatch):
+    cpu_ones = torch.zeros(1) + 1
+    monkeypatch.setattr(torch, "ones", lambda *_, device: cpu_ones)
+    assert resolve_runtime("auto").device.type == "cuda"
+    assert resolve_runtime("cuda:0").device == torch.device("cuda", 0)
