@@ -16,8 +16,7 @@ _LOOK_EVERY = 64
 class StepGuard:
     """Tells which steps to take, and adds up the losses of those taken.
 
-    All gradients are looked at in one go, which on a CPU takes about a hundredth of a
-    small network's step.
+    All gradients are looked at in one call, which costs little beside making them.
 
     Parameters
     ----------
