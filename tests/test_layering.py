@@ -14,7 +14,7 @@ INNER = {
     "networks": {"networks"},
     "training": {"training"},
     "data": {"data"},
-    "estimators": {"estimators", "data", "networks", "training"},
+    "estimators": {"estimators", "data", "networks", "training", "_version"},
     "lr_find": {"estimators", "data", "networks", "training", "display", "lr_find"},
     "persistence": {"estimators", "data", "networks", "training"},
     "display": {"display", "lr_find", "training"},  # schedules are drawn

@@ -33,6 +33,7 @@ class _Batches:
     """Targets and weights of all rows, cut into batches."""
 
     lr_factor = 1.0  # all batches count alike
+    batch_dim = 0
 
     def __init__(
         self, target: Tensor, weight: Tensor | None, batch_size: int, shuffle: bool
@@ -44,6 +45,10 @@ class _Batches:
 
     def __len__(self) -> int:
         return len(self._sizes)
+
+    def tensors(self) -> list[Tensor]:
+        """Return what is in memory of all rows."""
+        return [self._target] if self._weight is None else [self._target, self._weight]
 
 
 class ResidentBatches(_Batches):
@@ -79,10 +84,12 @@ class ResidentBatches(_Batches):
         super().__init__(target, weight, batch_size, shuffle)
         self._buffers: list[Tensor] | None = None
 
+    def tensors(self) -> list[Tensor]:
+        """Return inputs, target and weight of all rows."""
+        return [*self._inputs, *super().tensors()]
+
     def __iter__(self) -> Iterator[Batch]:
-        tensors = [*self._inputs, self._target]
-        if self._weight is not None:
-            tensors.append(self._weight)
+        tensors = self.tensors()
         if self._shuffle:
             tensors = self._gather(tensors)
         n_inputs = len(self._inputs)

@@ -84,6 +84,8 @@ class StreamBatches:
         Where the tokens are kept.
     """
 
+    batch_dim = 1  # rows are streams
+
     def __init__(
         self,
         ids: np.ndarray,
@@ -100,10 +102,23 @@ class StreamBatches:
         rows[0, 0] = first
         rows[0, 1:] = rows[length, :-1]
         self._rows = torch.from_numpy(rows).to(device)  # (L + 1, B)
-        self._bptt = bptt
         self._variable = variable
-        self._n_windows = n_windows(length, bptt, variable=variable)
+        self._cut(bptt)
         self.lr_factor = 1.0
+
+    def _cut(self, bptt: int) -> None:
+        """Cut the streams into windows of about `bptt` tokens."""
+        self._bptt = bptt
+        length = len(self._rows) - 1
+        self._n_windows = n_windows(length, bptt, variable=self._variable)
+
+    def shorten(self) -> None:
+        """Halve the length of the windows."""
+        self._cut(max(1, self._bptt // 2))
+
+    def tensors(self) -> list[torch.Tensor]:
+        """Return the streams."""
+        return [self._rows]
 
     def __len__(self) -> int:
         return self._n_windows

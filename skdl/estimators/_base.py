@@ -37,6 +37,7 @@ from skdl.estimators._rows import (
 from skdl.estimators._state import all_or_nothing, draw_seed, seed_source
 from skdl.networks.ensemble import Ensemble
 from skdl.training.inference import infer
+from skdl.training.loop import Outcome
 from skdl.training.objectives import MemberMean
 from skdl.training.runtime import Runtime
 
@@ -152,6 +153,17 @@ class NeuralEstimator(NetworkEstimator):
         ------
         ValueError
             If data or parameters are not as described; the estimator stays as it was.
+        FloatingPointError
+            If training diverges and going back to the last good epoch with a lower
+            rate does not help. The model of that epoch is kept; if there is none, the
+            estimator stays as it was.
+
+        Warns
+        -----
+        RuntimeWarning
+            If memory runs out and batches are worked through in parts.
+        ConvergenceWarning
+            If training was interrupted (Ctrl-C); the epochs done are kept.
         """
         self._check_parameters()
         context = self._init_callback_context(max_subtasks=self.max_epochs)
@@ -166,7 +178,8 @@ class NeuralEstimator(NetworkEstimator):
                 held_out = self._check_rows(
                     X_val, y_val, sample_weight_val, reset=False
                 )
-            self._fit(rows, held_out, warm=warm, watch=(context, seen))
+            outcome = self._fit(rows, held_out, warm=warm, watch=(context, seen))
+        self._conclude(outcome)
         return self
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
@@ -174,7 +187,7 @@ class NeuralEstimator(NetworkEstimator):
             warm = self.__sklearn_is_fitted__()
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
             self._fit(rows, None, warm=warm, continued=True, classes=classes)
-        return self
+        return self  # of a single epoch nothing is kept that ended badly
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         X, y = self._check_inputs_and_target(X, y, reset=reset)
@@ -197,8 +210,8 @@ class NeuralEstimator(NetworkEstimator):
         continued: bool = False,
         classes: Any = None,
         watch: tuple[Any, dict] | None = None,
-    ) -> None:
-        rng = seed_source(self.random_state)
+    ) -> Outcome:
+        checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
         target = self._target if warm else self._new_target(rows, classes)
         if held_out is None and self.early_stopping and not continued:
@@ -224,6 +237,7 @@ class NeuralEstimator(NetworkEstimator):
                 runtime,
                 continued=continued,
                 reporter=reporter,
+                checkpoint=checkpoint,
             )
             self._finish(parts)
         history = pd.DataFrame([record.as_row() for record in outcome.records])
@@ -231,6 +245,7 @@ class NeuralEstimator(NetworkEstimator):
             self._fitted(parts, runtime), history, outcome, extend=continued and warm
         )
         reporter.fit_end()
+        return outcome
 
     def _parts(
         self,

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from skdl.training.loop import EpochRecord
 from skdl.training.progress import ProgressLine
-from skdl.training.trainer import EpochRecord
 
 
 class EpochReporter:

@@ -164,6 +164,13 @@ validation_fraction : float, default=0.1
     classes, unless `fit` is given `X_val` and `y_val`.
 n_iter_no_change : int, default=10
     Epochs without a new lowest validation loss before early stopping.
+checkpoint : str or os.PathLike, default=None
+    File that the state of training is written to. If `fit` is cut off, the same `fit`
+    with the same file goes on after the last epoch written; on a CPU its result is the
+    same, bit for bit, as if it had never been cut off. The file is removed once `fit`
+    is done. One path a fit: searches over parameters cannot share one.
+checkpoint_every : int, default=1
+    Epochs from one writing of `checkpoint` to the next.
 warm_start : bool, default=False
     Whether `fit` goes on from the weights and scaling of the last fit.
 device : str or torch.device, default="auto"
@@ -186,13 +193,15 @@ network_ : torch.nn.Module
 history_ : pandas.DataFrame
     One row an epoch: `epoch`, `loss`, `lr` (at its end), `seconds`, and with held-out
     data `training_seconds` (`seconds` without the validation), `validation_loss` and
-    `validation_score` (accuracy or R^2).
+    `validation_score` (accuracy or R^2). Where it happened: `skipped_steps` (loss or
+    gradient was not finite), `restorations` (how often training went back to the last
+    good epoch, with half the rate) and `rows_at_once` (rows that fit into memory).
 n_iter_ : int
     Epochs run.
 best_epoch_ : int
     The epoch whose weights are kept: the last one, or the best with early stopping.
 lr_ : float
-    The learning rate used.
+    The learning rate used; halved by every restoration.
 device_ : str
     Where the network is. A pickle holds no device: it loads where there is no GPU.
 n_features_in_ : int

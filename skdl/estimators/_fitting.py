@@ -14,17 +14,20 @@ from torch import Tensor, nn
 
 from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
+from skdl.estimators._checkpoint import match_training
 from skdl.estimators._rows import Rows
 from skdl.training.averaging import TriggeredAverage, WeightAverage
+from skdl.training.checkpoint import Checkpoint
 from skdl.training.freezing import Freezing
 from skdl.training.inference import evaluate
+from skdl.training.loop import Outcome, train
 from skdl.training.objectives import Objective
 from skdl.training.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.range_test import doubts, smooth_losses, suggest, sweep
 from skdl.training.runtime import Runtime, work_per_row
 from skdl.training.schedules import resolve_schedule
 from skdl.training.stopping import EarlyStopping
-from skdl.training.trainer import BatchSource, Outcome, Trainer, train
+from skdl.training.trainer import BatchSource, Trainer
 
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
 
@@ -122,6 +125,7 @@ def fit_parts(
     *,
     continued: bool = False,
     reporter: Any = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Train the network of `parts` in place.
 
@@ -140,6 +144,8 @@ def fit_parts(
         state (`partial_fit`).
     reporter : EpochReporter, optional
         Told about every epoch.
+    checkpoint : Checkpoint, optional
+        Where training is saved and goes on from.
 
     Returns
     -------
@@ -157,6 +163,7 @@ def fit_parts(
         validate=None if held_out is None else _validation(parts, held_out, runtime),
         continued=continued,
         reporter=reporter,
+        checkpoint=checkpoint,
     )
 
 
@@ -170,12 +177,13 @@ def train_parts(
     validate: Callable[[], tuple[float, float]] | None = None,
     continued: bool = False,
     reporter: Any = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Train the network of `parts` on batches; see `fit_parts`.
 
     Parameters
     ----------
-    settings, parts, runtime, continued, reporter
+    settings, parts, runtime, continued, reporter, checkpoint
         As in `fit_parts`.
     batches : BatchSource
         What to train on.
@@ -187,6 +195,12 @@ def train_parts(
     Returns
     -------
     Outcome
+        With what is to be raised, once the model is kept, if training diverged.
+
+    Raises
+    ------
+    FloatingPointError
+        If training diverged and no epoch ended well.
     """
     stopping = EarlyStopping(settings.n_iter_no_change)
     epochs = 1 if continued else settings.max_epochs
@@ -196,10 +210,17 @@ def train_parts(
             "falling: give X_val, or set early_stopping=True to hold data out."
         )
     with runtime.threads(work):
+        notes: dict[str, Any] = {}
+        if checkpoint is not None:
+            match_training(checkpoint, parts.network, batches, validate, runtime.device)
+            notes = checkpoint.notes
         if settings.lr != "auto":
             parts.lr = float(settings.lr)
+        elif "lr" in notes:
+            parts.lr = notes["lr"]
         elif parts.lr is None or not continued:
             parts.lr = find_auto_lr(settings, parts, batches, runtime)
+        notes["lr"] = parts.lr
         trainer = _build_trainer(
             settings, parts, runtime, continued, n_steps=epochs * len(batches)
         )
@@ -211,10 +232,15 @@ def train_parts(
             stopping=stopping if settings.early_stopping and validate else None,
             on_epoch_begin=reporter and reporter.epoch_begin,
             on_epoch_end=reporter and reporter.epoch_end,
+            checkpoint=checkpoint,
         )
+    if outcome.failure is not None and outcome.kept_epoch == 0:
+        raise outcome.failure
+    parts.lr = trainer.lr  # lower than it was if training went back
     if continued:
         parts.optimizer_state = trainer.optimizer.state_dict()
-    _warn_if_cut_short(outcome, parts.lr, settings.max_epochs)
+    if outcome.reason == "interrupted":
+        _warn_of_interruption(outcome, settings.max_epochs)
     return outcome
 
 
@@ -353,20 +379,10 @@ def _validation(
     return validate
 
 
-def _warn_if_cut_short(outcome: Outcome, lr: float, max_epochs: int) -> None:
-    """Say so when training ended before it should have."""
-    if outcome.reason == "diverged":
-        warnings.warn(
-            f"The loss of epoch {len(outcome.records)} is not finite; the weights "
-            f"after epoch {outcome.kept_epoch} are kept (0: those it began with). "
-            f"Lower lr (it is {lr:g}) or set clip_grad_norm=1.",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
-    elif outcome.reason == "interrupted":
-        warnings.warn(
-            f"Training was interrupted; the weights after epoch {outcome.kept_epoch} "
-            f"of {max_epochs} are kept.",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
+def _warn_of_interruption(outcome: Outcome, max_epochs: int) -> None:
+    warnings.warn(
+        f"Training was interrupted; the weights after epoch {outcome.kept_epoch} "
+        f"of {max_epochs} are kept.",
+        ConvergenceWarning,
+        stacklevel=5,
+    )

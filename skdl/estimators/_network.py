@@ -11,10 +11,12 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
+from skdl.estimators._checkpoint import fit_seeds, open_checkpoint
 from skdl.estimators._parameters import TrainingParameters
 from skdl.estimators._state import to_cpu
+from skdl.training.checkpoint import Checkpoint, remove_checkpoint
+from skdl.training.loop import Outcome
 from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loading
-from skdl.training.trainer import Outcome
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -39,6 +41,20 @@ class NetworkEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
                 f"betas must be two numbers in [0, 1), got {self.betas!r}."
             )
         resolve_runtime(self.device, self.precision)
+
+    def _begin(
+        self, *, warm: bool, continued: bool
+    ) -> tuple[Checkpoint | None, np.random.RandomState]:
+        """Return the checkpoint of a fit, if any, and the source of its seeds."""
+        checkpoint = None if continued else open_checkpoint(self, warm=warm)
+        return checkpoint, fit_seeds(self.random_state, checkpoint)
+
+    def _conclude(self, outcome: Outcome) -> None:
+        """Raise what ended a training whose model is kept, or clear up after it."""
+        if outcome.failure is not None:
+            raise outcome.failure
+        if self.checkpoint is not None and outcome.reason != "interrupted":
+            remove_checkpoint(self.checkpoint)
 
     def _keep(
         self,

@@ -1,5 +1,6 @@
 """The parameters that say how a network is trained; `_docs.TRAINING` describes them."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -33,6 +34,8 @@ class TrainingParameters:
     early_stopping: bool = False
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
+    checkpoint: str | os.PathLike | None = None
+    checkpoint_every: int = 1
     warm_start: bool = False
     device: str | torch.device = "auto"
     precision: str = "auto"
@@ -63,6 +66,8 @@ class TrainingParameters:
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "checkpoint": [str, os.PathLike, None],
+        "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
         "device": [str, torch.device],
         "precision": [StrOptions(set(PRECISIONS))],

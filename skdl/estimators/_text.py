@@ -14,8 +14,8 @@ from torch import nn
 from skdl.data.streams import StreamBatches
 from skdl.data.text import TextEncoder, TokenStream, resolve_analyzer
 from skdl.networks.language_model import Continued, LanguageModel
+from skdl.training.loop import EpochRecord
 from skdl.training.runtime import Runtime
-from skdl.training.trainer import EpochRecord
 
 # Tokens from which on a CPU gets an adaptive softmax, and sizes that are tried for its
 # first part and its clusters.

@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice, repeat
 from statistics import median
 from typing import Any
@@ -15,7 +15,10 @@ from skdl.data.text import TextEncoder, TokenStream
 from skdl.estimators._fitting import FittedParts, trainer_of_copy
 from skdl.estimators._text import dropout, scores_by_token, step_work
 from skdl.training import device_memory as memory
+from skdl.training.checkpoint import Checkpoint
+from skdl.training.memory import MemoryLimit
 from skdl.training.runtime import Runtime
+from skdl.training.snapshot import copied
 from skdl.training.step_cost import LanguageModelCost
 from skdl.training.windows import Candidate, candidates, choose
 
@@ -29,6 +32,9 @@ _OF_FREE, _OF_TOTAL = 0.8, 0.5
 _STEPS, _ROUNDS, _SECONDS = 3, 3, 10.0
 _MOST_UNCERTAIN = 0.05
 _LR = 1e-3  # where the rate is not yet known
+
+# Columns of the report that may have gaps.
+_TYPES = {"tokens_per_second": float, "finite": "boolean"}
 
 
 @dataclass(frozen=True)
@@ -52,17 +58,22 @@ def choose_windows(
     runtime: Runtime,
     *,
     warm: bool,
+    checkpoint: Checkpoint | None = None,
 ) -> Windows:
     """Return the windows to train on; fewer streams where the text is short.
 
-    A choice is made in the first fit and stays when a fit goes on from it. Nothing
-    that is tried for it changes the network or torch's random state.
+    A choice is made in the first fit and stays when a fit goes on from it, also from
+    its checkpoint. Nothing that is tried for it changes the network or torch's random
+    state.
     """
     bptt, batch_size, report = settings.bptt, settings.batch_size, None
     if "auto" in (bptt, batch_size):
         report = getattr(settings, "bptt_report_", None) if warm else None
         if report is None:
-            report = _report(settings, parts, stream, runtime)
+            notes = {} if checkpoint is None else checkpoint.notes
+            if "windows" not in notes:
+                notes["windows"] = _choice(settings, parts, stream, runtime)
+            report = pd.DataFrame(notes["windows"]).astype(_TYPES)
         row = report.loc[report["chosen"].idxmax()]
         bptt = int(row["bptt"]) if bptt == "auto" else bptt
         batch_size = int(row["batch_size"]) if batch_size == "auto" else batch_size
@@ -100,10 +111,10 @@ def training_streams(
     )
 
 
-def _report(
+def _choice(
     settings: Any, parts: FittedParts, stream: TokenStream, runtime: Runtime
-) -> pd.DataFrame:
-    """Choose, and return the table of candidates."""
+) -> list[dict[str, Any]]:
+    """Choose, and return the candidates and why."""
     n, variable = len(stream), settings.variable_bptt
     repeatable = settings.random_state is not None
     there = memory.device_memory(runtime.device)
@@ -121,17 +132,17 @@ def _report(
     )
     trial = _Trial(settings, parts, stream, runtime)
     choose(found, measure=None if repeatable else trial.measure, check=trial.check)
-    report = pd.DataFrame([asdict(candidate) for candidate in found])
-    return report.astype({"tokens_per_second": float, "finite": "boolean"})
+    return copied([asdict(candidate) for candidate in found])
 
 
 def _cost(settings: Any, parts: FittedParts, runtime: Runtime) -> LanguageModelCost:
     states = 2
     if settings.optimizer == "sgd":
         states = int(settings.momentum > 0)
-    # The weight, its gradient, and that of the last epoch to go back to.
-    copies = 3 + states + settings.early_stopping
-    copies += settings.weight_averaging is not None
+    # The weight, its gradient, the optimizer's state and the average; the same without
+    # the gradient as of the last epoch, to go back to; the weight of the best epoch.
+    averages = settings.weight_averaging is not None
+    copies = 1 + 2 * (1 + states + averages) + settings.early_stopping
     softmax = parts.network.body.softmax
     return LanguageModelCost(
         len(parts.encoder.tokens),
@@ -159,7 +170,8 @@ class _Trial:
         runtime: Runtime,
     ) -> None:
         self._settings, self._parts = settings, parts
-        self._ids, self._runtime = stream.ids, runtime
+        self._ids = stream.ids
+        self._runtime = replace(runtime, memory=MemoryLimit(splits=False))
         self._lr = parts.lr or _LR
         if settings.lr != "auto":
             self._lr = float(settings.lr)
@@ -212,6 +224,8 @@ class _Trial:
             rest += trainer.step(batch)
             n += batch[1].numel()
         total += rest.item()  # waits for the device
+        if trainer.guard.dropped:  # a gradient was not finite
+            total = math.nan
         return total, n / max(time.perf_counter() - started, 1e-9)
 
     def _batches(self, candidate: Candidate, steps: int) -> StreamBatches:

@@ -32,6 +32,7 @@ from skdl.estimators._text import (
 from skdl.estimators._text_use import TextUse
 from skdl.estimators._windows import Windows, choose_windows, training_streams
 from skdl.networks.language_model import Continued
+from skdl.training.loop import Outcome
 from skdl.training.next_token import NextTokenLoss
 from skdl.training.runtime import Runtime, resolve_runtime
 
@@ -213,6 +214,9 @@ class TextLM(TextUse, NetworkEstimator):
         ------
         TypeError, ValueError
             If texts or parameters are not as described; the model stays as it was.
+        FloatingPointError
+            If training diverges and going back to the last good epoch does not help;
+            the model of that epoch is kept.
 
         Warns
         -----
@@ -227,7 +231,8 @@ class TextLM(TextUse, NetworkEstimator):
             texts = check_texts(X)
             held_out = None if X_val is None else check_texts(X_val)
             warm = self.warm_start and self.__sklearn_is_fitted__()
-            self._fit(texts, held_out, warm=warm, watch=(context, seen))
+            outcome = self._fit(texts, held_out, warm=warm, watch=(context, seen))
+        self._conclude(outcome)
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> "TextLM":
@@ -284,8 +289,8 @@ class TextLM(TextUse, NetworkEstimator):
         warm: bool,
         continued: bool = False,
         watch: tuple[Any, dict] | None = None,
-    ) -> None:
-        rng = seed_source(self.random_state)
+    ) -> Outcome:
+        checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
         if held_out is None and self.early_stopping and not continued:
             texts, held_out = split_texts(
@@ -293,7 +298,9 @@ class TextLM(TextUse, NetworkEstimator):
             )
         with runtime.seeded(draw_seed(rng)):
             parts, stream = self._parts(texts, runtime, warm=warm)
-            windows = choose_windows(self, parts, stream, runtime, warm=warm)
+            windows = choose_windows(
+                self, parts, stream, runtime, warm=warm, checkpoint=checkpoint
+            )
             batches = training_streams(self, windows, parts.encoder, stream, runtime)
             validate = None
             if held_out is not None:
@@ -321,12 +328,14 @@ class TextLM(TextUse, NetworkEstimator):
                 validate=validate,
                 continued=continued,
                 reporter=reporter,
+                checkpoint=checkpoint,
             )
         history = language_history(outcome.records, batches.n_tokens)
         vars(self).pop("bptt_report_", None)  # there is none where nothing was chosen
         fitted = self._fitted(parts, runtime, windows)
         self._keep(fitted, history, outcome, extend=continued and warm)
         reporter.fit_end()
+        return outcome
 
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any

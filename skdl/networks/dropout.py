@@ -1,5 +1,7 @@
 """Dropout whose masks cost nearly nothing on a CPU."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -38,6 +40,7 @@ class Dropout(nn.Module):
         self.p = p
         self._pool: Tensor | None = None
         self._left = 0
+        self._drawn_from: Tensor | None = None  # the generator's state before
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x` with some values dropped in training, unchanged otherwise."""
@@ -51,12 +54,35 @@ class Dropout(nn.Module):
         """Return a mask of the shape and type of `x`."""
         pool, size = self._pool, x.numel()
         if self._left == 0 or pool is None or len(pool) < 2 * size:
-            keep = 1 - self.p
-            pool = torch.empty(max(_POOL, 4 * size)).bernoulli_(keep).div_(keep)
-            self._pool, self._left = pool, _USES
+            pool = self._draw(max(_POOL, 4 * size))
         self._left -= 1
         start = int(torch.randint(len(pool) - size + 1, ()))
         return pool[start : start + size].view(x.shape).to(x.dtype)
+
+    def _draw(self, size: int) -> Tensor:
+        keep = 1 - self.p
+        self._drawn_from = torch.get_rng_state()
+        pool = torch.empty(size).bernoulli_(keep).div_(keep)
+        self._pool, self._left = pool, _USES
+        return pool
+
+    def mask_state(self) -> dict[str, Any] | None:
+        """Return what the present pool can be drawn from again; None without one."""
+        if self._pool is None:
+            return None
+        size = len(self._pool)
+        return {"from": self._drawn_from, "size": size, "left": self._left}
+
+    def load_mask_state(self, state: dict[str, Any] | None) -> None:
+        """Draw a pool again; the generator stays as it is."""
+        self._pool, self._left = None, 0
+        if state is None:
+            return
+        present = torch.get_rng_state()
+        torch.set_rng_state(state["from"])
+        self._draw(state["size"])
+        self._left = state["left"]
+        torch.set_rng_state(present)
 
     def train(self, mode: bool = True) -> "Dropout":
         """Switch between training and evaluation, which needs no pool."""
@@ -66,7 +92,8 @@ class Dropout(nn.Module):
 
     def __getstate__(self) -> dict:
         """Return the state without the pool."""
-        return {**super().__getstate__(), "_pool": None, "_left": 0}
+        empty = {"_pool": None, "_left": 0, "_drawn_from": None}
+        return {**super().__getstate__(), **empty}
 
     def extra_repr(self) -> str:
         """Show the probability."""

@@ -137,27 +137,38 @@ class LanguageModel(nn.Module):
 class Continued(nn.Module):
     """A language model that goes on where its last call ended.
 
-    The state is carried from window to window, but no gradient goes through it. A
-    change between training and evaluation begins a new text.
+    The state is carried from window to window, but no gradient goes through it; where
+    it is not finite it begins anew. A change between training and evaluation begins a
+    new text.
 
     Parameters
     ----------
     body : LanguageModel
         What is run.
+
+    Attributes
+    ----------
+    carried_states : list of tuple of Tensor of shape (B, ...) or None
+        The state of each layer after the last call.
     """
 
     def __init__(self, body: LanguageModel) -> None:
         super().__init__()
         self.body = body
-        self._states: list[State] | None = None
+        self.carried_states: list[State] | None = None
 
     def forward(self, ids: Tensor) -> NextToken:
         """Read the next tokens (T, B) of every stream."""
-        output, states = self.body(ids, self._states)
-        self._states = [(h.detach(), c.detach()) for h, c in states]
+        output, states = self.body(ids, self.carried_states)
+        self.carried_states = [(_carried(h), _carried(c)) for h, c in states]
         return output
 
     def train(self, mode: bool = True) -> "Continued":
         """Switch between training and evaluation, and begin a new text."""
-        self._states = None
+        self.carried_states = None
         return super().train(mode)
+
+
+def _carried(state: Tensor) -> Tensor:
+    """Detach a state; one bad window must not spoil all that follow."""
+    return state.detach().nan_to_num(0.0, 0.0, 0.0)

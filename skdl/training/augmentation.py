@@ -147,6 +147,15 @@ class AugmentedBatches:
         """That of the source."""
         return self.source.lr_factor
 
+    def tensors(self) -> list[Tensor]:
+        """Return those of the source."""
+        return self.source.tensors()
+
+    @property
+    def batch_dim(self) -> int:
+        """That of the source."""
+        return self.source.batch_dim
+
     def __iter__(self) -> Iterator[Batch]:
         for (pictures, *rest), target, weight in self.source:
             pictures = self.augmentation(pictures)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,12 +21,17 @@ class WeightAverage:
         Its floating-point weights and buffers are averaged.
     n_steps : int
         Steps of the whole training; the mean remembers about a tenth of them.
+
+    Attributes
+    ----------
+    mean : list of Tensor
+        Of each weight and buffer.
     """
 
     def __init__(self, network: nn.Module, n_steps: int) -> None:
         state = network.state_dict().values()
         self._live = [t for t in state if t.is_floating_point()]
-        self._mean = [t.clone() for t in self._live]
+        self.mean = [t.clone() for t in self._live]
         self._horizon = max(1.0, _SHARE * n_steps)
         self._step = 0
 
@@ -34,16 +40,27 @@ class WeightAverage:
         """Take the weights after one more step into the mean."""
         self._step += 1
         share = 1 / min(self._horizon, self._step)  # a plain mean at first
-        for mean, live in zip(self._mean, self._live, strict=True):
+        for mean, live in zip(self.mean, self._live, strict=True):
             mean.lerp_(live, share)
 
     def observe(self, validation_loss: float) -> None:
         """Take the loss on held-out data after an epoch."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the mean and where it stands, not copied."""
+        return {"mean": self.mean, "step": self._step}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the mean from a state."""
+        for mean, saved in zip(self.mean, state["mean"], strict=True):
+            mean.copy_(saved)
+        self._step = state["step"]
+
     @torch.no_grad()
     def swap(self) -> None:
         """Exchange the network's weights and their mean."""
-        for mean, live in zip(self._mean, self._live, strict=True):
+        for mean, live in zip(self.mean, self._live, strict=True):
             kept = live.clone()
             live.copy_(mean)
             mean.copy_(kept)
@@ -93,8 +110,18 @@ class TriggeredAverage(WeightAverage):
         if self.started or not earlier or validation_loss <= min(earlier):
             return
         self.started = True
-        for mean, live in zip(self._mean, self._live, strict=True):
+        for mean, live in zip(self.mean, self._live, strict=True):
             mean.copy_(live)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the mean and where it stands, not copied."""
+        where = {"losses": self._losses, "started": self.started}
+        return {**super().state_dict(), **where}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the mean from a state."""
+        super().load_state_dict(state)
+        self._losses, self.started = list(state["losses"]), state["started"]
 
     def swap(self) -> None:
         """Exchange the network's weights and their mean, once it has begun."""

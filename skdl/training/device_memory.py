@@ -9,6 +9,9 @@ import torch
 # What is taken for the memory of a device that does not tell.
 UNKNOWN = 2 << 30
 
+# What is said where no OutOfMemoryError is raised.
+_SAID = ("allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -121,7 +124,8 @@ def _numbers(path: Path) -> dict[str, int]:
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error means that memory did not suffice.
 
-    On a CPU torch raises a plain RuntimeError.
+    Torch raises a plain RuntimeError on a CPU, and on a GPU where a library of products
+    has no room to work in.
 
     Parameters
     ----------
@@ -134,4 +138,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    return isinstance(error, RuntimeError) and any(s in str(error) for s in _SAID)

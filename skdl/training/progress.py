@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from skdl.training.trainer import EpochRecord
+from skdl.training.loop import EpochRecord
 
 
 class ProgressLine:

@@ -49,11 +49,11 @@ def sweep(
     losses: list[float] = []
     smooth = _Smoother()
     lowest = math.inf
-    trainer.begin_epoch()
+    trainer.begin_epoch(batches.batch_dim)
     for rate, batch in zip(rates, _endless(batches), strict=False):
         trainer.set_lr(float(rate))
         loss = trainer.step(batch).item()
-        if not math.isfinite(loss):
+        if not math.isfinite(loss) or trainer.guard.dropped:
             break
         losses.append(loss)
         smoothed = smooth(loss)

@@ -1,16 +1,18 @@
-"""Where and how a network runs: device, precision, randomness and threads.
+"""Where and how a network runs: device, precision, memory, randomness and threads.
 
-One object answers for all four, so that nothing else asks torch about them.
+One object answers for all of them, so that nothing else asks torch about them.
 """
 
 import functools
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+
+from skdl.training.memory import MemoryLimit
 
 PRECISIONS = {
     "auto": torch.float32,
@@ -33,10 +35,13 @@ class Runtime:
         Where tensors and networks live.
     precision : torch.dtype, default=torch.float32
         The type of the arithmetic in training; weights stay float32.
+    memory : MemoryLimit
+        How many rows of a batch fit, as far as is known.
     """
 
     device: torch.device
     precision: torch.dtype = torch.float32
+    memory: MemoryLimit = field(default_factory=MemoryLimit, compare=False)
 
     def autocast(self) -> AbstractContextManager:
         """Run what is inside in this runtime's precision."""
@@ -56,6 +61,19 @@ class Runtime:
             if on_cuda:
                 torch.cuda.default_generators[index].manual_seed(seed)
             yield
+
+    def random_states(self) -> list[Tensor]:
+        """Return the states of the generators that `seeded` seeds."""
+        states = [torch.get_rng_state()]
+        if self.device.type == "cuda":
+            states.append(torch.cuda.get_rng_state(self.device))
+        return states
+
+    def set_random_states(self, states: list[Tensor]) -> None:
+        """Give the generators states that they had."""
+        torch.set_rng_state(states[0])
+        if self.device.type == "cuda" and len(states) > 1:
+            torch.cuda.set_rng_state(states[1], self.device)
 
     @contextmanager
     def threads(self, work: float) -> Iterator[None]:

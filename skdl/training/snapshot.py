@@ -1,28 +1,27 @@
-"""Copies of a network's weights to go back to."""
+"""Copies of the state of networks and optimizers to go back to."""
 
-import torch
-from torch import nn
+from numbers import Integral, Real
+from typing import Any
+
+from torch import Tensor
+
+_PLAIN = (bool, int, float, str, type(None))
 
 
-class Snapshot:
-    """The weights and buffers of a network as they were at the last `save`."""
+def copied(state: Any) -> Any:
+    """Return a copy of a nest of dicts, lists and tensors that shares nothing with it.
 
-    def __init__(self, network: nn.Module) -> None:
-        self._live = list(network.state_dict().values())  # share the network's storage
-        self._saved = [tensor.clone() for tensor in self._live]
-
-    def save(self) -> None:
-        """Remember the present state."""
-        for saved, live in zip(self._saved, self._live, strict=True):
-            saved.copy_(live)
-
-    @torch.no_grad()
-    def restore(self) -> None:
-        """Put the remembered state back into the network."""
-        for saved, live in zip(self._saved, self._live, strict=True):
-            live.copy_(saved)
-
-    def live_is_finite(self) -> bool:
-        """Tell whether the network's present state holds finite numbers only."""
-        sums = [t.sum() for t in self._live if t.is_floating_point()]
-        return not sums or bool(torch.isfinite(torch.stack(sums)).all())
+    Numbers become Python's own, so that a file of them can be read without NumPy.
+    """
+    if isinstance(state, Tensor):
+        return state.detach().clone()
+    if isinstance(state, dict):
+        return {key: copied(value) for key, value in state.items()}
+    if isinstance(state, (list, tuple)):
+        values = [copied(value) for value in state]
+        return values if isinstance(state, list) else tuple(values)
+    if type(state) in _PLAIN:
+        return state
+    if isinstance(state, Integral):
+        return int(state)
+    return float(state) if isinstance(state, Real) else state

@@ -1,6 +1,7 @@
 """When to stop before the last epoch."""
 
 import math
+from typing import Any
 
 
 class EarlyStopping:
@@ -30,6 +31,15 @@ class EarlyStopping:
             return False
         self._best, self.best_epoch = loss, epoch
         return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what has been seen so far."""
+        return {"best": self._best, "epoch": self.best_epoch, "since": self._since}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what has been seen."""
+        self._best, self.best_epoch = state["best"], state["epoch"]
+        self._since = state["since"]
 
     @property
     def should_stop(self) -> bool:

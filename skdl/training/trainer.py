@@ -1,27 +1,23 @@
-"""The one training loop.
+"""Optimization steps, and epochs of them.
 
-`Trainer` takes optimization steps; `train` runs epochs of them and decides when to
-stop and which weights to keep. Neither knows what the network is or where the
-batches come from, so tables, images, text and the learning-rate range test all use
-both.
+A `Trainer` does not know what the network is or where the batches come from, so that
+tables, images, text and the learning-rate range test all use it.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
-from typing import Literal, Protocol
+import math
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from skdl.training.averaging import WeightAverage
 from skdl.training.freezing import Freezing
+from skdl.training.guard import DeviceGuard, StepGuard, takes_found_inf
 from skdl.training.objectives import Objective
 from skdl.training.runtime import Runtime
 from skdl.training.schedules import Schedule
-from skdl.training.snapshot import Snapshot
-from skdl.training.stopping import EarlyStopping
+from skdl.training.snapshot import copied
 
 Batch = tuple[tuple[Tensor, ...], Tensor, Tensor | None]
 
@@ -33,12 +29,18 @@ class BatchSource(Protocol):
     ----------
     lr_factor : float
         What the learning rate is multiplied by in the step on the batch just given.
+    batch_dim : int
+        The dimension of inputs and target that counts the rows of a batch.
     """
 
     lr_factor: float
+    batch_dim: int
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
+
+    def tensors(self) -> list[Tensor]:
+        """Return what there is of all rows; a checkpoint is only for the same."""
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield `(inputs, target, weight)`, already on the network's device."""
@@ -46,6 +48,9 @@ class BatchSource(Protocol):
 
 class Trainer:
     """Takes optimization steps.
+
+    A batch that does not fit into memory is worked through in parts (`MemoryLimit`); a
+    step whose loss or gradient is not finite is dropped (`StepGuard`).
 
     Parameters
     ----------
@@ -91,7 +96,18 @@ class Trainer:
         self.clip_grad_norm = clip_grad_norm
         self.average = average
         self.freezing = freezing
+        device = runtime.device
+        self.guard = StepGuard(device)
+        if device.type == "cuda" and takes_found_inf(optimizer):
+            self.guard = DeviceGuard(optimizer, device)
+        self.steps = 0  # of this epoch
+        self._batch_dim = 0
         self._epochs = 0
+        self._good: dict[str, Any] | None = None
+        live = list(network.state_dict().values())  # share the network's storage
+        if average is not None:
+            live += average.mean
+        self._live = [t for t in live if t.is_floating_point()]
         self._lr = lr
         self._groups = optimizer.param_groups
         for group in self._groups:
@@ -130,22 +146,35 @@ class Trainer:
 
     def step(self, batch: Batch) -> Tensor:
         """Take one step and return the batch's mean loss, on the device."""
-        inputs, target, weight = batch
         for parameter in self._parameters:
             parameter.grad = None
+        loss = self.runtime.memory.gradients(
+            batch, self._batch_dim, self.network, self._backward
+        )
+        if self.clip_grad_norm is None:
+            seen = [p.grad for p in self._parameters if p.grad is not None]
+        else:
+            seen = [nn.utils.clip_grad_norm_(self._parameters, self.clip_grad_norm)]
+        if self.guard.allows(loss, seen):
+            self.optimizer.step()
+            if self.average is not None:
+                self.average.update()
+        else:
+            self._mend_statistics()
+        return loss
+
+    def _backward(self, batch: Batch, share: float) -> Tensor:
+        """Add the gradient of a share of the loss; return the loss."""
+        inputs, target, weight = batch
         with self.runtime.autocast():
             loss = self.objective.loss(self.network(*inputs), target, weight)
-        loss.backward()
-        if self.clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self._parameters, self.clip_grad_norm)
-        self.optimizer.step()
-        if self.average is not None:
-            self.average.update()
+        (loss if share == 1 else loss * share).backward()
         return loss.detach()
 
-    def begin_epoch(self) -> None:
+    def begin_epoch(self, batch_dim: int = 0) -> None:
         """Put the network into training mode, but for what is frozen."""
         self._epochs += 1
+        self._batch_dim = batch_dim
         self.network.train()
         if self.freezing is not None:
             self.freezing.begin_epoch(self._epochs)
@@ -153,187 +182,72 @@ class Trainer:
     def run_epoch(self, batches: BatchSource, start: float, end: float) -> float:
         """Take a step on every batch while progress goes from `start` to `end`.
 
-        Losses are summed on the device and read once, at the end.
-
         Returns
         -------
         float
-            The mean loss over the batches, each at its own step.
+            The mean loss over the batches, each at its own step, without the steps that
+            were dropped; NaN if training has to go back to where it was good.
         """
-        self.begin_epoch()
+        self.begin_epoch(batches.batch_dim)
+        self.guard.begin_epoch()
         n_steps = len(batches)
-        total = torch.zeros((), device=self.runtime.device)
         for i, batch in enumerate(batches):
             self.set_progress(start + (end - start) * i / n_steps, batches.lr_factor)
-            total += self.step(batch)
-        return total.item() / n_steps
+            self.step(batch)
+            self.steps = i + 1
+            if self.guard.is_lost():
+                break
+        loss = self.guard.mean_loss()
+        if self.guard.dropped:
+            self._mend_statistics()
+        return loss if self._is_finite() else math.nan
+
+    # Where to go back to.
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state that training goes on from, not copied."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average and self.average.state_dict(),
+            "epochs": self._epochs,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state; what is kept of it is a copy."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(copied(state["optimizer"]))
+        self._groups = self.optimizer.param_groups
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self._epochs = state["epochs"]
+        self.guard.reset()
+
+    def keep(self) -> dict[str, Any]:
+        """Remember the present state as good, and return what is remembered."""
+        self._good = copied(self.state_dict())
+        return self._good
+
+    def go_back(self) -> None:
+        """Return to the last state that was good."""
+        if self._good is not None:
+            self.load_state_dict(self._good)
+
+    def _is_finite(self) -> bool:
+        """Tell whether weights, statistics and their mean are finite."""
+        sums = [t.sum() for t in self._live]
+        return not sums or bool(torch.isfinite(torch.stack(sums)).all())
+
+    @torch.no_grad()
+    def _mend_statistics(self) -> None:
+        """Take good values for running statistics that saw what was not finite."""
+        if self._good is None:
+            return
+        for name, buffer in self.network.named_buffers():
+            good = self._good["network"].get(name)
+            if good is not None and not torch.isfinite(buffer).all():
+                buffer.copy_(good)
 
 
 def _momentum_of(group: dict) -> float:
     return float(group["betas"][0] if "betas" in group else group.get("momentum", 0.0))
-
-
-@dataclass
-class EpochRecord:
-    """One row of a training history."""
-
-    epoch: int
-    loss: float
-    lr: float
-    seconds: float
-    training_seconds: float | None = None
-    validation_loss: float | None = None
-    validation_score: float | None = None
-
-    def as_row(self) -> dict[str, float]:
-        """Return the fields that have a value."""
-        return {name: v for name, v in asdict(self).items() if v is not None}
-
-
-Reason = Literal["finished", "early_stopping", "callback", "diverged", "interrupted"]
-
-
-@dataclass
-class Outcome:
-    """How a training went.
-
-    Attributes
-    ----------
-    records : list of EpochRecord
-        One an epoch, the last of them perhaps of an epoch that was undone.
-    reason : str
-        Why it ended.
-    kept_epoch : int
-        The epoch whose weights the network has; 0 for those it began with.
-    """
-
-    records: list[EpochRecord]
-    reason: Reason
-    kept_epoch: int
-
-
-def train(
-    trainer: Trainer,
-    batches: BatchSource,
-    *,
-    max_epochs: int,
-    validate: Callable[[], tuple[float, float]] | None = None,
-    stopping: EarlyStopping | None = None,
-    on_epoch_begin: Callable[[], None] | None = None,
-    on_epoch_end: Callable[[EpochRecord], bool] | None = None,
-) -> Outcome:
-    """Train for some epochs and leave the best or the last finite weights.
-
-    Parameters
-    ----------
-    trainer : Trainer
-        Takes the steps.
-    batches : BatchSource
-        The training data.
-    max_epochs : int
-        Epochs to run if nothing stops them.
-    validate : callable, optional
-        Returns the loss and the score on held-out data.
-    stopping : EarlyStopping, optional
-        Needs `validate`; the weights of its best epoch are restored at the end.
-    on_epoch_begin : callable, optional
-        Called before each epoch.
-    on_epoch_end : callable, optional
-        Takes the record of each finite epoch; training stops when it returns True.
-
-    Returns
-    -------
-    Outcome
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If interrupted before the first epoch is done; after that the epochs done are
-        kept and the outcome's reason is "interrupted".
-    """
-    if stopping is not None and validate is None:
-        raise ValueError("Early stopping needs validation data.")
-    run = _Run(trainer, validate, stopping)
-    reason: Reason = "finished"
-    for epoch in range(1, max_epochs + 1):
-        if on_epoch_begin is not None:
-            on_epoch_begin()
-        try:
-            record = run.epoch(epoch, batches, max_epochs)
-        except KeyboardInterrupt:
-            if run.last_epoch == 0:
-                raise
-            reason = "interrupted"
-            break
-        if run.last_epoch < epoch:
-            reason = "diverged"
-            break
-        if on_epoch_end is not None and on_epoch_end(record):
-            reason = "callback"
-            break
-        if stopping is not None and stopping.should_stop:
-            reason = "early_stopping"
-            break
-    return run.finish(reason)
-
-
-class _Run:
-    """The state of one training: its records and the weights to go back to."""
-
-    def __init__(
-        self,
-        trainer: Trainer,
-        validate: Callable[[], tuple[float, float]] | None,
-        stopping: EarlyStopping | None,
-    ) -> None:
-        self.trainer = trainer
-        self.validate = validate
-        self.stopping = stopping
-        self.records: list[EpochRecord] = []
-        self.last_epoch = 0  # the last one that ended with finite numbers
-        self._last = Snapshot(trainer.network)
-        self._best = Snapshot(trainer.network) if stopping is not None else None
-
-    def epoch(self, epoch: int, batches: BatchSource, max_epochs: int) -> EpochRecord:
-        started = time.perf_counter()
-        loss = self.trainer.run_epoch(
-            batches, (epoch - 1) / max_epochs, epoch / max_epochs
-        )
-        record = EpochRecord(epoch, loss, self.trainer.current_lr, 0.0)
-        if loss - loss == 0 and self._last.live_is_finite():
-            if self.validate is not None:
-                record.training_seconds = time.perf_counter() - started
-            with self._averaged():
-                self._keep(record)
-            self.last_epoch = epoch
-            if self.trainer.average is not None and record.validation_loss is not None:
-                self.trainer.average.observe(record.validation_loss)
-        record.seconds = time.perf_counter() - started
-        self.records.append(record)
-        return record
-
-    def _averaged(self) -> AbstractContextManager:
-        average = self.trainer.average
-        return nullcontext() if average is None else average.applied()
-
-    def _keep(self, record: EpochRecord) -> None:
-        self._last.save()
-        if self.validate is None:
-            return
-        record.validation_loss, record.validation_score = self.validate()
-        if self._best is None or self.stopping is None:
-            return
-        if self.stopping.is_best(record.epoch, record.validation_loss):
-            self._best.save()
-
-    def finish(self, reason: Reason) -> Outcome:
-        kept = self.last_epoch
-        if self._best is not None and self.stopping is not None:
-            self._best.restore()
-            kept = self.stopping.best_epoch
-        elif reason in ("diverged", "interrupted") or self.trainer.average is not None:
-            self._last.restore()
-        self.trainer.network.eval()
-        if self.trainer.freezing is not None:
-            self.trainer.freezing.release()
-        return Outcome(self.records, reason, kept)

@@ -139,7 +139,7 @@ def test_no_gradient_goes_into_the_window_before():
     continued = Continued(make())
     ids = torch.randint(20, (5, 3))
     continued(ids)
-    assert all(not t.requires_grad for state in continued._states for t in state)
+    assert all(not t.requires_grad for state in continued.carried_states for t in state)
 
 
 @pytest.mark.parametrize("tied", [True, False])

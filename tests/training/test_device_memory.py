@@ -64,6 +64,7 @@ def test_what_is_not_known_is_taken_for_little(tmp_path):
         (torch.OutOfMemoryError("CUDA out of memory"), True),
         (MemoryError(), True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: 8 bytes"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), True),
         (RuntimeError("shapes cannot be multiplied"), False),
         (ValueError("allocate memory"), False),
     ],

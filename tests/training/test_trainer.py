@@ -5,12 +5,13 @@ import torch
 from torch import nn
 
 from skdl.data import ResidentBatches
+from skdl.training.loop import train
 from skdl.training.objectives import SquaredError
 from skdl.training.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.runtime import Runtime, resolve_runtime, work_per_row
 from skdl.training.schedules import SCHEDULES
 from skdl.training.stopping import EarlyStopping
-from skdl.training.trainer import Trainer, train
+from skdl.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -21,11 +22,13 @@ def problem():
     return nn.Linear(3, 1), ResidentBatches((X,), y, None, batch_size=16)
 
 
-def make_trainer(network, *, schedule="constant", lr=0.05, clip=None):
+def make_trainer(
+    network, *, schedule="constant", lr=0.05, clip=None, optimizer="adamw"
+):
     return Trainer(
         network,
         SquaredError(1),
-        build_optimizer("adamw", network, OptimizerSettings(lr)),
+        build_optimizer(optimizer, network, OptimizerSettings(lr)),
         lr=lr,
         schedule=SCHEDULES[schedule],
         runtime=Runtime(torch.device("cpu")),
@@ -85,34 +88,15 @@ def test_early_stopping_goes_back_to_the_last_of_the_best_epochs(problem):
     assert torch.equal(network.weight, weights[2])
 
 
-def test_a_loss_that_turns_nan_takes_the_last_finite_weights_back(problem):
-    network, batches = problem
-    trainer = make_trainer(network)
-    kept = []
-
-    def poison_after_two_epochs(record):
-        kept.append(network.weight.clone())
-        if record.epoch == 2:
-            trainer.objective.loss = lambda *batch: SquaredError(1).loss(*batch) / 0.0
-        return False
-
-    outcome = train(
-        trainer, batches, max_epochs=9, on_epoch_end=poison_after_two_epochs
-    )
-    assert (outcome.reason, outcome.kept_epoch) == ("diverged", 2)
-    assert torch.equal(network.weight, kept[1])
-
-
-def test_weights_that_end_infinite_count_as_diverged(problem):
-    network, batches = problem
+def test_weights_that_end_infinite_are_taken_back(problem):
+    network, _ = problem
 
     class Exploding(torch.optim.SGD):
         def step(self, closure=None):
             super().step(closure)
             network.weight.data.fill_(float("inf"))
 
-    trainer = make_trainer(network)
-    trainer.optimizer = Exploding(network.parameters(), lr=0.1)
+    trainer = make_trainer(network, optimizer=Exploding)
     single = ResidentBatches((torch.ones(4, 3),), torch.ones(4, 1), None, batch_size=4)
     before = network.weight.clone()
     outcome = train(trainer, single, max_epochs=2)
