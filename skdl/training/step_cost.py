@@ -8,7 +8,7 @@ from dataclasses import dataclass
 # Bytes that are kept for the backward pass by unit of a layer's output and token: a
 # part that goes with the width of the arithmetic, and one that does not. Of the LSTM on
 # a CPU measured (oneDNN), on a GPU what its equations need: the output, four gates, the
-# cell and its tanh. The QRNN keeps z, f, o and what is pooled in float32, which on a GPU
+# cell and its tanh. The QRNN keeps z, f, o and what is pooled in float32; on a GPU that
 # holds for a kernel that goes over the steps, not for a scan in passes.
 _KEPT = {
     ("lstm", "cpu"): (10.0, 26.0),
