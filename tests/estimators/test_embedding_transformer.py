@@ -46,13 +46,13 @@ def test_other_models_get_better_with_the_vectors(network, sales, model):
     X, y = sales
     network.set_params(categorical_features=list(X), max_epochs=15)
     plain = cross_val_score(model, X.drop(columns="State"), y, cv=3).mean()
-    pipeline = make_pipeline(EmbeddingTransformer(network), model)
+    pipeline = make_pipeline(EmbeddingTransformer(network, drop_harmful=False), model)
     assert cross_val_score(pipeline, X, y, cv=3).mean() > plain
 
 
 def test_default_estimator_is_chosen_by_the_target(sales):
     X, y = sales
-    transformer = EmbeddingTransformer(cv=None, random_state=0)
+    transformer = EmbeddingTransformer(drop_harmful=False, random_state=0)
     assert isinstance(transformer.fit(X, y).estimator_, EntityEmbeddingRegressor)
     labels = np.where(y > y.median(), "high", "low")
     assert isinstance(transformer.fit(X, labels).estimator_, EntityEmbeddingClassifier)
@@ -72,12 +72,12 @@ def test_a_frozen_network_is_used_as_it_is(network, sales):
 
 def test_the_rest_is_kept_or_dropped(network, sales):
     X, y = sales
-    kept = EmbeddingTransformer(network, cv=None).fit(X, y)
+    kept = EmbeddingTransformer(network, drop_harmful=False).fit(X, y)
     names = kept.get_feature_names_out().tolist()
     assert names[0] == "Store_0"
     assert names[-1] == "State_5"
     assert {"Promo", "Year", "Month", "Day"} <= set(names)
-    dropped = EmbeddingTransformer(network, cv=None, remainder="drop").fit(X, y)
+    dropped = clone(kept).set_params(remainder="drop").fit(X, y)
     assert not {"Promo", "Year"} & set(dropped.get_feature_names_out())
     encoded = dropped.transform(X)
     assert encoded.dtype == np.float32
@@ -97,7 +97,7 @@ def test_set_output(network, sales, library):
 def test_rotation_keeps_distances_and_orders_by_variance(network, sales):
     X, y = sales
     plain, turned = (
-        EmbeddingTransformer(network, cv=None, rotate=rotate).fit(X, y)
+        EmbeddingTransformer(network, drop_harmful=False, rotate=rotate).fit(X, y)
         for rotate in (False, True)
     )
     before, after = (t.embeddings_["Store"].to_numpy() for t in (plain, turned))
@@ -111,7 +111,9 @@ def test_rotation_keeps_distances_and_orders_by_variance(network, sales):
 @pytest.mark.parametrize("rotate", [False, True])
 def test_vectors_are_as_far_apart_as_the_first_layer_has_them(network, sales, rotate):
     X, y = sales
-    transformer = EmbeddingTransformer(network, cv=None, scale=True, rotate=rotate)
+    transformer = EmbeddingTransformer(
+        network, drop_harmful=False, scale=True, rotate=rotate
+    )
     fitted = transformer.fit(X, y)
     plain = fitted.estimator_.embeddings_
     first = fitted.estimator_.network_.head[0].weight.detach().numpy()
@@ -128,7 +130,9 @@ def test_vectors_are_as_far_apart_as_the_first_layer_has_them(network, sales, ro
 def test_a_network_without_a_first_layer_keeps_its_vectors(network, sales):
     X, y = sales
     network.set_params(network=starts_with_norm, max_epochs=1)
-    transformer = EmbeddingTransformer(network, cv=None, scale=True, rotate=False)
+    transformer = EmbeddingTransformer(
+        network, drop_harmful=False, scale=True, rotate=False
+    )
     fitted = transformer.fit(X, y)
     pd.testing.assert_frame_equal(
         fitted.embeddings_["Store"], fitted.estimator_.embeddings_["Store"]
