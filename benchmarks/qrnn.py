@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from skdl import TextLM
 from skdl.datasets import load_ptb
 from skdl.networks.linear_recurrence import LOOP, Recurrence, choose_recurrence
+from skdl.networks.pooling import cut_into_spans
 from skdl.networks.qrnn import QRNNLayer
 from skdl.networks.softmax import TiedSoftmax
 from skdl.training.runtime import resolve_runtime
@@ -92,16 +93,26 @@ def step_of_model(model: WordModel, ids: Tensor) -> Run:
 
 
 def recurrence_of(shape: Sequence[int]) -> Run:
-    """Return a function that runs only the recurrence of all layers, on a CPU."""
-    f, a, gradient = torch.rand(shape), torch.randn(shape), torch.randn(shape)
-    states, d_f = torch.zeros(shape[0] + 1, *shape[1:]), torch.empty(shape)
-    r = torch.empty(shape)
+    """Return a function that runs only the recurrence of all layers, on a CPU.
+
+    As the layers do: over a span of steps at a time, the forget gate among the gates.
+    """
+    n_steps, batch, hidden = shape
+    gates, gradient = torch.rand(n_steps, batch, 3 * hidden), torch.randn(shape)
+    states = torch.zeros(n_steps + 1, batch, hidden)
+    f = gates.split(hidden, 2)[1]
+    spans = cut_into_spans(gates)
+    r, d_f = (torch.empty(states[spans[0]].shape) for _ in range(2))
 
     def run() -> None:
         for _ in range(N_LAYERS):
-            LOOP.forward(f, a, states)
-            r.copy_(gradient)
-            LOOP.backward(f, states, r, d_f)
+            for span in spans:
+                here = states[span.start : span.stop + 1]
+                LOOP.forward(f[span], here)
+            for span in reversed(spans):
+                here = states[span.start : span.stop + 1]
+                later = r[: len(here) - 1].copy_(gradient[span])
+                LOOP.backward(f[span], here, later, d_f[: len(here) - 1])
 
     return run
 
@@ -218,7 +229,7 @@ def kernel_speed(
     repeats: int,
 ) -> None:
     """Print how fast a kernel is beside a loop over the steps and beside a copy."""
-    f, a, d_f, r = torch.rand(4, *shape, device=device).to(dtype)
+    f, d_f, r = torch.rand(3, *shape, device=device).to(dtype)
     states = torch.zeros(shape[0] + 1, *shape[1:], device=device, dtype=dtype)
     source = torch.zeros(1 << 28, device=device, dtype=torch.uint8)
     target = torch.empty_like(source)
@@ -228,8 +239,8 @@ def kernel_speed(
 
     contenders: dict[str, Run] = {
         "copy": lambda: target.copy_(source),
-        "kernel forward": lambda: kernel.forward(f, a, states),
-        "loop forward": lambda: LOOP.forward(f, a, states),
+        "kernel forward": lambda: kernel.forward(f, states),
+        "loop forward": lambda: LOOP.forward(f, states),
         "kernel backward": backward(kernel),
         "loop backward": backward(LOOP),
     }

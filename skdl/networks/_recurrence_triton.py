@@ -27,7 +27,10 @@ def _forward_kernel(
     BLOCK: tl.constexpr,
     SUM: tl.constexpr,
 ):
-    """Write states[t + 1] = f[t] states[t] + a[t]; only `f` may be a slice."""
+    """Write states[t + 1] = f[t] states[t] + a[t]; only `f` may be a slice.
+
+    `a` may be all states but the first: it is read before it is written over.
+    """
     row = tl.program_id(0)
     channel = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     in_0 = channel < n_channels
@@ -127,15 +130,13 @@ def _sum_type(x: Tensor) -> tl.dtype:
     return tl.float64 if x.dtype == torch.float64 else tl.float32
 
 
-def forward(f: Tensor, a: Tensor, states: Tensor) -> None:
-    """Write all states after the first; see `linear_recurrence.Recurrence`.
+def forward(f: Tensor, states: Tensor) -> None:
+    """Change a to states; see `linear_recurrence.Recurrence`.
 
     Parameters
     ----------
     f : Tensor of shape (T, B, H)
         May be a slice of a larger one whose channels lie side by side.
-    a : Tensor of shape (T, B, H)
-        Contiguous.
     states : Tensor of shape (T + 1, B, H)
         Contiguous; the first is read.
     """
@@ -143,7 +144,7 @@ def forward(f: Tensor, a: Tensor, states: Tensor) -> None:
     with torch.cuda.device_of(f):
         _forward_kernel[(n_rows, triton.cdiv(n_channels, _BLOCK))](
             f,
-            a,
+            states[1:],
             states,
             n_steps,
             n_channels,
@@ -151,7 +152,7 @@ def forward(f: Tensor, a: Tensor, states: Tensor) -> None:
             f.stride(1),
             n_rows * n_channels,
             BLOCK=_BLOCK,
-            SUM=_sum_type(a),
+            SUM=_sum_type(states),
             num_warps=_WARPS,
         )
 

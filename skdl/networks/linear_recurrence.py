@@ -27,8 +27,8 @@ class Recurrence:
     name : {"loop", "triton", "doubling"}
         Which one it is.
     forward : callable
-        Gets f, a (T, B, H) and states (T + 1, B, H). The first state is before the
-        first step; the others are written.
+        Gets f (T, B, H) and states (T + 1, B, H). The first state is before the first
+        step; the others come in as a and are changed to the states.
     backward : callable
         Gets f, states, r and d_f. `r` comes in as the gradient of each state by itself
         and is changed to what it is through all later steps; the gradient of f, r times
@@ -36,7 +36,7 @@ class Recurrence:
     """
 
     name: str
-    forward: Callable[[Tensor, Tensor, Tensor], None]
+    forward: Callable[[Tensor, Tensor], None]
     backward: Callable[[Tensor, Tensor, Tensor, Tensor], None]
 
 
@@ -65,22 +65,23 @@ def doubling_scan(f: Tensor, a: Tensor, h0: Tensor) -> Tensor:
     return added
 
 
-def _loop_forward(f: Tensor, a: Tensor, states: Tensor) -> None:
-    before, *after = states.unbind()
-    for f_t, a_t, h_t in zip(f.unbind(), a.unbind(), after, strict=True):
-        torch.addcmul(a_t, f_t, before, out=h_t)
-        before = h_t
+def _loop_forward(f: Tensor, states: Tensor) -> None:
+    steps = iter(states.unbind())
+    h = next(steps)
+    for f_t, a_t in zip(f.unbind(), steps, strict=True):
+        h = a_t.addcmul_(f_t, h)
 
 
 def _loop_backward(f: Tensor, states: Tensor, r: Tensor, d_f: Tensor) -> None:
-    steps, decays = r.unbind(), f.unbind()
-    for t in range(len(steps) - 2, -1, -1):
-        steps[t].addcmul_(decays[t + 1], steps[t + 1])
+    steps = reversed(r.unbind())
+    later = next(steps)
+    for f_t, r_t in zip(reversed(f[1:].unbind()), steps, strict=True):
+        later = r_t.addcmul_(f_t, later)
     torch.mul(r, states[:-1], out=d_f)
 
 
-def _doubling_forward(f: Tensor, a: Tensor, states: Tensor) -> None:
-    states[1:] = doubling_scan(f, a, states[0])
+def _doubling_forward(f: Tensor, states: Tensor) -> None:
+    states[1:] = doubling_scan(f, states[1:], states[0])
 
 
 def _doubling_backward(f: Tensor, states: Tensor, r: Tensor, d_f: Tensor) -> None:
@@ -225,10 +226,10 @@ class _Differentiable(torch.autograd.Function):
     def forward(
         ctx: Any, f: Tensor, a: Tensor, h0: Tensor, recurrence: Recurrence
     ) -> Tensor:
-        f, a = f.contiguous(), a.contiguous()
+        f = f.contiguous()
         states = a.new_empty(len(a) + 1, *h0.shape)
-        states[0] = h0
-        recurrence.forward(f, a, states)
+        states[0], states[1:] = h0, a
+        recurrence.forward(f, states)
         ctx.save_for_backward(f, states)
         ctx.recurrence = recurrence
         return states[1:]

@@ -20,7 +20,7 @@ _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
 
-def _spans(gates: Tensor) -> list[slice]:
+def cut_into_spans(gates: Tensor) -> list[slice]:
     """Cut the steps of `gates` (T, B, G * H) into spans."""
     n_steps = length = len(gates)
     if gates.device.type == "cpu":
@@ -40,9 +40,8 @@ def _pool_span(
     kept: Tensor | None,
     states: Tensor,
     output: Tensor,
-    added: Tensor,
 ) -> None:
-    """Make gates of what comes in, then states and outputs; `added` is room for a."""
+    """Make gates of what comes in, then states and outputs."""
     z, f, *others = _parts(gates, states)
     # tanh x = 2 sigmoid(2 x) - 1: one pass over all gates, and torch's tanh is slow.
     z.mul_(2)
@@ -51,10 +50,10 @@ def _pool_span(
     if kept is not None:
         f.masked_fill_(kept, 1)
     if len(others) == 2:
-        torch.mul(others[1], z, out=added)
+        torch.mul(others[1], z, out=states[1:])
     else:  # the share of what is new is 1 - f
-        torch.addcmul(z, z, f, value=-1, out=added)
-    recurrence.forward(f, added, states)
+        torch.addcmul(z, z, f, value=-1, out=states[1:])
+    recurrence.forward(f, states)
     if others:
         torch.mul(others[0], states[1:], out=output)
 
@@ -109,16 +108,13 @@ class _Pooling(torch.autograd.Function):
         output = states[1:]
         if len(_parts(gates, states)) > 2:
             output = torch.empty_like(output)
-        spans = _spans(gates)
-        added = torch.empty_like(output[spans[0]])
-        for span in spans:
+        for span in cut_into_spans(gates):
             _pool_span(
                 recurrence,
                 gates[span],
                 None if kept is None else kept[span],
                 states[span.start : span.stop + 1],
                 output[span],
-                added[: span.stop - span.start],
             )
         # Not marked as dirty, which torch refuses for views such as a layer's output.
         # It still finds out if another operation needs what has been overwritten.
@@ -137,7 +133,7 @@ class _Pooling(torch.autograd.Function):
         if gradient is None:
             gradient = torch.zeros_like(states[1:])
         d_gates = torch.empty_like(gates)
-        spans = _spans(gates)
+        spans = cut_into_spans(gates)
         rooms = torch.empty_like(states[spans[0]]), torch.empty_like(states[spans[0]])
         for span in reversed(spans):
             length = span.stop - span.start

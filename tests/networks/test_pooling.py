@@ -36,7 +36,7 @@ def spans(request, monkeypatch):
             for t in range(0, STEPS, request.param)
         ]
 
-    monkeypatch.setattr(pooling, "_spans", cut)
+    monkeypatch.setattr(pooling, "cut_into_spans", cut)
 
 
 @pytest.mark.parametrize("n_gates", [2, 3, 4])
@@ -80,10 +80,10 @@ def test_kept_units_have_their_past_and_learn_nothing():
 def test_long_sequences_are_cut_into_spans_that_cover_them(monkeypatch):
     monkeypatch.setattr(pooling, "_SPAN_BYTES", 200)
     gates = torch.randn(11, 2, 6)  # 48 bytes a step
-    spans = pooling._spans(gates)
+    spans = pooling.cut_into_spans(gates)
     assert [len(gates[span]) for span in spans] == [4, 4, 3]
     monkeypatch.setattr(pooling, "_SPAN_BYTES", 1)
-    assert len(pooling._spans(gates)) == 11
+    assert len(pooling.cut_into_spans(gates)) == 11
 
 
 def test_what_another_operation_needs_is_not_overwritten_in_silence():
