@@ -7,6 +7,7 @@ vectors are those of the network's first member, as in the paper, handed on by
 ``Pipeline([EmbeddingTransformer, model])``.
 
     python benchmarks/rossmann.py [--split time random] [--models knn forest gbm]
+    python benchmarks/rossmann.py --models  # the network alone
     python benchmarks/rossmann.py --validate  # on training rows: the summer before, or
                                               # a tenth of them
 
@@ -234,7 +235,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     kinds, names = ["time", "random"], ["knn", "forest", "gbm"]
     parser.add_argument("--split", nargs="+", choices=kinds, default=kinds)
-    parser.add_argument("--models", nargs="+", choices=names, default=names)
+    parser.add_argument("--models", nargs="*", choices=names, default=names)
     parser.add_argument("--validate", action="store_true")
     parser.add_argument("--defaults", action="store_true", help="default settings too")
     options = parser.parse_args()
