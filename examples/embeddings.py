@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from lightgbm import LGBMRegressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import mean_absolute_percentage_error
 from sklearn.pipeline import make_pipeline
 
@@ -49,7 +50,7 @@ plain = LGBMRegressor(**options)
 codes = X.assign(State=X["State"].astype("category"))
 plain.fit(codes[train], y[train])
 vectors = make_pipeline(
-    EmbeddingTransformer(network, cv=None), LGBMRegressor(**options)
+    EmbeddingTransformer(FrozenEstimator(network)), LGBMRegressor(**options)
 )
 vectors.set_output(transform="pandas").fit(X[train], y[train])
 for title, predicted in (
