@@ -111,6 +111,7 @@ class BpttDisplay:
         windows = sorted(set(table["bptt"]))
         ax.set_xticks(windows, labels=windows)
         ax.margins(y=0.1)
+        ax.yaxis.set_major_formatter("{x:,.0f}")
         ax.set(
             xlabel="tokens of a window (bptt)",
             ylabel=f"tokens a second, {how}",
