@@ -250,8 +250,9 @@ input_dropout, hidden_dropout, output_dropout : float, default=0.2, 0.1, 0.2
     same over a window.
 word_dropout : float, default=0.0
     Share of words whose vectors are zeroed in a window.
-recurrent_dropout : float, default=0.1
-    Dropout of recurrent weights; for "qrnn" of all weights of the layers.
+recurrent_dropout : float or "auto", default="auto"
+    Dropout of recurrent weights; for "qrnn" of all weights of the layers. "auto" is 0.1
+    for "lstm" and 0 for "qrnn".
 zoneout : float, default=0.0
     For "qrnn", share of units that keep their past for a step.
 activation_penalty, temporal_penalty : float, default=0.0

@@ -34,6 +34,10 @@ DROPOUTS = (
     "recurrent_dropout",
 )
 
+# What recurrent_dropout="auto" is. A QRNN's weights are all of its layers', and masking
+# them costs more than it helps in the few epochs of the preset "small".
+_RECURRENT_DROPOUT = {"lstm": 0.1, "qrnn": 0.0}
+
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {},
     "awd": {
@@ -155,7 +159,10 @@ def new_network(settings: Any, encoder: TextEncoder, runtime: Runtime) -> Langua
 
 def dropout(settings: Any, name: str) -> float:
     """Return a dropout times `dropout_scale`, below 1."""
-    return min(settings.dropout_scale * getattr(settings, name), 0.95)
+    share = getattr(settings, name)
+    if share == "auto":
+        share = _RECURRENT_DROPOUT[settings.cell]
+    return min(settings.dropout_scale * share, 0.95)
 
 
 def fitted_source(init_from: Any) -> Any:

@@ -117,7 +117,7 @@ class TextLM(TextUse, NetworkEstimator):
     hidden_dropout: float = 0.1
     output_dropout: float = 0.2
     word_dropout: float = 0.0
-    recurrent_dropout: float = 0.1
+    recurrent_dropout: float | str = "auto"
     zoneout: float = 0.0
     activation_penalty: float = 0.0
     temporal_penalty: float = 0.0
@@ -147,6 +147,7 @@ class TextLM(TextUse, NetworkEstimator):
         "softmax": [StrOptions({"auto", "full", "adaptive"}), "array-like"],
         "dropout_scale": [Interval(Real, 0, None, closed="left")],
         **{name: [_SHARE] for name in DROPOUTS},
+        "recurrent_dropout": [_SHARE, StrOptions({"auto"})],
         "activation_penalty": [Interval(Real, 0, None, closed="left")],
         "temporal_penalty": [Interval(Real, 0, None, closed="left")],
         "bptt": [_COUNT, StrOptions({"auto"})],

@@ -226,6 +226,15 @@ def test_vectors_feed_a_classifier_in_a_pipeline():
 # scikit-learn's ways.
 
 
+@pytest.mark.parametrize(("cell", "share"), [("lstm", 0.1), ("qrnn", 0.0)])
+def test_recurrent_dropout_goes_by_the_cell(cell, share):
+    chosen = make(cell=cell, max_epochs=1).fit(TEXTS).network_.recurrent.layers
+    assert {layer.dropout.p for layer in chosen} == {share}
+    given = make(cell=cell, max_epochs=1, recurrent_dropout=0.3, dropout_scale=0.5)
+    layers = given.fit(TEXTS).network_.recurrent.layers
+    assert {layer.dropout.p for layer in layers} == {0.15}
+
+
 def test_grid_search_tunes_dropout_and_size():
     grid = {"dropout_scale": [0.0, 3.0], "hidden_size": [4, 24]}
     search = GridSearchCV(make(max_epochs=4), grid, cv=2).fit(TEXTS)
