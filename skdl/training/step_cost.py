@@ -76,7 +76,7 @@ class LanguageModelCost:
     >>> cost.n_weights
     3620624
     >>> round(cost.step_bytes(batch_size=20, bptt=70) / 2**20)
-    163
+    155
     """
 
     n_tokens: int
