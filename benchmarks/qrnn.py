@@ -1,6 +1,6 @@
 """QRNN layers beside torch's LSTM of the same width and depth.
 
-    python benchmarks/qrnn.py                       # layers, softmax; about 40 minutes
+    python benchmarks/qrnn.py                       # layers, softmax; four minutes
     python benchmarks/qrnn.py --parts layers --hidden 640 --bptt 70 --rounds 3
     python benchmarks/qrnn.py --parts quality       # Penn Treebank, equal epochs
     python benchmarks/qrnn.py --parts gpu --device cuda

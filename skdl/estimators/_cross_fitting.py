@@ -156,9 +156,9 @@ def benefits(
     offsets = model._encoder.offsets[model._encoder.vocabulary_of_column]
     n_blocks = min(len(y), max(_BLOCKS, -(-len(y) // _BLOCK_ROWS)))
     rises = np.zeros((n_blocks, len(offsets)))
-    for b, rows in enumerate(np.array_split(np.arange(len(y)), max(1, n_blocks))):
-        if len(rows) == 0:
-            continue
+    if n_blocks == 0:  # no label is known to the model
+        return rises
+    for b, rows in enumerate(np.array_split(np.arange(len(y)), n_blocks)):
         indices, numbers = (t.to(device) for t in model._encoder.transform(table[rows]))
         target = model._target.encode(y[rows]).to(device)
         share = None

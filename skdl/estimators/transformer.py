@@ -209,7 +209,7 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
     ) -> tuple[pd.DataFrame, list[Fold]]:
         """Learn the vectors; return the frame they were learned from, and the folds.
 
-        Folds are only there where they are needed, for `cv` or to find harmful columns.
+        Folds are kept where asked for and `cv` is set; else they only judge columns.
         """
         if y is None:
             raise ValueError(
