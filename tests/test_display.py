@@ -213,7 +213,7 @@ def test_embedding_display_says_what_it_needs(embedded):
 @pytest.fixture(scope="module")
 def windows():
     texts = [" ".join(f"w{(i + j) % 30}" for j in range(19)) for i in range(700)]
-    options = {"embedding_dim": 8, "hidden_size": 8, "num_layers": 1, "max_epochs": 1}
+    options = {"embedding_dim": 8, "hidden_size": 8, "num_layers": 1, "max_epochs": 10}
     return TextLM(bptt="auto", batch_size=1, random_state=0, **options).fit(texts)
 
 
@@ -226,7 +226,7 @@ def test_bptt_display_has_a_line_a_batch_size_and_marks_the_chosen(windows):
     assert [t.get_text() for t in ax.get_xticklabels()] == ["35", "70", "140", "280"]
     assert labels(ax) == [
         "batch size 1",
-        "under 200 steps an epoch",
+        "too few steps",
         "5% slower than the fastest",
         f"chosen: {windows.bptt_} x 1",
     ]
@@ -252,7 +252,7 @@ def test_bptt_display_shows_what_was_measured_and_what_stood_against(windows):
     left_out = {line.get_label(): list(line.get_xdata()) for line in ax.lines}
     assert left_out["does not fit memory"] == [280]
     assert left_out["loss is not finite"] == [70]
-    assert left_out["under 200 steps an epoch"] == [140]
+    assert left_out["too few steps"] == [140]
     assert left_out["batch size 1"] == [35, 70, 140, 280]
 
 

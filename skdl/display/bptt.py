@@ -5,12 +5,12 @@ from typing import Any
 import pandas as pd
 
 from skdl.display._common import axes_or_new
-from skdl.training.windows import FEWEST_STEPS, SLOWER
+from skdl.training.windows import SLOWER
 
 # Why a candidate could not be taken, and how that is drawn.
 _NO_MEMORY = "does not fit memory"
 _NOT_FINITE = "loss is not finite"
-_FEW_STEPS = f"under {FEWEST_STEPS} steps an epoch"
+_FEW_STEPS = "too few steps"
 _MARKS = {_NO_MEMORY: "x", _NOT_FINITE: "^", _FEW_STEPS: "v"}
 
 
@@ -167,7 +167,7 @@ def _with_speeds(report: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     if measured.notna().any():
         speed, how = measured.fillna(speed * (measured / speed).median()), "measured"
     obstacle = pd.Series("", index=report.index)
-    obstacle[report["steps"] < FEWEST_STEPS] = _FEW_STEPS
+    obstacle[~report["enough_steps"]] = _FEW_STEPS
     obstacle[~report["finite"].fillna(True).astype(bool)] = _NOT_FINITE
     obstacle[~report["fits"]] = _NO_MEMORY
     return report.assign(speed=speed, obstacle=obstacle), how

@@ -5,7 +5,6 @@ import time
 import warnings
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice, repeat
-from statistics import median
 from typing import Any
 
 import pandas as pd
@@ -27,9 +26,10 @@ from skdl.training.windows import Candidate, candidates, choose
 _OF_FREE, _OF_TOTAL = 0.8, 0.5
 
 # Trying a candidate: the first step makes the optimizer's state and is not timed. Every
-# round gives each candidate about as many tokens; the fastest round counts, since what
-# disturbs a measurement makes it slower. No round is begun after some seconds.
-_STEPS, _ROUNDS, _SECONDS = 3, 3, 10.0
+# round gives each candidate about as many tokens, and compares them with each other,
+# since a machine is faster in one moment than in the next. No round is begun after some
+# seconds.
+_STEPS, _ROUNDS, _SECONDS = 3, 7, 10.0
 _MOST_UNCERTAIN = 0.05
 _LR = 1e-3  # where the rate is not yet known
 
@@ -128,6 +128,7 @@ def _choice(
             n // _streams(streams, bptt, n), bptt, variable=variable
         ),
         longest=lambda bptt: longest_window(bptt, variable=variable),
+        max_epochs=settings.max_epochs,
         device_type=runtime.device.type,
     )
     trial = _Trial(settings, parts, stream, runtime)
@@ -177,21 +178,22 @@ class _Trial:
             self._lr = float(settings.lr)
 
     def measure(self, found: list[Candidate]) -> float:
-        """Measure how fast candidates are, in turn; return how far rounds differ."""
+        """Measure how fast candidates are, in turn; return how sure that is."""
         started = time.perf_counter()
         longest = max(candidate.tokens for candidate in found)
-        rounds: dict[int, list[float]] = {i: [] for i in range(len(found))}
+        rounds: list[dict[int, float]] = []
         for _ in range(_ROUNDS):
-            for speeds, candidate in zip(rounds.values(), found, strict=True):
+            rounds.append({})
+            for i, candidate in enumerate(found):
                 if candidate.fits and candidate.finite is not False:
                     steps = max(_STEPS, 1 + round(longest / candidate.tokens))
-                    speeds.append(self._run(candidate, steps))
-                    candidate.tokens_per_second = max(speeds)
+                    rounds[-1][i] = self._run(candidate, steps)
             if time.perf_counter() - started > _SECONDS:
                 break
-        best_two = [sorted(speeds)[-2:] for speeds in rounds.values()]
-        apart = [1 - two[0] / two[1] for two in best_two if len(two) == 2 and two[1]]
-        return min(median(apart), _MOST_UNCERTAIN) if apart else _MOST_UNCERTAIN
+        speeds, uncertain = compared(rounds)
+        for i, speed in speeds.items():
+            found[i].tokens_per_second = speed
+        return min(uncertain, _MOST_UNCERTAIN)
 
     def check(self, candidate: Candidate) -> None:
         """See whether a candidate's steps are finite and memory suffices."""
@@ -238,3 +240,30 @@ class _Trial:
             bptt=candidate.bptt,
             device=self._runtime.device,
         )
+
+
+def compared(rounds: list[dict[int, float]]) -> tuple[dict[int, float], float]:
+    """Return speeds that compare what was measured in turn, and how sure they are.
+
+    Parameters
+    ----------
+    rounds : list of dict
+        The speed of each candidate; one that failed is missing from then on, or has 0.
+
+    Returns
+    -------
+    speeds : dict
+        Of the candidates that never failed: the median over rounds of the speed beside
+        that of the others in the same round, times the best round's mean.
+    uncertain : float
+        The standard error of that median, as a share; 1 where there is one round.
+    """
+    measured = pd.DataFrame(rounds).replace(0.0, math.nan).dropna(axis=1)
+    means = measured.mean(axis=1)
+    beside = measured.div(means, axis=0)
+    speeds = beside.median() * means.max()
+    if len(rounds) == 1:
+        return speeds.to_dict(), 1.0
+    # Of a median it is a quarter larger than of a mean.
+    errors = 1.25 * beside.std() / math.sqrt(len(rounds))
+    return speeds.to_dict(), float(errors.max())

@@ -25,6 +25,11 @@ class LeanAdamW(torch.optim.AdamW):
     the same state. What it leaves out is looking up and sorting all tensors anew in
     every step, which for small networks takes longer than the step itself.
 
+    Attributes
+    ----------
+    grad_scale : Tensor of shape () or None
+        What the next steps divide gradients by, as they read them.
+
     Examples
     --------
     >>> import torch
@@ -35,6 +40,8 @@ class LeanAdamW(torch.optim.AdamW):
     >>> weight.detach()
     tensor([0.9000, 0.9000, 0.9000])
     """
+
+    grad_scale: Tensor | None = None
 
     def __init__(self, params: Any, **options: Any) -> None:
         super().__init__(params, **options, fused=True)
@@ -77,6 +84,7 @@ class LeanAdamW(torch.optim.AdamW):
                 eps=group["eps"],
                 amsgrad=False,
                 maximize=False,
+                grad_scale=self.grad_scale,
             )
         return None
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.training.averaging import WeightAverage
+from skdl.training.clipping import clip_gradients
 from skdl.training.freezing import Freezing
 from skdl.training.guard import DeviceGuard, StepGuard, takes_found_inf
 from skdl.training.objectives import Objective
@@ -154,7 +155,7 @@ class Trainer:
         if self.clip_grad_norm is None:
             seen = [p.grad for p in self._parameters if p.grad is not None]
         else:
-            seen = [nn.utils.clip_grad_norm_(self._parameters, self.clip_grad_norm)]
+            seen = [clip_gradients(self.optimizer, self._parameters, self.clip_grad_norm)]
         if self.guard.allows(loss, seen):
             self.optimizer.step()
             if self.average is not None:

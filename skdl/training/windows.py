@@ -20,6 +20,8 @@ BATCH_SIZES = {"cpu": (10, 20, 40, 80), "cuda": (20, 40, 80, 160)}
 SMALL_BATCH_SIZES = (1, 2, 5)  # likewise
 
 FEWEST_STEPS = 200  # of an epoch
+FEWEST_IN_ALL = 2000  # of all epochs
+_ENOUGH = f"{FEWEST_STEPS} steps an epoch and {FEWEST_IN_ALL} in all"
 SLOWER = 0.05  # than the fastest that is not yet slow
 
 
@@ -33,6 +35,8 @@ class Candidate:
         Tokens of a window and streams.
     steps : int
         Steps of an epoch.
+    enough_steps : bool
+        Whether they are `FEWEST_STEPS`, and in all epochs `FEWEST_IN_ALL`.
     memory_bytes : int
         Bytes that training takes at its peak, by formula.
     fits : bool
@@ -52,6 +56,7 @@ class Candidate:
     bptt: int
     batch_size: int
     steps: int
+    enough_steps: bool
     memory_bytes: int
     fits: bool
     predicted_tokens_per_second: float
@@ -90,6 +95,7 @@ def candidates(
     batch_size: int | None,
     steps: Callable[[int, int], int],
     longest: Callable[[int], int],
+    max_epochs: int = 10,
     device_type: str = "cpu",
 ) -> list[Candidate]:
     """Return the windows to choose from.
@@ -108,6 +114,8 @@ def candidates(
         Takes `batch_size` and `bptt`, returns the steps of an epoch.
     longest : callable
         Takes `bptt`, returns the tokens of the longest window.
+    max_epochs : int, default=10
+        Epochs of the training.
     device_type : str, default="cpu"
         Which batch sizes are tried.
 
@@ -115,15 +123,17 @@ def candidates(
     -------
     list of Candidate
         At least one. Short windows and small batches are among them where no other
-        fits into memory or leaves `FEWEST_STEPS` steps.
+        fits into memory or leaves enough steps.
     """
+    fewest = max(FEWEST_STEPS, FEWEST_IN_ALL / max_epochs)
 
     def combine(windows: list[int], batches: list[int]) -> list[Candidate]:
         return [
             Candidate(
                 b,
                 s,
-                steps(s, b),
+                n_steps := steps(s, b),
+                n_steps >= fewest,
                 needed := cost.step_bytes(batch_size=s, bptt=longest(b)),
                 needed <= memory,
                 cost.tokens_per_second(batch_size=s, bptt=b),
@@ -149,7 +159,7 @@ def candidates(
 
 
 def _usable(candidate: Candidate) -> bool:
-    return candidate.fits and candidate.steps >= FEWEST_STEPS
+    return candidate.fits and candidate.enough_steps
 
 
 def choose(
@@ -174,10 +184,10 @@ def choose(
     Returns
     -------
     Candidate
-        Of those that fit, leave `FEWEST_STEPS` steps an epoch and are finite, the one
-        with the fewest tokens a step that is at most `SLOWER` slower than the fastest,
-        as far as that can be told; of two alike, that with the longer window. If none
-        leaves as many steps, the one with the most; if none is finite or fits, the one
+        Of those that fit, leave enough steps and are finite, the one with the fewest
+        tokens a step that is at most `SLOWER` slower than the fastest, as far as that
+        can be told; of two alike, that with the longer window. If none leaves enough
+        steps, the one with the most; if none is finite or fits, the one
         that needs the least memory.
     """
     usable = [c for c in found if _usable(c)]
@@ -193,7 +203,7 @@ def choose(
     few = [c for c in found if _alive(c)]
     for candidate in sorted(few, key=lambda c: (-c.steps, c.tokens, -c.bptt)):
         if _stands(candidate, check):
-            reason = f"the most steps an epoch; none that trains has {FEWEST_STEPS}"
+            reason = f"the most steps an epoch; none that trains has {_ENOUGH}"
             return _explain(found, candidate, reason)
     best = min(found, key=lambda c: (c.memory_bytes, c.bptt))
     reason = "the smallest; none fits into memory"
@@ -238,8 +248,8 @@ def _against(candidate: Candidate, best: Candidate, slow: float) -> str:
         return "does not fit into memory"
     if candidate.finite is False:
         return "the loss is not finite"
-    if candidate.steps < FEWEST_STEPS:
-        return f"fewer than {FEWEST_STEPS} steps an epoch"
+    if not candidate.enough_steps:
+        return f"fewer than {_ENOUGH}"
     if candidate.speed < slow:
         return "slower than the fastest by more than is allowed"
     if candidate.tokens == best.tokens:

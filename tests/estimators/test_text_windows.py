@@ -14,6 +14,7 @@ from skdl import TextLM, lr_find
 from skdl.estimators import _windows
 from skdl.networks.language_model import LanguageModel
 from skdl.training import device_memory as memory
+from skdl.training import windows
 from skdl.training.device_memory import Memory
 
 # 14,000 tokens; each word says which one follows.
@@ -22,6 +23,7 @@ COLUMNS = [
     "bptt",
     "batch_size",
     "steps",
+    "enough_steps",
     "memory_bytes",
     "fits",
     "predicted_tokens_per_second",
@@ -43,6 +45,12 @@ def make(**options):
         "random_state": 0,
     }
     return TextLM(**{**settings, **options})
+
+
+@pytest.fixture(autouse=True)
+def one_epoch_is_enough(monkeypatch):
+    """Let the only epoch of these short trainings have as few steps as any may have."""
+    monkeypatch.setattr(windows, "FEWEST_IN_ALL", windows.FEWEST_STEPS)
 
 
 @pytest.fixture
@@ -270,3 +278,20 @@ def test_a_window_of_one_token_trains(no_warnings):
 def test_what_is_no_window_is_refused(name, value):
     with pytest.raises(ValueError, match=name):
         make(**{name: value}).fit(TEXTS)
+
+
+def test_speeds_are_compared_within_rounds():
+    """A machine that is twice as fast for a round changes nothing."""
+    rounds = [{0: 90.0, 1: 100.0}, {0: 180.0, 1: 200.0}, {0: 45.0, 1: 50.0}]
+    speeds, uncertain = _windows.compared(rounds)
+    assert speeds[0] / speeds[1] == pytest.approx(0.9)
+    assert speeds[1] == pytest.approx(200.0)
+    assert uncertain == pytest.approx(0.0, abs=1e-9)
+    rounds[1][0] = 200.0
+    assert _windows.compared(rounds)[1] > 0.01
+
+
+def test_what_failed_in_some_round_is_not_compared():
+    speeds, _ = _windows.compared([{0: 90.0, 1: 100.0, 2: 5.0}, {0: 90.0, 2: 0.0}])
+    assert list(speeds) == [0]
+    assert _windows.compared([{0: 90.0}])[1] == 1.0

@@ -23,7 +23,9 @@ class Cost:
         return 1000 * tokens / (tokens + self.fixed)
 
 
-def made(n_tokens=LONG_TEXT, memory=1e9, *, bptt=None, batch_size=20, fixed=50.0):
+def made(
+    n_tokens=LONG_TEXT, memory=1e9, *, bptt=None, batch_size=20, fixed=50.0, epochs=10
+):
     def steps(streams, window):
         return max(1, n_tokens // (streams * window))
 
@@ -35,6 +37,7 @@ def made(n_tokens=LONG_TEXT, memory=1e9, *, bptt=None, batch_size=20, fixed=50.0
         batch_size=batch_size,
         steps=steps,
         longest=lambda window: window,
+        max_epochs=epochs,
     )
 
 
@@ -84,6 +87,14 @@ def test_an_epoch_keeps_its_steps(n_tokens):
     assert all(
         "steps an epoch" in c.reason for c in found if c.bptt > bptt and not c.chosen
     )
+
+
+def test_the_whole_training_keeps_its_steps():
+    n_tokens = 700 * 2 * FEWEST_STEPS  # 200 steps an epoch of windows of 70
+    assert chosen(made(n_tokens, fixed=1e6)) == (70, 20)
+    found = made(n_tokens, fixed=1e6, epochs=5)
+    assert chosen(found) == (35, 20)
+    assert "2000 in all" in found[1].reason
 
 
 def test_short_text_gets_the_most_steps():
@@ -156,7 +167,7 @@ def test_a_network_that_never_trains_still_gets_a_window():
 
 
 def test_speed_is_measured_before_predicted():
-    candidate = Candidate(35, 20, 500, 1, True, 10.0)
+    candidate = Candidate(35, 20, 500, True, 1, True, 10.0)
     assert candidate.speed == 10.0
     candidate.tokens_per_second = 3.0
     assert candidate.speed == 3.0
