@@ -262,10 +262,11 @@ bptt : int or "auto", default=35
     Tokens of a window, through which gradients go back. "auto" chooses among 35, 70,
     140 and 280 (less where these do not fit memory or the text): the shortest window
     that is at most 5% slower than the fastest, among those that fit into memory, leave
-    200 steps an epoch and 2000 in all, and keep the loss finite. Shorter windows are more updates.
-    Speed is measured with `random_state` None; otherwise it is estimated by formula,
-    and the choice depends on nothing but data, parameters and how much memory the
-    device has in all. It is made once; `warm_start` and `partial_fit` keep it.
+    200 steps an epoch and 2000 in all, and keep the loss finite. Shorter windows are
+    more updates. Speed is measured with `random_state` None; otherwise it is estimated
+    by formula, and the choice depends on nothing but data, parameters and how much
+    memory the device has in all. It is made once; `warm_start` and `partial_fit` keep
+    it.
 variable_bptt : bool, default=True
     Whether windows have random lengths around `bptt`, with the rate scaled likewise
     (arXiv 1708.02182, section 5).

@@ -36,8 +36,9 @@ class _Speed:
 
 # The CPU's constants were fitted to steps timed on two cores of a server; what they are
 # used for, the share of a step that does not grow with the window, is smaller on one
-# core, whose multiplications take longer while memory is no slower, and larger on many. Those of a GPU are not measured: they are what kernels cost to launch and
-# memory to pass through, in order of magnitude.
+# core, whose multiplications take longer while memory is no slower, and larger on many.
+# Those of a GPU are not measured: they are what kernels cost to launch and memory to
+# pass through, in order of magnitude.
 _SPEEDS = {
     "cpu": _Speed(1e-3, 2.4e-9, 5e-6, 1.3e-11),
     "cuda": _Speed(2e-3, 3e-11, 2e-5, 3e-14),

@@ -155,7 +155,8 @@ class Trainer:
         if self.clip_grad_norm is None:
             seen = [p.grad for p in self._parameters if p.grad is not None]
         else:
-            seen = [clip_gradients(self.optimizer, self._parameters, self.clip_grad_norm)]
+            limit = self.clip_grad_norm
+            seen = [clip_gradients(self.optimizer, self._parameters, limit)]
         if self.guard.allows(loss, seen):
             self.optimizer.step()
             if self.average is not None:

@@ -1,13 +1,13 @@
 """Which window a language model is trained on: candidates, and the rule that chooses.
 
 The question is how far back gradients should go. Memory sets a limit, and so does the
-number of steps: a window twice as long is half as many updates, and with few of them
-the loss is far from where it could be. What speaks for a longer window is speed: what
-a step costs whatever its length (clipping, the optimizer, launching kernels) is spread
-over more tokens. A few percent of speed are a few percent of the tokens, half the
-updates are far more, so the rule is: of what fits into memory, leaves enough steps and
-keeps the loss finite, the fewest tokens a step that are not slow, that is within 5% of
-the fastest.
+number of steps: a window twice as long is half as many updates, and with few of them,
+in an epoch or in the whole training, the loss is far from where it could be. What
+speaks for a longer window is speed: what a step costs whatever its length (clipping,
+the optimizer, launching kernels) is spread over more tokens. A few percent of speed are
+a few percent of the tokens, half the updates may be far more, so the rule is: of what
+fits into memory, leaves enough steps and keeps the loss finite, the fewest tokens a
+step that are not slow, that is within 5% of the fastest.
 """
 
 from collections.abc import Callable
