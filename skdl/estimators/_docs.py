@@ -274,6 +274,9 @@ init_from : TextLM, default=None
     A fitted model, or a ``FrozenEstimator`` of one, with whose weights to begin. The
     vocabulary is that of the new texts; words that the other model does not know begin
     at its mean vector.
+pooling : {"all", "last", "max", "mean"}, default="all"
+    What `transform` makes of the top layer's outputs: the last, the highest, their
+    mean, or all three beside each other. May be changed after fitting.
 """
 
 # What TextLM has otherwise.

@@ -1,6 +1,7 @@
 """What a fitted language model is used for: likelihoods, vectors, writing."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,16 @@ from skdl.estimators._state import draw_seed, seed_source
 from skdl.training.documents import document_nll, document_vectors, read_to_end
 from skdl.training.generation import Sampling, generate
 
+# What document vectors are made of, in the order of their columns.
+POOLINGS = ("last", "max", "mean")
+
 
 class TextUse(TransformerMixin):
     """Methods of a fitted TextLM."""
 
     network_: Any
     _lm_encoder: TextEncoder
+    pooling: str
 
     # How likely texts are.
 
@@ -124,11 +129,24 @@ class TextUse(TransformerMixin):
         -------
         ndarray of shape (n_documents, 3 * width), float32
             Last, highest and mean outputs of the top layer (Howard & Ruder 2018, arXiv
-            1801.06146, section 3.3).
+            1801.06146, section 3.3), or the one of them that `pooling` names.
         """
         stream = self._stream(X)
+        kinds = self._pooled()
         end = self._lm_encoder.end_id
-        return document_vectors(self.network_, stream.ids, stream.lengths, end)
+        vectors = document_vectors(self.network_, stream.ids, stream.lengths, end)
+        parts = dict(
+            zip(POOLINGS, np.split(vectors, len(POOLINGS), axis=1), strict=True)
+        )
+        return vectors if len(kinds) > 1 else parts[kinds[0]].copy()
+
+    def _pooled(self) -> Sequence[str]:
+        """Return what the vectors are made of."""
+        if self.pooling not in ("all", *POOLINGS):
+            raise ValueError(
+                f"pooling must be 'all', 'last', 'max' or 'mean', got {self.pooling!r}."
+            )
+        return POOLINGS if self.pooling == "all" else [self.pooling]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the columns of `transform`.
@@ -144,7 +162,7 @@ class TextUse(TransformerMixin):
         """
         check_is_fitted(self)
         width = self.network_.softmax.weight.shape[1]
-        names = [f"{kind}{i}" for kind in ("last", "max", "mean") for i in range(width)]
+        names = [f"{kind}{i}" for kind in self._pooled() for i in range(width)]
         return np.array([f"textlm_{name}" for name in names], dtype=object)
 
     # What comes next.

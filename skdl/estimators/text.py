@@ -29,7 +29,7 @@ from skdl.estimators._text import (
     step_work,
     validation,
 )
-from skdl.estimators._text_use import TextUse
+from skdl.estimators._text_use import POOLINGS, TextUse
 from skdl.estimators._windows import Windows, choose_windows, training_streams
 from skdl.networks.language_model import Continued
 from skdl.training.loop import Outcome
@@ -124,6 +124,7 @@ class TextLM(TextUse, NetworkEstimator):
     bptt: int | str = 35
     variable_bptt: bool = True
     init_from: Any = None
+    pooling: str = "all"
     lr: float | str = 4e-3
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.8, 0.99)
@@ -153,6 +154,7 @@ class TextLM(TextUse, NetworkEstimator):
         "bptt": [_COUNT, StrOptions({"auto"})],
         "variable_bptt": ["boolean"],
         "init_from": "no_validation",
+        "pooling": [StrOptions({"all", *POOLINGS})],
     }
 
     @classmethod

@@ -215,6 +215,25 @@ def test_vectors_have_names_and_come_as_frames(model):
     assert frame.columns.tolist() == names.tolist()
 
 
+@pytest.mark.parametrize(("place", "kind"), [(0, "last"), (1, "max"), (2, "mean")])
+def test_pooling_takes_one_kind_of_vectors(model, place, kind):
+    every = model.transform(TEXTS[:5])
+    one = copy.deepcopy(model).set_params(pooling=kind)
+    np.testing.assert_array_equal(
+        one.transform(TEXTS[:5]), np.split(every, 3, 1)[place]
+    )
+    assert one.get_feature_names_out().tolist() == [
+        f"textlm_{kind}{i}" for i in range(16)
+    ]
+
+
+def test_an_unknown_pooling_is_refused_before_and_after_fitting(model):
+    with pytest.raises(ValueError, match="'pooling' parameter"):
+        make(pooling="sum").fit(TEXTS)
+    with pytest.raises(ValueError, match="pooling must be .* got 'sum'"):
+        copy.deepcopy(model).set_params(pooling="sum").transform(TEXTS)
+
+
 def test_vectors_feed_a_classifier_in_a_pipeline():
     pipeline = make_pipeline(make(), StandardScaler(), LogisticRegression())
     assert pipeline.fit(TEXTS, LABELS).score(TEXTS, LABELS) > 0.9
