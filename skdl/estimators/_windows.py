@@ -256,13 +256,13 @@ def compared(rounds: list[dict[int, float]]) -> tuple[dict[int, float], float]:
         Of the candidates that never failed: the median over rounds of the speed beside
         that of the others in the same round, times the best round's mean.
     uncertain : float
-        The standard error of that median, as a share; 1 where there is one round.
+        The standard error of that median, as a share; 1 where that is not known.
     """
     measured = pd.DataFrame(rounds).replace(0.0, math.nan).dropna(axis=1)
     means = measured.mean(axis=1)
     beside = measured.div(means, axis=0)
     speeds = beside.median() * means.max()
-    if len(rounds) == 1:
+    if measured.empty or len(rounds) == 1:
         return speeds.to_dict(), 1.0
     # Of a median it is a quarter larger than of a mean.
     errors = 1.25 * beside.std() / math.sqrt(len(rounds))

@@ -295,3 +295,4 @@ def test_what_failed_in_some_round_is_not_compared():
     speeds, _ = _windows.compared([{0: 90.0, 1: 100.0, 2: 5.0}, {0: 90.0, 2: 0.0}])
     assert list(speeds) == [0]
     assert _windows.compared([{0: 90.0}])[1] == 1.0
+    assert _windows.compared([{0: 0.0}, {}]) == ({}, 1.0)
