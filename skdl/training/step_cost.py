@@ -40,7 +40,7 @@ class _Speed:
 # Those of a GPU are not measured: they are what kernels cost to launch and memory to
 # pass through, in order of magnitude.
 _SPEEDS = {
-    "cpu": _Speed(1e-3, 2.4e-9, 5e-6, 1.3e-11),
+    "cpu": _Speed(5e-4, 1.6e-9, 5e-6, 1.3e-11),
     "cuda": _Speed(2e-3, 3e-11, 2e-5, 3e-14),
 }
 
