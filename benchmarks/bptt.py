@@ -83,7 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tokens", type=int, default=1_000_000, help="about all")
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--rounds", type=int, default=7, help="of the speed's fits")
+    parser.add_argument("--rounds", type=int, default=15, help="of the speed's fits")
     parser.add_argument("--test-lines", type=int, help="all of them by default")
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
