@@ -132,13 +132,11 @@ class TextUse(TransformerMixin):
             1801.06146, section 3.3), or the one of them that `pooling` names.
         """
         stream = self._stream(X)
-        kinds = self._pooled()
+        places = [POOLINGS.index(kind) for kind in self._pooled()]
         end = self._lm_encoder.end_id
         vectors = document_vectors(self.network_, stream.ids, stream.lengths, end)
-        parts = dict(
-            zip(POOLINGS, np.split(vectors, len(POOLINGS), axis=1), strict=True)
-        )
-        return vectors if len(kinds) > 1 else parts[kinds[0]].copy()
+        by_kind = vectors.reshape(len(vectors), len(POOLINGS), -1)
+        return by_kind[:, places].reshape(len(vectors), -1)
 
     def _pooled(self) -> Sequence[str]:
         """Return what the vectors are made of."""

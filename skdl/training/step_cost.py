@@ -34,9 +34,9 @@ class _Speed:
     multiplication: float
 
 
-# The CPU's constants were fitted to steps timed on two cores of a server; what they are
-# used for, the share of a step that does not grow with the window, is smaller on one
-# core, whose multiplications take longer while memory is no slower, and larger on many.
+# The CPU's constants were fitted to steps timed on one core of a server, but for the
+# multiplications, which take half as long on two. What they are used for, the share of
+# a step that does not grow with the window, is smaller on one core and larger on many.
 # Those of a GPU are not measured: they are what kernels cost to launch and memory to
 # pass through, in order of magnitude.
 _SPEEDS = {
