@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skdl.data.categories import MISSING, UNKNOWN, Factors, Vocabulary
+from skdl.data.groups import NEW, Groups
 from skdl.data.numeric import NumericEncoder
 
 
@@ -54,7 +55,9 @@ class TableEncoder:
     scale : bool, default=True
         Whether numbers are scaled.
     max_categories : int or None, default=None
-        Codes of a vocabulary at most.
+        Codes of a vocabulary, and combinations of a factor, at most.
+    columns_of_groups : sequence of sequences of int, default=()
+        The categorical columns whose combinations are the groups of a factor.
     """
 
     inference_rows = NumericEncoder.inference_rows
@@ -65,11 +68,14 @@ class TableEncoder:
         *,
         scale: bool = True,
         max_categories: int | None = None,
+        columns_of_groups: Sequence[Sequence[int]] = (),
     ) -> None:
         self.vocabulary_of_column = list(vocabulary_of_column)
         self.numeric = NumericEncoder(scale=scale)
         self.max_categories = max_categories
+        self.columns_of_groups = [list(columns) for columns in columns_of_groups]
         self.vocabularies: list[Vocabulary] = []
+        self.factors: list[Groups] = []
 
     def fit(self, table: Table, rng: np.random.RandomState):
         """Learn categories, medians and ranges.
@@ -90,18 +96,29 @@ class TableEncoder:
             for columns in self._by_vocabulary(table)
         ]
         self.numeric.fit(table.numeric, rng)
+        self.factors = [
+            Groups(self.max_categories).fit(codes) for codes in self._group_codes(table)
+        ]
         return self
 
     def extended(self, table: Table) -> "TableEncoder":
         """Return an encoder that also knows the categories of these rows."""
         result = TableEncoder(
-            self.vocabulary_of_column, max_categories=self.max_categories
+            self.vocabulary_of_column,
+            max_categories=self.max_categories,
+            columns_of_groups=self.columns_of_groups,
         )
         result.numeric = self.numeric
         result.vocabularies = [
             vocabulary.extended(columns)
             for vocabulary, columns in zip(
                 self.vocabularies, self._by_vocabulary(table), strict=True
+            )
+        ]
+        result.factors = [
+            factor.extended(codes)
+            for factor, codes in zip(
+                self.factors, result._group_codes(table), strict=True
             )
         ]
         return result
@@ -115,6 +132,11 @@ class TableEncoder:
         ):
             groups[number].append(factors)
         return groups
+
+    @property
+    def sizes(self) -> tuple[list[int], list[int]]:
+        """Codes of each vocabulary, and groups of each factor."""
+        return [len(v) for v in self.vocabularies], [len(f) for f in self.factors]
 
     @property
     def offsets(self) -> np.ndarray:
@@ -153,7 +175,39 @@ class TableEncoder:
             np.add(codes, offsets[number], out=result[:, j], casting="same_kind")
         return result
 
-    def transform(self, table: Table) -> tuple[Tensor, Tensor]:
+    def _group_codes(self, table: Table) -> Iterator[np.ndarray]:
+        """Give for each factor the codes of the columns that make its groups."""
+        for columns in self.columns_of_groups:
+            codes = [
+                self.vocabularies[self.vocabulary_of_column[j]].encode(table.factors[j])
+                for j in columns
+            ]
+            yield np.stack(codes, axis=1)
+
+    def groups(self, table: Table) -> np.ndarray:
+        """Return each row's groups, numbered over all factors.
+
+        Returns
+        -------
+        ndarray of int32, shape (n_samples, n_factors)
+            0 is a group never seen, of any factor.
+        """
+        result = np.empty((len(table), len(self.factors)), dtype=np.int32)
+        start = 0
+        for j, codes in enumerate(self._group_codes(table)):
+            numbers = self.factors[j].encode(codes)
+            result[:, j] = np.where(numbers == NEW, NEW, numbers + start)
+            start += len(self.factors[j])
+        return result
+
+    def _codes(self, table: Table) -> tuple[Tensor, ...]:
+        """Return the indices and, where there are factors, the groups."""
+        indices = torch.from_numpy(self.indices(table))
+        if not self.factors:
+            return (indices,)
+        return indices, torch.from_numpy(self.groups(table))
+
+    def transform(self, table: Table) -> tuple[Tensor, ...]:
         """Encode all rows at once.
 
         Returns
@@ -162,13 +216,16 @@ class TableEncoder:
             int32.
         numbers : Tensor of shape (n_samples, n_encoded)
             float32.
+        groups : Tensor of shape (n_samples, n_factors)
+            int32; only where there are factors.
         """
+        indices, *groups = self._codes(table)
         (numbers,) = self.numeric.transform(table.numeric)
-        return torch.from_numpy(self.indices(table)), numbers
+        return indices, numbers, *groups
 
-    def chunks(self, table: Table, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def chunks(self, table: Table, rows: int) -> Iterator[tuple[Tensor, ...]]:
         """Encode `rows` rows at a time."""
-        indices = torch.from_numpy(self.indices(table))
+        codes = zip(*(t.split(rows) for t in self._codes(table)), strict=True)
         numbers = self.numeric.chunks(table.numeric, rows)
-        for part, (encoded,) in zip(indices.split(rows), numbers, strict=True):
-            yield part, encoded
+        for (indices, *groups), (encoded,) in zip(codes, numbers, strict=True):
+            yield indices, encoded, *groups

@@ -48,7 +48,7 @@ def principal_axes(vectors: Vectors) -> Vectors:
 
 def _to_axes(column: ColumnVectors) -> ColumnVectors:
     weight = column.vocabulary.counts.astype(np.float64)
-    if weight.sum() == 0:
+    if weight.sum() == 0 or column.vectors.shape[1] == 0:
         return column
     X = column.vectors.astype(np.float64)
     X = X - np.average(X, axis=0, weights=weight)

@@ -159,14 +159,14 @@ def benefits(
     if n_blocks == 0:  # no label is known to the model
         return rises
     for b, rows in enumerate(np.array_split(np.arange(len(y)), n_blocks)):
-        indices, numbers = (t.to(device) for t in model._encoder.transform(table[rows]))
+        indices, *rest = (t.to(device) for t in model._encoder.transform(table[rows]))
         target = model._target.encode(y[rows]).to(device)
         share = None
         if weight is not None:
             share = torch.from_numpy(weight[rows].astype(np.float32)).to(device)
 
         def loss(indices: torch.Tensor) -> float:
-            raw = network(indices, numbers).float()  # noqa: B023
+            raw = network(indices, *rest).float()  # noqa: B023
             return model._objective.loss(raw, target, share).item()  # noqa: B023
 
         with_all = loss(indices)

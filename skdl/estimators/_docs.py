@@ -68,6 +68,12 @@ embedding_dropout : float, default=0.0
 shared_embeddings : sequence of sequences of column names, default=None
     Groups of columns that hold the same kind of thing, such as
     ``[("home_team", "away_team")]``: they share categories and vectors.
+random_effects : sequence of column names or tuples of them, default=None
+    Columns, or combinations of columns such as ``[("year", "month", "day")]``, whose
+    rows share something that no column tells, and of which there will be new ones. In
+    training each group has an intercept that is drawn toward zero, so that the network
+    does not learn the group by heart; new groups have none. Columns in a combination
+    keep their vectors, a column named by itself has none. All must be categorical.
 unknown_rate : float, default=0.01
     Share of categories that are hidden in training, so that the vector that unknown
     categories get is a trained one. A missing value has a vector of its own.

@@ -22,12 +22,14 @@ from skdl.data.categories import FIRST, Vocabulary
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators._docs import fill_docstring
 from skdl.estimators._fitting import FittedParts
+from skdl.estimators._random_effects import check_optimizer, columns_of_groups
 from skdl.estimators._tables import as_frame, learn_schema, make_table
 from skdl.estimators._tasks import ClassifierTask, RegressorTask
 from skdl.estimators._vectors import Vectors, VectorsMixin, embedding_dims, vectors_of
 from skdl.estimators.dense import DenseEstimator
 from skdl.networks.embedding import EmbeddingNetwork, EntityEmbedding
 from skdl.networks.ensemble import Ensemble
+from skdl.networks.random_effects import RandomEffects
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -38,6 +40,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
     embedding_dim: str | int | Mapping | Callable[[int], int] = "auto"
     embedding_dropout: float = 0.0
     shared_embeddings: Sequence[Sequence[Any]] | None = None
+    random_effects: Sequence[Any] | None = None
     unknown_rate: float = 0.01
     handle_unknown: str = "ignore"
     shrinkage: float = 1.0
@@ -54,11 +57,17 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         ],
         "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
         "shared_embeddings": ["array-like", None],
+        "random_effects": ["array-like", None],
         "handle_unknown": [StrOptions({"ignore", "warn"})],
         "unknown_rate": [Interval(Real, 0, 1, closed="left")],
         "shrinkage": [Interval(Real, 0, None, closed="left")],
         "max_categories": [Interval(Integral, 4, None, closed="left"), None],
     }
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.random_effects is not None:
+            check_optimizer(self.optimizer)
 
     # What a family gives.
 
@@ -104,7 +113,11 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             self._vocabulary_of_column(),
             scale=self.scale_inputs,
             max_categories=self.max_categories,
+            columns_of_groups=self._columns_of_groups(),
         ).fit(X, rng)
+
+    def _columns_of_groups(self) -> list[list[int]]:
+        return columns_of_groups(self.random_effects, self._schema.categorical_names)
 
     def _vocabulary_of_column(self) -> list[int]:
         """Return the number of each column's vocabulary; columns may share one."""
@@ -122,20 +135,23 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         numbers = {head: i for i, head in enumerate(dict.fromkeys(heads))}
         return [numbers[head] for head in heads]
 
-    def _new_network(self, encoder: TableEncoder, n_outputs: int) -> nn.Module:
-        columns = dict(
-            zip(
-                reversed(encoder.vocabulary_of_column),
-                reversed(self._schema.categorical_names),
-                strict=True,
-            )
+    def _embedding_dims(self, encoder: TableEncoder) -> list[int]:
+        """Return the entries of each vocabulary's vectors; 0 where it has none."""
+        numbers, names = encoder.vocabulary_of_column, self._schema.categorical_names
+        columns = dict(zip(reversed(numbers), reversed(names), strict=True))
+        alone = {numbers[g[0]] for g in encoder.columns_of_groups if len(g) == 1}
+        embedded = [i for i in range(len(encoder.vocabularies)) if i not in alone]
+        dims = embedding_dims(
+            self.embedding_dim, {columns[i]: encoder.vocabularies[i] for i in embedded}
         )
+        found = dict(zip(embedded, dims, strict=True))
+        return [found.get(i, 0) for i in range(len(encoder.vocabularies))]
+
+    def _new_network(self, encoder: TableEncoder, n_outputs: int) -> nn.Module:
+        n_codes, n_groups = encoder.sizes
         embedding = EntityEmbedding(
-            [len(v) for v in encoder.vocabularies],
-            embedding_dims(
-                self.embedding_dim,
-                {columns[i]: v for i, v in enumerate(encoder.vocabularies)},
-            ),
+            n_codes,
+            self._embedding_dims(encoder),
             encoder.vocabulary_of_column,
             dropout=self.embedding_dropout,
             unknown_rate=self.unknown_rate,
@@ -143,17 +159,16 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         head = self._new_head(
             embedding.n_outputs + encoder.numeric.n_outputs, n_outputs
         )
-        return EmbeddingNetwork(embedding, head)
+        effects = RandomEffects(n_groups, n_outputs) if n_groups else None
+        return EmbeddingNetwork(embedding, head, effects)
 
     def _grown(self, X: Table) -> tuple[Any, nn.Module, dict | None]:
         encoder = self._encoder.extended(X)
-        before = [len(v) for v in self._encoder.vocabularies]
-        after = [len(v) for v in encoder.vocabularies]
         network = copy.deepcopy(self.network_)
-        if before == after:
+        if encoder.sizes == self._encoder.sizes:
             return encoder, network, copy.deepcopy(self._optimizer_state)
-        for embedding in embeddings_of(network):
-            embedding.grow(after)
+        for member in members_of(network):
+            member.grow(*encoder.sizes)
         return encoder, network, None  # the optimizer's state has the old sizes
 
     def _finish(self, parts: FittedParts) -> None:
@@ -189,7 +204,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
 
         None where the user's network does not begin with a linear layer.
         """
-        member = getattr(self.network_, "members", [self.network_])[0]
+        member = members_of(self.network_)[0]
         first = next((m for m in member.head.modules() if not list(m.children())), None)
         embedding = member.embedding
         n_inputs = embedding.n_outputs + self._encoder.numeric.n_outputs
@@ -248,10 +263,14 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         return tags
 
 
+def members_of(network: Any) -> list[EmbeddingNetwork]:
+    """Return the networks whose mean a network is."""
+    return list(network.members) if isinstance(network, Ensemble) else [network]
+
+
 def embeddings_of(network: nn.Module) -> list[EntityEmbedding]:
     """Return the embedding of each member of a network."""
-    members = network.members if isinstance(network, Ensemble) else [network]
-    return [member.embedding for member in members]
+    return [member.embedding for member in members_of(network)]
 
 
 def mean_vector(vectors: torch.Tensor, vocabulary: Vocabulary) -> torch.Tensor | None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.networks.dropout import Dropout
+from skdl.networks.random_effects import RandomEffects
 
 # Spread of the vectors at the start; small, so that a rare category begins near none.
 _INITIAL_STD = 0.1
@@ -122,15 +123,39 @@ class EmbeddingNetwork(nn.Module):
         Takes the indices of categories.
     head : nn.Module
         Takes `embedding.n_outputs` columns and those of the numbers.
+    effects : RandomEffects or None, default=None
+        Intercepts of groups that are added to the head's outputs.
     """
 
-    def __init__(self, embedding: EntityEmbedding, head: nn.Module) -> None:
+    def __init__(
+        self,
+        embedding: EntityEmbedding,
+        head: nn.Module,
+        effects: RandomEffects | None = None,
+    ) -> None:
         super().__init__()
         self.embedding = embedding
+        self.effects = effects
         self.head = head
 
-    def forward(self, indices: Tensor, numbers: Tensor) -> Tensor:
-        """Return raw outputs; `indices` (B, C) int, `numbers` (B, D) float."""
+    def grow(self, sizes: Sequence[int], n_groups: Sequence[int]) -> None:
+        """Append rows to vocabularies and groups to factors."""
+        self.embedding.grow(sizes)
+        if self.effects is not None:
+            self.effects.grow(n_groups)
+
+    def forward(
+        self, indices: Tensor, numbers: Tensor, groups: Tensor | None = None
+    ) -> Tensor:
+        """Return raw outputs.
+
+        `indices` (B, C) int, `numbers` (B, D) float, `groups` (B, F) int.
+        """
+        raw = self._fixed(indices, numbers)
+        return raw if self.effects is None else raw + self.effects(groups)
+
+    def _fixed(self, indices: Tensor, numbers: Tensor) -> Tensor:
+        """Return the outputs without the effects of groups."""
         if indices.shape[1] == 0:
             return self.head(numbers)
         vectors = self.embedding(indices)

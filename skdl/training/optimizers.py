@@ -39,7 +39,8 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Group the trainable parameters by what they have in common.
 
-    Biases, normalisation layers and embeddings are not decayed. Each layer's rate is
+    Biases, normalisation layers and embeddings are not decayed; a module that has a
+    number `weight_decay` is decayed by that. Each layer's rate is
     `layer_lr_decay` times that of the layer after it; a layer is a module that has
     parameters of its own, in the order in which the network lists them.
 
@@ -71,6 +72,8 @@ def parameter_groups(
                 seen.add(id(parameter))
                 kept = isinstance(module, _UNDECAYED_MODULES) or parameter.ndim < 2
                 decay = 0.0 if kept else weight_decay
+                own = getattr(module, "weight_decay", None)
+                decay = decay if own is None else float(own)
                 groups.setdefault((decay, factor), []).append(parameter)
     return [
         {"params": parameters, "weight_decay": decay, "lr_factor": factor}

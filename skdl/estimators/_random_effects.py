@@ -1,0 +1,60 @@
+"""Which columns make the groups that random effects belong to."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def columns_of_groups(
+    random_effects: Sequence[Any] | None, names: Sequence[Any]
+) -> list[list[int]]:
+    """Return the positions of the columns that make each factor.
+
+    Parameters
+    ----------
+    random_effects : sequence or None
+        Names of columns, and sequences of names, as a user gives them.
+    names : sequence
+        The categorical columns.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not among `names`.
+    """
+    groups = []
+    for entry in () if random_effects is None else random_effects:
+        is_name = isinstance(entry, str) or entry in names
+        group = [entry] if is_name else _as_list(entry)
+        absent = [name for name in group if name not in names]
+        if absent or not group:
+            raise ValueError(
+                f"random_effects names {absent}, which are not categorical columns of "
+                f"X: {list(names)}. Give columns, or tuples of columns whose "
+                "combinations make groups, such as [('year', 'month', 'day')], and "
+                "name them in categorical_features if they are numbers."
+            )
+        groups.append([list(names).index(name) for name in group])
+    return groups
+
+
+def _as_list(entry: Any) -> list[Any]:
+    try:
+        return list(entry)
+    except TypeError:
+        return [entry]
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse optimizers whose decay is not decoupled from the gradient.
+
+    Raises
+    ------
+    ValueError
+        If it is "adam" or "sgd".
+    """
+    if isinstance(optimizer, str) and optimizer != "adamw":
+        raise ValueError(
+            "random_effects are drawn toward zero by decoupled weight decay, which "
+            f"optimizer={optimizer!r} does not have: use 'adamw', or a callable that "
+            "builds an optimizer with decoupled decay."
+        )
