@@ -8,8 +8,9 @@ vectors are those of the network's first member, as in the paper, handed on by
 
     python benchmarks/rossmann.py [--split time random] [--models knn forest gbm]
     python benchmarks/rossmann.py --models  # the network alone
-    python benchmarks/rossmann.py --validate  # on training rows: the summer before, or
-                                              # a tenth of them
+    python benchmarks/rossmann.py --validate  # on training rows: three seasons, or a
+                                              # tenth of them
+    python benchmarks/rossmann.py --split time --models --validate --no-effects
 
 Without embeddings trees get the categories as numbers, and KNN the one-hot encoding of
 the paper: the L1 distance of one-hot rows counts the columns that differ, so it is
@@ -41,18 +42,26 @@ PAPER = {  # with embeddings
     "random": {"knn": 0.099, "forest": 0.089, "gbm": 0.071, "network": 0.070},
     "time": {"knn": 0.116, "forest": 0.108, "gbm": 0.115, "network": 0.093},
 }
-# The test rows of the split by time begin here.
-TEST_BEGINS = (5, 2)
+# Seasons of the training rows, on which the split by time is validated: each is
+# predicted from the days before it.
+SEASONS = (
+    ("2014-05-02", "2014-08-01"),
+    ("2014-08-01", "2014-11-01"),
+    ("2015-02-01", "2015-05-01"),
+)
 COLUMNS = ("Store", "DayOfWeek", "Promo", "Year", "Month", "Day", "State")
-# Chosen on validation rows: for the split by time on the means of three seasons of the
-# training rows (May to July and August to October 2014, February to April 2015).
+DATE = ("Year", "Month", "Day")
+# Chosen on validation rows: for the split by time on the means of the three seasons.
 TUNED: dict[str, dict[str, Any]] = {
     "time": {
         "n_estimators": 5,
         "hidden_layer_sizes": (256, 128),
         "dropout": 0.0,
-        "embedding_dropout": 0.1,
+        "embedding_dropout": 0.05,
         "max_epochs": 10,
+        # What all stores, or those of a state, share on one day, such as a holiday,
+        # is no use on other days.
+        "random_effects": [DATE, (*DATE, "State")],
     },
     # The paper's short vectors, which nearest neighbours need, and a little dropout on
     # them, for which they are better by .005 and the network worse by .001. Four
@@ -88,36 +97,45 @@ class Split(NamedTuple):
     sales: np.ndarray
 
 
-def make_split(kind: str, validate: bool) -> Split:
+def rows_in_order(kind: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return all rows and their sales, in the order in which the last are held out."""
     X, sales = load(load_rossmann, return_X_y=True)
     sales = sales.to_numpy(dtype=float)
     if kind == "random":
         order = np.random.RandomState(0).permutation(len(X))
         X, sales = X.iloc[order], sales[order]
-    end = len(X) * 9 // 10
-    if validate:  # the test rows are left out of sight
-        X, sales, end = X.iloc[:end], sales[:end], end * 9 // 10
-        if kind == "time":
-            X, sales, end = season_before(X, sales)
-    drawn = np.random.RandomState(123).randint(end, size=N_TRAIN)
-    return Split(X.iloc[drawn], np.log(sales[drawn]), X.iloc[end:], sales[end:])
+    return X, sales
 
 
-def season_before(
-    X: pd.DataFrame, sales: np.ndarray
-) -> tuple[pd.DataFrame, np.ndarray, int]:
-    """Return the rows up to July 2014, and where the season of the test begins.
-
-    The test is the summer of 2015, so what works is chosen on the summer of 2014.
-    """
-    dates = pd.to_datetime(X[["Year", "Month", "Day"]].rename(columns=str.lower))
-    until = int((dates <= pd.Timestamp(2014, 7, 31)).sum())
-    begin = int((dates < pd.Timestamp(2014, *TEST_BEGINS)).sum())
-    return X.iloc[:until], sales[:until], begin
+def drawn_from(X: pd.DataFrame, sales: np.ndarray, n_first: int, end: int) -> Split:
+    """Draw training rows from the first rows, and hold out those up to `end`."""
+    drawn = np.random.RandomState(123).randint(n_first, size=N_TRAIN)
+    held_out = slice(n_first, end)
+    return Split(X.iloc[drawn], np.log(sales[drawn]), X.iloc[held_out], sales[held_out])
 
 
-def network(kind: str) -> EntityEmbeddingRegressor:
+def paper_split(kind: str) -> Split:
+    X, sales = rows_in_order(kind)
+    return drawn_from(X, sales, len(X) * 9 // 10, len(X))
+
+
+def validation_splits(kind: str) -> dict[str, Split]:
+    """Return splits of the training rows: three seasons, or a tenth of them."""
+    X, sales = rows_in_order(kind)
+    end = len(X) * 9 // 10  # the test rows are left out of sight
+    if kind == "random":
+        return {"random, validation": drawn_from(X, sales, end * 9 // 10, end)}
+    dates = pd.to_datetime(X[:end][list(DATE)].rename(columns=str.lower))
+    found = {}
+    for season in SEASONS:
+        first, until = (int((dates < pd.Timestamp(day)).sum()) for day in season)
+        found[f"season from {season[0]}"] = drawn_from(X, sales, first, until)
+    return found
+
+
+def network(kind: str, effects: bool = True) -> EntityEmbeddingRegressor:
     """Return the network, with what was chosen on validation rows of either split."""
+    chosen = TUNED[kind] if effects else {**TUNED[kind], "random_effects": None}
     return EntityEmbeddingRegressor(
         categorical_features=list(COLUMNS),
         loss="absolute_error",
@@ -125,7 +143,7 @@ def network(kind: str) -> EntityEmbeddingRegressor:
         unknown_rate=0.0,  # there are no unknown stores
         batch_size=512,
         random_state=0,
-        **TUNED[kind],
+        **chosen,
     )
 
 
@@ -173,54 +191,63 @@ def error(model: Any, split: Split) -> float:
     return float(mean_absolute_percentage_error(split.sales, predicted))
 
 
-def study(kind: str, chosen: list[str], validate: bool) -> None:
-    split = make_split(kind, validate)
+def study(title: str, split: Split, net: Any, chosen: list[str]) -> dict[str, float]:
+    """Print the errors without and with embeddings; return those with, and seconds."""
     started = time.perf_counter()
-    net = network(kind).fit(split.X, split.y)
+    net.fit(split.X, split.y)
     rows = [["network", "", error(net, split), time.perf_counter() - started]]
     transformer = EmbeddingTransformer(FrozenEstimator(net), cv=None)
     transformer.fit(split.X, split.y)
     for part in (split.X, split.X_test):
         transformer.transform(part)
     ours = time.perf_counter() - started
-    print(f"{kind}: network {rows[0][2]:.4f}, skdl {ours:.0f} s", flush=True)
-    for name, (plain, embedded) in models().items():
-        if name not in chosen:
-            continue
+    print(f"{title}: network {rows[0][2]:.4f}, skdl {ours:.0f} s", flush=True)
+    for name in (name for name in models() if name in chosen):
         started = time.perf_counter()
-        without = make_pipeline(OrdinalEncoder(), plain()).fit(split.X, split.y)
-        few = (
-            slice(None, None, len(split.sales) // 5000)
-            if name == "knn"
-            else slice(None)
-        )
-        found = [
-            error(
-                without,
-                split._replace(X_test=split.X_test[few], sales=split.sales[few]),
-            )
-        ]
-        vectors = EmbeddingTransformer(
-            FrozenEstimator(net),
-            cv=None,
-            rotate=name != "knn",  # Manhattan distances change with the axes
-        )
-        with_vectors = make_pipeline(vectors, embedded()).fit(split.X, split.y)
-        found.append(error(with_vectors, split))
+        found = compare(name, split, net)
         rows.append([name, *found, time.perf_counter() - started])
-        print(f"{kind}: {name} {found[0]:.4f}, with vectors {found[1]:.4f}", flush=True)
-    title = f"{kind} split" + (", validation" if validate else "")
+        print(
+            f"{title}: {name} {found[0]:.4f}, with vectors {found[1]:.4f}", flush=True
+        )
     print_table([title, "without", "with embeddings", "seconds"], rows)
-    if validate:
-        return
-    for name, _, found, _ in rows:
-        bar(f"{kind}, {name} with embeddings", found, PAPER[kind][name], at_most=True)
-    bar(f"{kind}: seconds of skdl", ours, SECONDS, at_most=True)
+    return {**{row[0]: row[2] for row in rows}, "seconds": ours}
 
 
-def defaults(kind: str, validate: bool) -> None:
+def compare(name: str, split: Split, net: Any) -> tuple[float, float]:
+    """Return a model's error without and with the vectors of a network."""
+    plain, embedded = models()[name]
+    few = slice(None, None, len(split.sales) // 5000 if name == "knn" else None)
+    without = make_pipeline(OrdinalEncoder(), plain()).fit(split.X, split.y)
+    vectors = EmbeddingTransformer(
+        FrozenEstimator(net),
+        cv=None,
+        rotate=name != "knn",  # Manhattan distances change with the axes
+    )
+    with_vectors = make_pipeline(vectors, embedded()).fit(split.X, split.y)
+    part = split._replace(X_test=split.X_test[few], sales=split.sales[few])
+    return error(without, part), error(with_vectors, split)
+
+
+def check(kind: str, found: dict[str, float]) -> None:
+    """Hold the errors against the paper's."""
+    for name, limit in PAPER[kind].items():
+        if name in found:
+            bar(f"{kind}, {name} with embeddings", found[name], limit, at_most=True)
+    bar(f"{kind}: seconds of skdl", found["seconds"], SECONDS, at_most=True)
+
+
+def validate(kind: str, chosen: list[str], effects: bool) -> None:
+    """Print the errors on training rows, and their means."""
+    found = [
+        study(title, split, network(kind, effects), chosen)
+        for title, split in validation_splits(kind).items()
+    ]
+    means = pd.DataFrame(found).mean().drop("seconds")
+    print(f"{kind}, means on validation rows:\n{means.to_string()}", flush=True)
+
+
+def defaults(kind: str, split: Split) -> None:
     """Print what the default settings give, one network and five."""
-    split = make_split(kind, validate)
     for n in (1, 5):
         net = EntityEmbeddingRegressor(
             categorical_features=list(COLUMNS), n_estimators=n, random_state=0
@@ -239,14 +266,22 @@ def main() -> None:
     kinds, names = ["time", "random"], ["knn", "forest", "gbm"]
     parser.add_argument("--split", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--models", nargs="*", choices=names, default=names)
-    parser.add_argument("--validate", action="store_true")
+    parser.add_argument("--validate", action="store_true", help="on training rows")
     parser.add_argument("--defaults", action="store_true", help="default settings too")
+    parser.add_argument(
+        "--no-effects", action="store_true", help="without random effects of dates"
+    )
     options = parser.parse_args()
     begin("Rossmann sales: mean absolute percentage error", "lightgbm")
     for kind in options.split:
-        study(kind, options.models, options.validate)
+        if options.validate:
+            validate(kind, options.models, not options.no_effects)
+            continue
+        split = paper_split(kind)
+        net = network(kind, not options.no_effects)
+        check(kind, study(f"{kind} split", split, net, options.models))
         if options.defaults:
-            defaults(kind, options.validate)
+            defaults(kind, split)
 
 
 if __name__ == "__main__":
