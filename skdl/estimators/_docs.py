@@ -72,8 +72,9 @@ random_effects : sequence of column names or tuples of them, default=None
     Columns, or combinations of columns such as ``[("year", "month", "day")]``, whose
     rows share something that no column tells, and of which there will be new ones. In
     training each group has an intercept that is drawn toward zero, so that the network
-    does not learn the group by heart; new groups have none. Columns in a combination
-    keep their vectors, a column named by itself has none. All must be categorical.
+    does not learn the group by heart; new groups have none (Simchoni & Rosset 2023,
+    arXiv 2206.03314). Columns in a combination keep their vectors, a column named by
+    itself has none. All must be categorical, and `optimizer` "adamw" or a callable.
 unknown_rate : float, default=0.01
     Share of categories that are hidden in training, so that the vector that unknown
     categories get is a trained one. A missing value has a vector of its own.

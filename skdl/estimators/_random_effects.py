@@ -37,6 +37,33 @@ def columns_of_groups(
     return groups
 
 
+def vocabularies_without_vectors(
+    columns_of_groups: Sequence[Sequence[int]],
+    vocabulary_of_column: Sequence[int],
+    names: Sequence[Any],
+) -> set[int]:
+    """Return the vocabularies of columns that make groups by themselves.
+
+    Raises
+    ------
+    ValueError
+        If such a column shares its vectors with another.
+    """
+    found = set()
+    for columns in columns_of_groups:
+        if len(columns) > 1:
+            continue
+        number = vocabulary_of_column[columns[0]]
+        if list(vocabulary_of_column).count(number) > 1:
+            name = names[columns[0]]
+            raise ValueError(
+                f"random_effects names {name!r} by itself, so it has no vectors, but "
+                f"shared_embeddings names it too. Leave {name!r} out of one of them."
+            )
+        found.add(number)
+    return found
+
+
 def _as_list(entry: Any) -> list[Any]:
     try:
         return list(entry)

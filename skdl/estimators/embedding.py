@@ -22,7 +22,11 @@ from skdl.data.categories import FIRST, Vocabulary
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators._docs import fill_docstring
 from skdl.estimators._fitting import FittedParts
-from skdl.estimators._random_effects import check_optimizer, columns_of_groups
+from skdl.estimators._random_effects import (
+    check_optimizer,
+    columns_of_groups,
+    vocabularies_without_vectors,
+)
 from skdl.estimators._tables import as_frame, learn_schema, make_table
 from skdl.estimators._tasks import ClassifierTask, RegressorTask
 from skdl.estimators._vectors import Vectors, VectorsMixin, embedding_dims, vectors_of
@@ -66,7 +70,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        if self.random_effects is not None:
+        if self.random_effects is not None and len(self.random_effects):
             check_optimizer(self.optimizer)
 
     # What a family gives.
@@ -139,7 +143,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         """Return the entries of each vocabulary's vectors; 0 where it has none."""
         numbers, names = encoder.vocabulary_of_column, self._schema.categorical_names
         columns = dict(zip(reversed(numbers), reversed(names), strict=True))
-        alone = {numbers[g[0]] for g in encoder.columns_of_groups if len(g) == 1}
+        alone = vocabularies_without_vectors(encoder.columns_of_groups, numbers, names)
         embedded = [i for i in range(len(encoder.vocabularies)) if i not in alone]
         dims = embedding_dims(
             self.embedding_dim, {columns[i]: encoder.vocabularies[i] for i in embedded}

@@ -13,8 +13,8 @@ class RandomEffects(nn.Module):
     Rows of a group often share something that no column tells, such as the weather of
     a day. With an intercept of the group beside it, a network need not learn that by
     heart from whatever names the group, and predicts new groups better (Simchoni &
-    Rosset 2021, arXiv 2110.00749, learn their variance; here a fixed decoupled decay
-    takes the place of the prior).
+    Rosset 2023, arXiv 2206.03314, who learn the intercepts' variance; here a
+    fixed decoupled decay takes the place of their prior).
 
     Parameters
     ----------

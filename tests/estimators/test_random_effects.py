@@ -184,3 +184,17 @@ def test_optimizers_without_decoupled_decay_are_refused(data, optimizer):
     X, y = data[0][:100], data[1][:100]
     with pytest.raises(ValueError, match="decoupled weight decay"):
         regressor(random_effects=[DAY], optimizer=optimizer).fit(X, y)
+
+
+def test_a_column_alone_has_no_vectors_to_share(data):
+    X, y = data[0][:100], data[1][:100]
+    model = regressor(random_effects=["day"], shared_embeddings=[DAY])
+    with pytest.raises(ValueError, match="'day' by itself"):
+        model.fit(X, y)
+    regressor(random_effects=[DAY], shared_embeddings=[DAY], max_epochs=1).fit(X, y)
+
+
+def test_no_groups_are_no_random_effects(data):
+    X, y = data[0][:100], data[1][:100]
+    model = regressor(random_effects=[], optimizer="sgd", max_epochs=1).fit(X, y)
+    assert model.network_.effects is None
