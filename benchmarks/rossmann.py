@@ -247,18 +247,25 @@ def validate(kind: str, chosen: list[str], effects: bool) -> None:
 
 
 def defaults(kind: str, split: Split) -> None:
-    """Print what the default settings give, one network and five."""
-    for n in (1, 5):
-        net = EntityEmbeddingRegressor(
-            categorical_features=list(COLUMNS), n_estimators=n, random_state=0
-        )
-        started = time.perf_counter()
-        net.fit(split.X, split.y)
-        seconds = time.perf_counter() - started
-        print(
-            f"{kind}, default settings, {n} network(s): {error(net, split):.4f} "
-            f"in {seconds:.0f} s"
-        )
+    """Print what the default settings give, by time also with random effects."""
+    effects = TUNED[kind].get("random_effects")
+    for chosen in (None, effects) if effects else (None,):
+        for n in (1, 5):
+            net = EntityEmbeddingRegressor(
+                categorical_features=list(COLUMNS),
+                random_effects=chosen,
+                n_estimators=n,
+                random_state=0,
+            )
+            started = time.perf_counter()
+            net.fit(split.X, split.y)
+            seconds = time.perf_counter() - started
+            print(
+                f"{kind}, default settings, {n} network(s)"
+                f"{', random effects' if chosen else ''}: "
+                f"{error(net, split):.4f} in {seconds:.0f} s",
+                flush=True,
+            )
 
 
 def main() -> None:
