@@ -59,6 +59,15 @@ class Groups:
         numbers = [self._numbers.get(key, NEW) for key in map(tuple, distinct.tolist())]
         return np.array(numbers, dtype=np.int64)[position]
 
+    def combinations(self) -> np.ndarray:
+        """Return the codes of the combinations by their numbers, from 1 on.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_groups, n_columns)
+        """
+        return np.array(list(self._numbers), dtype=np.int64)
+
     def _learn(self, codes: np.ndarray) -> None:
         distinct, position = _distinct(codes)
         order = np.arange(len(distinct))

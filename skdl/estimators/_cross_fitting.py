@@ -19,11 +19,11 @@ from sklearn.model_selection import check_cv
 
 from skdl.data.categories import UNKNOWN
 from skdl.data.table import Table
+from skdl.estimators._shrinkage import mean_vector
 from skdl.estimators._tables import make_table
 from skdl.estimators.embedding import (
     EntityEmbeddingEstimator,
     embeddings_of,
-    mean_vector,
 )
 
 # Unseen rows of a fold are judged in this many blocks or more, of at most so many rows.

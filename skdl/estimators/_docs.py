@@ -96,6 +96,10 @@ categories_ : dict of ndarray
 embeddings_ : dict of pandas.DataFrame
     Vectors of each categorical column, one row a category. With several networks,
     those of the first.
+random_effects_ : dict of pandas.DataFrame
+    Intercepts by name or tuple of names in `random_effects`, one row a group, one
+    column a raw output: in the units of y for regressors (logarithms with
+    ``loss="poisson"``), log odds for classifiers. With several networks, their means.
 """
 
 CLASSIFIER = """

@@ -1,7 +1,13 @@
-"""Which columns make the groups that random effects belong to."""
+"""Which columns make the groups of random effects, and the effects by group."""
 
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skdl.data.categories import FIRST, MISSING
+from skdl.data.table import TableEncoder
 
 
 def columns_of_groups(
@@ -85,3 +91,50 @@ def check_optimizer(optimizer: Any) -> None:
             f"optimizer={optimizer!r} does not have: use 'adamw', or a callable that "
             "builds an optimizer with decoupled decay."
         )
+
+
+def effects_by_group(
+    tables: Sequence[np.ndarray],
+    encoder: TableEncoder,
+    names: Sequence[Any],
+    scale: float | np.ndarray,
+) -> dict[Any, pd.DataFrame]:
+    """Return the intercepts of each factor, by the categories that make its groups.
+
+    Parameters
+    ----------
+    tables : sequence of ndarray of shape (1 + n_groups, n_outputs)
+        Of each network; the mean is returned.
+    encoder : TableEncoder
+        Knows the groups.
+    names : sequence
+        The categorical columns.
+    scale : float or ndarray of shape (n_outputs,)
+        What the intercepts are multiplied with.
+    """
+    found = {}
+    start = 1
+    for columns, groups in zip(encoder.columns_of_groups, encoder.factors, strict=True):
+        end = start + len(groups)
+        values = np.mean([table[start:end] for table in tables], axis=0) * scale
+        key = tuple(names[j] for j in columns)
+        categories = [
+            [_category(encoder, j, code) for code in codes]
+            for j, codes in zip(columns, groups.combinations().T, strict=True)
+        ]
+        index = pd.MultiIndex.from_arrays(categories, names=key)
+        is_alone = len(key) == 1
+        found[key[0] if is_alone else key] = pd.DataFrame(
+            values, index=index.get_level_values(0) if is_alone else index
+        )
+        start = end
+    return found
+
+
+def _category(encoder: TableEncoder, column: int, code: int) -> Any:
+    """Return the category of a code; NaN if missing, None if several share the code."""
+    categories = encoder.vocabularies[encoder.vocabulary_of_column[column]].categories
+    if code == MISSING:
+        return np.nan
+    known = 0 <= code - FIRST < len(categories)
+    return categories[code - FIRST] if known else None

@@ -100,6 +100,14 @@ class RealTarget:
         """Columns of the network's output."""
         return len(self.offset)
 
+    @property
+    def raw_scale(self) -> np.ndarray:
+        """What a difference of one in the raw outputs (n_outputs,) is in y.
+
+        Ones where the raw outputs are logarithms.
+        """
+        return np.ones_like(self.factor) if self.scaling == "scale" else self.factor
+
     def encode(self, y: np.ndarray) -> Tensor:
         """Return standardised targets (n, K) float32."""
         columns = y.reshape(len(y), -1)

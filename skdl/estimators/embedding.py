@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_y,
@@ -18,15 +17,16 @@ from sklearn.utils.validation import (
 )
 from torch import nn
 
-from skdl.data.categories import FIRST, Vocabulary
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators._docs import fill_docstring
 from skdl.estimators._fitting import FittedParts
 from skdl.estimators._random_effects import (
     check_optimizer,
     columns_of_groups,
+    effects_by_group,
     vocabularies_without_vectors,
 )
+from skdl.estimators._shrinkage import shrink
 from skdl.estimators._tables import as_frame, learn_schema, make_table
 from skdl.estimators._tasks import ClassifierTask, RegressorTask
 from skdl.estimators._vectors import Vectors, VectorsMixin, embedding_dims, vectors_of
@@ -186,7 +186,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             for vectors, vocabulary in zip(
                 embedding.parts(), parts.encoder.vocabularies, strict=True
             ):
-                _shrink(vectors, vocabulary, self.shrinkage)
+                shrink(vectors, vocabulary, self.shrinkage)
 
     # What is learned of the categories.
 
@@ -260,6 +260,19 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         table = self._check_new_inputs(X)
         return self._vectors().transform(table, self._encoder.indices(table))
 
+    @property
+    def random_effects_(self) -> dict[Any, pd.DataFrame]:
+        """Intercepts of the groups of each factor, one row a group."""
+        check_is_fitted(self)
+        tables = [
+            member.effects.table.detach().cpu().numpy()
+            for member in members_of(self.network_)
+            if member.effects is not None
+        ]
+        names = self._schema.categorical_names
+        scale = getattr(self._target, "raw_scale", 1.0)
+        return effects_by_group(tables, self._encoder, names, scale)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = True
@@ -275,25 +288,6 @@ def members_of(network: Any) -> list[EmbeddingNetwork]:
 def embeddings_of(network: nn.Module) -> list[EntityEmbedding]:
     """Return the embedding of each member of a network."""
     return [member.embedding for member in members_of(network)]
-
-
-def mean_vector(vectors: torch.Tensor, vocabulary: Vocabulary) -> torch.Tensor | None:
-    """Return the mean vector of the training rows' categories; None without any."""
-    seen = torch.from_numpy(vocabulary.counts[FIRST:]).to(vectors).unsqueeze(1)
-    if not seen.sum():
-        return None
-    return (vectors[FIRST:] * seen).sum(0) / seen.sum()
-
-
-@torch.no_grad()
-def _shrink(vectors: torch.Tensor, vocabulary: Vocabulary, strength: float) -> None:
-    """Move each new vector to mean + n / (n + strength) * (vector - mean)."""
-    mean = mean_vector(vectors, vocabulary)
-    if mean is None:
-        return
-    n = torch.from_numpy(vocabulary.counts).to(vectors).unsqueeze(1)  # (n_rows, 1)
-    new = slice(max(FIRST, vocabulary.n_before), None)
-    vectors[new] = mean + n[new] / (n[new] + strength) * (vectors[new] - mean)
 
 
 @fill_docstring

@@ -32,6 +32,12 @@ def test_numbers_stay_when_groups_are_extended():
     assert sorted(extended.encode(more)) == [1, 4, 5]
 
 
+def test_combinations_are_in_the_order_of_their_numbers():
+    groups = Groups().fit(CODES)
+    found = groups.combinations()
+    assert groups.encode(found).tolist() == [1, 2, 3]
+
+
 @pytest.mark.parametrize("max_groups", [1, 2])
 def test_the_most_frequent_groups_are_kept(max_groups):
     groups = Groups(max_groups).fit(CODES)

@@ -72,13 +72,27 @@ def test_days_that_are_known_keep_their_shock(data, fitted):
 
 
 def test_effects_resemble_the_shocks(data, fitted):
-    X, _, _, shock, new_day = data
-    days = X[~new_day].drop_duplicates(list(DAY))
-    groups = torch.from_numpy(
-        fitted._encoder.groups(fitted._check_inputs(days, reset=False))
-    )
-    effects = fitted.network_.effects(groups).detach().numpy()[:, 0]
-    assert np.corrcoef(effects, shock[days["month"], days["day"]])[0, 1] > 0.7
+    X, shock, new_day = data[0], data[3], data[-1]
+    assert list(fitted.random_effects_) == [DAY]
+    effects = fitted.random_effects_[DAY]
+    assert effects.index.names == list(DAY)
+    assert len(effects) == len(X[~new_day][list(DAY)].drop_duplicates())
+    months, days = (effects.index.get_level_values(name) for name in DAY)
+    assert np.corrcoef(effects[0], shock[months, days])[0, 1] > 0.7
+
+
+def test_effects_are_what_a_known_group_adds_to_a_prediction(data):
+    X, y = data[0][:3000], np.stack([data[1][:3000], 100 * data[1][:3000]], axis=1)
+    model = regressor(random_effects=["shop"], n_estimators=2, max_epochs=2).fit(X, y)
+    known = model.predict(X) - model.predict(X.assign(shop="new"))
+    effects = model.random_effects_["shop"]
+    assert effects.index.name == "shop"
+    np.testing.assert_allclose(known, effects.loc[X["shop"]], atol=1e-3)
+
+
+def test_without_random_effects_there_are_none(data):
+    X, y = data[0][:200], data[1][:200]
+    assert regressor(max_epochs=1).fit(X, y).random_effects_ == {}
 
 
 def test_a_new_day_has_the_prediction_of_the_network_alone(data, fitted):
@@ -139,6 +153,8 @@ def test_missing_values_make_groups_too(data):
     groups = model._encoder.groups(model._check_inputs(X, reset=False))
     assert (groups > 0).all()
     assert len(np.unique(groups)) == len(X[list(DAY)].drop_duplicates())
+    days = model.random_effects_[DAY].index.get_level_values("day")
+    assert days.isna().sum() == X["month"].nunique()
 
 
 @pytest.mark.parametrize("labels", ["binary", "three", "indicators"])
