@@ -114,9 +114,9 @@ def drawn_from(X: pd.DataFrame, sales: np.ndarray, n_first: int, end: int) -> Sp
     return Split(X.iloc[drawn], np.log(sales[drawn]), X.iloc[held_out], sales[held_out])
 
 
-def paper_split(kind: str) -> Split:
+def paper_split(kind: str) -> dict[str, Split]:
     X, sales = rows_in_order(kind)
-    return drawn_from(X, sales, len(X) * 9 // 10, len(X))
+    return {f"{kind} split": drawn_from(X, sales, len(X) * 9 // 10, len(X))}
 
 
 def validation_splits(kind: str) -> dict[str, Split]:
@@ -202,7 +202,7 @@ def study(title: str, split: Split, net: Any, chosen: list[str]) -> dict[str, fl
         transformer.transform(part)
     ours = time.perf_counter() - started
     print(f"{title}: network {rows[0][2]:.4f}, skdl {ours:.0f} s", flush=True)
-    for name in (name for name in models() if name in chosen):
+    for name in chosen:
         started = time.perf_counter()
         found = compare(name, split, net)
         rows.append([name, *found, time.perf_counter() - started])
@@ -236,19 +236,8 @@ def check(kind: str, found: dict[str, float]) -> None:
     bar(f"{kind}: seconds of skdl", found["seconds"], SECONDS, at_most=True)
 
 
-def validate(kind: str, chosen: list[str], effects: bool) -> None:
-    """Print the errors on training rows, and their means."""
-    found = [
-        study(title, split, network(kind, effects), chosen)
-        for title, split in validation_splits(kind).items()
-    ]
-    means = pd.DataFrame(found).mean().drop("seconds")
-    print(f"{kind}, means on validation rows:\n{means.to_string()}", flush=True)
-
-
-def defaults(kind: str, split: Split) -> None:
-    """Print what the default settings give, by time also with random effects."""
-    effects = TUNED[kind].get("random_effects")
+def defaults(title: str, split: Split, effects: Any) -> None:
+    """Print what default settings give, without and, if given, with random effects."""
     for chosen in (None, effects) if effects else (None,):
         for n in (1, 5):
             net = EntityEmbeddingRegressor(
@@ -261,7 +250,7 @@ def defaults(kind: str, split: Split) -> None:
             net.fit(split.X, split.y)
             seconds = time.perf_counter() - started
             print(
-                f"{kind}, default settings, {n} network(s)"
+                f"{title}: default settings, {n} network(s)"
                 f"{', random effects' if chosen else ''}: "
                 f"{error(net, split):.4f} in {seconds:.0f} s",
                 flush=True,
@@ -281,14 +270,18 @@ def main() -> None:
     options = parser.parse_args()
     begin("Rossmann sales: mean absolute percentage error", "lightgbm")
     for kind in options.split:
+        splits = validation_splits(kind) if options.validate else paper_split(kind)
+        found = []
+        for title, split in splits.items():
+            net = network(kind, not options.no_effects)
+            found.append(study(title, split, net, options.models))
+            if options.defaults:
+                defaults(title, split, TUNED[kind].get("random_effects"))
         if options.validate:
-            validate(kind, options.models, not options.no_effects)
-            continue
-        split = paper_split(kind)
-        net = network(kind, not options.no_effects)
-        check(kind, study(f"{kind} split", split, net, options.models))
-        if options.defaults:
-            defaults(kind, split)
+            means = pd.DataFrame(found).mean().drop("seconds")
+            print(f"{kind}, means on validation rows:\n{means.to_string()}", flush=True)
+        else:
+            check(kind, found[0])
 
 
 if __name__ == "__main__":

@@ -172,6 +172,14 @@ class Vocabulary:
         return counts
 
     @property
+    def values(self) -> np.ndarray:
+        """Values by code: None for unknown and for hashed ones, NaN for missing."""
+        result = np.full(len(self), None, dtype=object)
+        result[MISSING] = np.nan
+        result[FIRST : FIRST + len(self.categories)] = self.categories
+        return result
+
+    @property
     def knows_missing(self) -> bool:
         """Whether there were missing values to learn from."""
         return bool(self.counts[MISSING])

@@ -18,7 +18,7 @@ class Groups:
     Examples
     --------
     >>> import numpy as np
-    >>> groups = Groups().fit(np.array([[2, 3], [2, 4], [2, 3]]))
+    >>> groups = Groups().extended(np.array([[2, 3], [2, 4], [2, 3]]))
     >>> groups.encode(np.array([[2, 4], [3, 3], [2, 3]]))
     array([2, 0, 1])
     """
@@ -30,8 +30,8 @@ class Groups:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def fit(self, codes: np.ndarray):
-        """Learn the combinations that have rows.
+    def extended(self, codes: np.ndarray) -> "Groups":
+        """Return groups that also know the combinations of more rows.
 
         Parameters
         ----------
@@ -40,14 +40,9 @@ class Groups:
 
         Returns
         -------
-        self
+        Groups
+            Combinations known already keep their numbers.
         """
-        self._numbers = {}
-        self._learn(codes)
-        return self
-
-    def extended(self, codes: np.ndarray) -> "Groups":
-        """Return groups that also know the combinations of more rows."""
         result = Groups(self.max_groups)
         result._numbers = dict(self._numbers)
         result._learn(codes)

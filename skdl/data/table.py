@@ -55,9 +55,9 @@ class TableEncoder:
     scale : bool, default=True
         Whether numbers are scaled.
     max_categories : int or None, default=None
-        Codes of a vocabulary, and combinations of a factor, at most.
+        Codes of a vocabulary, and groups of a grouping, at most.
     columns_of_groups : sequence of sequences of int, default=()
-        The categorical columns whose combinations are the groups of a factor.
+        The categorical columns whose combinations are the groups of each grouping.
     """
 
     inference_rows = NumericEncoder.inference_rows
@@ -75,7 +75,7 @@ class TableEncoder:
         self.max_categories = max_categories
         self.columns_of_groups = [list(columns) for columns in columns_of_groups]
         self.vocabularies: list[Vocabulary] = []
-        self.factors: list[Groups] = []
+        self.groupings: list[Groups] = []
 
     def fit(self, table: Table, rng: np.random.RandomState):
         """Learn categories, medians and ranges.
@@ -96,9 +96,8 @@ class TableEncoder:
             for columns in self._by_vocabulary(table)
         ]
         self.numeric.fit(table.numeric, rng)
-        self.factors = [
-            Groups(self.max_categories).fit(codes) for codes in self._group_codes(table)
-        ]
+        new = [Groups(self.max_categories) for _ in self.columns_of_groups]
+        self.groupings = self._learned(new, table)
         return self
 
     def extended(self, table: Table) -> "TableEncoder":
@@ -115,12 +114,7 @@ class TableEncoder:
                 self.vocabularies, self._by_vocabulary(table), strict=True
             )
         ]
-        result.factors = [
-            factor.extended(codes)
-            for factor, codes in zip(
-                self.factors, result._group_codes(table), strict=True
-            )
-        ]
+        result.groupings = result._learned(self.groupings, table)
         return result
 
     def _by_vocabulary(self, table: Table) -> list[list[Factors]]:
@@ -135,13 +129,13 @@ class TableEncoder:
 
     @property
     def sizes(self) -> tuple[list[int], list[int]]:
-        """Codes of each vocabulary, and groups of each factor."""
-        return [len(v) for v in self.vocabularies], [len(f) for f in self.factors]
+        """Codes of each vocabulary, and groups of each grouping."""
+        return [len(v) for v in self.vocabularies], [len(g) for g in self.groupings]
 
     @property
     def offsets(self) -> np.ndarray:
         """Index of the first row of each vocabulary in the table of vectors."""
-        sizes = [len(vocabulary) for vocabulary in self.vocabularies]
+        sizes, _ = self.sizes
         return np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, dtype=np.int64)
 
     def unknown_rows(self, table: Table) -> list[int]:
@@ -175,37 +169,46 @@ class TableEncoder:
             np.add(codes, offsets[number], out=result[:, j], casting="same_kind")
         return result
 
-    def _group_codes(self, table: Table) -> Iterator[np.ndarray]:
-        """Give for each factor the codes of the columns that make its groups."""
-        for columns in self.columns_of_groups:
-            codes = [
-                self.vocabularies[self.vocabulary_of_column[j]].encode(table.factors[j])
-                for j in columns
-            ]
-            yield np.stack(codes, axis=1)
+    def _learned(self, groupings: list[Groups], table: Table) -> list[Groups]:
+        """Return groupings that also know the groups of these rows."""
+        if not groupings:
+            return []
+        codes = self._codes_of_groups(self.indices(table))
+        return [g.extended(c) for g, c in zip(groupings, codes, strict=True)]
 
-    def groups(self, table: Table) -> np.ndarray:
-        """Return each row's groups, numbered over all factors.
+    def _codes_of_groups(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        """Give for each grouping the codes of its columns."""
+        offsets = self.offsets[self.vocabulary_of_column]
+        for columns in self.columns_of_groups:
+            yield indices[:, columns] - offsets[columns]
+
+    def groups(self, indices: np.ndarray) -> np.ndarray:
+        """Return each row's groups, numbered over all groupings.
+
+        Parameters
+        ----------
+        indices : ndarray of int, shape (n_samples, n_categorical)
+            Of the rows, as `indices` returns them.
 
         Returns
         -------
-        ndarray of int32, shape (n_samples, n_factors)
-            0 is a group never seen, of any factor.
+        ndarray of int32, shape (n_samples, n_groupings)
+            0 is a group never seen, of any grouping.
         """
-        result = np.empty((len(table), len(self.factors)), dtype=np.int32)
+        result = np.empty((len(indices), len(self.groupings)), dtype=np.int32)
         start = 0
-        for j, codes in enumerate(self._group_codes(table)):
-            numbers = self.factors[j].encode(codes)
+        for j, codes in enumerate(self._codes_of_groups(indices)):
+            numbers = self.groupings[j].encode(codes)
             result[:, j] = np.where(numbers == NEW, NEW, numbers + start)
-            start += len(self.factors[j])
+            start += len(self.groupings[j])
         return result
 
     def _codes(self, table: Table) -> tuple[Tensor, ...]:
-        """Return the indices and, where there are factors, the groups."""
-        indices = torch.from_numpy(self.indices(table))
-        if not self.factors:
-            return (indices,)
-        return indices, torch.from_numpy(self.groups(table))
+        """Return the indices and, where there are groupings, the groups."""
+        indices = self.indices(table)
+        if not self.groupings:
+            return (torch.from_numpy(indices),)
+        return torch.from_numpy(indices), torch.from_numpy(self.groups(indices))
 
     def transform(self, table: Table) -> tuple[Tensor, ...]:
         """Encode all rows at once.
@@ -216,8 +219,8 @@ class TableEncoder:
             int32.
         numbers : Tensor of shape (n_samples, n_encoded)
             float32.
-        groups : Tensor of shape (n_samples, n_factors)
-            int32; only where there are factors.
+        groups : Tensor of shape (n_samples, n_groupings)
+            int32; only where there are groupings.
         """
         indices, *groups = self._codes(table)
         (numbers,) = self.numeric.transform(table.numeric)

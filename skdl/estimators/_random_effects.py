@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skdl.data.categories import FIRST, MISSING
 from skdl.data.table import TableEncoder
 
 
 def columns_of_groups(
     random_effects: Sequence[Any] | None, names: Sequence[Any]
 ) -> list[list[int]]:
-    """Return the positions of the columns that make each factor.
+    """Return the positions of the columns that make each grouping.
 
     Parameters
     ----------
@@ -99,7 +98,7 @@ def effects_by_group(
     names: Sequence[Any],
     scale: float | np.ndarray,
 ) -> dict[Any, pd.DataFrame]:
-    """Return the intercepts of each factor, by the categories that make its groups.
+    """Return the intercepts of each grouping, by the categories that make its groups.
 
     Parameters
     ----------
@@ -114,12 +113,14 @@ def effects_by_group(
     """
     found = {}
     start = 1
-    for columns, groups in zip(encoder.columns_of_groups, encoder.factors, strict=True):
+    for columns, groups in zip(
+        encoder.columns_of_groups, encoder.groupings, strict=True
+    ):
         end = start + len(groups)
         values = np.mean([table[start:end] for table in tables], axis=0) * scale
         key = tuple(names[j] for j in columns)
         categories = [
-            [_category(encoder, j, code) for code in codes]
+            encoder.vocabularies[encoder.vocabulary_of_column[j]].values[codes]
             for j, codes in zip(columns, groups.combinations().T, strict=True)
         ]
         index = pd.MultiIndex.from_arrays(categories, names=key)
@@ -129,12 +130,3 @@ def effects_by_group(
         )
         start = end
     return found
-
-
-def _category(encoder: TableEncoder, column: int, code: int) -> Any:
-    """Return the category of a code; NaN if missing, None if several share the code."""
-    categories = encoder.vocabularies[encoder.vocabulary_of_column[column]].categories
-    if code == MISSING:
-        return np.nan
-    known = 0 <= code - FIRST < len(categories)
-    return categories[code - FIRST] if known else None

@@ -11,7 +11,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skdl.data.categories import FIRST, MISSING, UNKNOWN, Vocabulary
+from skdl.data.categories import FIRST, Vocabulary
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators._tables import Schema
 
@@ -216,17 +216,15 @@ class Vectors:
 
 def _nearest_category(column: ColumnVectors, X: np.ndarray) -> np.ndarray:
     """Return the category nearest to each row; NaN and None for the special ones."""
-    values = np.empty(FIRST + len(column.categories), dtype=object)
-    values[UNKNOWN], values[MISSING] = None, np.nan
-    values[FIRST:] = column.categories
-    vectors = column.vectors[: len(values)].astype(np.float64)
+    n_named = FIRST + len(column.vocabulary.categories)
+    vectors = column.vectors[:n_named].astype(np.float64)
     squares = (vectors**2).sum(1)
     nearest = np.empty(len(X), dtype=np.int64)
     rows = max(1, (1 << 22) // len(vectors))
     for start in range(0, len(X), rows):
         part = X[start : start + rows].astype(np.float64)
         nearest[start : start + rows] = (squares - 2 * part @ vectors.T).argmin(1)
-    return values[nearest]
+    return column.vocabulary.values[nearest]
 
 
 class VectorsMixin(TransformerMixin, ABC):

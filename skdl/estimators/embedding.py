@@ -117,11 +117,10 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             self._vocabulary_of_column(),
             scale=self.scale_inputs,
             max_categories=self.max_categories,
-            columns_of_groups=self._columns_of_groups(),
+            columns_of_groups=columns_of_groups(
+                self.random_effects, self._schema.categorical_names
+            ),
         ).fit(X, rng)
-
-    def _columns_of_groups(self) -> list[list[int]]:
-        return columns_of_groups(self.random_effects, self._schema.categorical_names)
 
     def _vocabulary_of_column(self) -> list[int]:
         """Return the number of each column's vocabulary; columns may share one."""
@@ -262,7 +261,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
 
     @property
     def random_effects_(self) -> dict[Any, pd.DataFrame]:
-        """Intercepts of the groups of each factor, one row a group."""
+        """Intercepts of the groups of each grouping, one row a group."""
         check_is_fitted(self)
         tables = [
             member.effects.table.detach().cpu().numpy()

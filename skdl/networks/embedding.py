@@ -139,7 +139,7 @@ class EmbeddingNetwork(nn.Module):
         self.head = head
 
     def grow(self, sizes: Sequence[int], n_groups: Sequence[int]) -> None:
-        """Append rows to vocabularies and groups to factors."""
+        """Append rows to vocabularies and groups to groupings."""
         self.embedding.grow(sizes)
         if self.effects is not None:
             self.effects.grow(n_groups)
@@ -149,7 +149,7 @@ class EmbeddingNetwork(nn.Module):
     ) -> Tensor:
         """Return raw outputs.
 
-        `indices` (B, C) int, `numbers` (B, D) float, `groups` (B, F) int.
+        `indices` (B, C) int, `numbers` (B, D) float, `groups` (B, G) int.
         """
         raw = self._fixed(indices, numbers)
         return raw if self.effects is None else raw + self.effects(groups)

@@ -13,13 +13,13 @@ class RandomEffects(nn.Module):
     Rows of a group often share something that no column tells, such as the weather of
     a day. With an intercept of the group beside it, a network need not learn that by
     heart from whatever names the group, and predicts new groups better (Simchoni &
-    Rosset 2023, arXiv 2206.03314, who learn the intercepts' variance; here a
-    fixed decoupled decay takes the place of their prior).
+    Rosset 2023, arXiv 2206.03314, who learn the intercepts' variance; here a fixed
+    decoupled decay takes the place of their prior).
 
     Parameters
     ----------
     sizes : sequence of int
-        Groups of each factor.
+        Groups of each grouping.
     n_outputs : int
         Raw outputs, each of which has an intercept.
 
@@ -48,12 +48,12 @@ class RandomEffects(nn.Module):
 
     @torch.no_grad()
     def grow(self, sizes: Sequence[int]) -> None:
-        """Append groups to the factors; new ones have no effect yet.
+        """Append groups to the groupings; new ones have no effect yet.
 
         Parameters
         ----------
         sizes : sequence of int
-            Groups of each factor, no fewer than before.
+            Groups of each grouping, no fewer than before.
         """
         new, *parts = self.table.detach().split([1, *self.sizes])
         grown = [
@@ -64,5 +64,5 @@ class RandomEffects(nn.Module):
         self.sizes = list(sizes)
 
     def forward(self, groups: Tensor) -> Tensor:
-        """Add the intercepts up: (B, n_factors) int -> (B, n_outputs)."""
+        """Add the intercepts up: (B, n_groupings) int -> (B, n_outputs)."""
         return functional.embedding(groups, self.table, padding_idx=0).sum(1)

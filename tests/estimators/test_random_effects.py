@@ -150,7 +150,7 @@ def test_missing_values_make_groups_too(data):
     X, y = data[0][:2000].astype(object), data[1][:2000]
     X.loc[X.index[::9], "day"] = None
     model = regressor(random_effects=[DAY], max_epochs=1).fit(X, y)
-    groups = model._encoder.groups(model._check_inputs(X, reset=False))
+    _, _, groups = model._encoder.transform(model._check_inputs(X, reset=False))
     assert (groups > 0).all()
     assert len(np.unique(groups)) == len(X[list(DAY)].drop_duplicates())
     days = model.random_effects_[DAY].index.get_level_values("day")
