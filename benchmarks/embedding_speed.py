@@ -25,7 +25,7 @@ from torch import nn
 
 from skdl import EntityEmbeddingRegressor
 from skdl.datasets import load_rossmann
-from skdl.estimators._tables import as_frame, learn_schema, make_table
+from skdl.estimators.tables.frames import as_frame, learn_schema, make_table
 
 BATCH = 512
 

@@ -11,8 +11,8 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
-from skdl.estimators._fitting import DEFAULT_SUGGESTION
-from skdl.estimators._network import NetworkEstimator
+from skdl.estimators.core.fitting import DEFAULT_SUGGESTION
+from skdl.estimators.core.network import NetworkEstimator
 from skdl.training import range_test
 
 

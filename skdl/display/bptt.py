@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from skdl.display._common import axes_or_new
-from skdl.training.windows import SLOWER
+from skdl.training.text.windows import SLOWER
 
 # Why a candidate could not be taken, and how that is drawn.
 _NO_MEMORY = "does not fit memory"

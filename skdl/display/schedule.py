@@ -68,7 +68,7 @@ class ScheduleDisplay:
         -------
         ScheduleDisplay
         """
-        from skdl.training.schedules import resolve_schedule
+        from skdl.training.optimization.schedules import resolve_schedule
 
         return cls(
             {

@@ -1,12 +1,12 @@
 """Estimators: what a user calls."""
 
-from skdl.estimators.embedding import (
+from skdl.estimators.tables.embedding import (
     EntityEmbeddingClassifier,
     EntityEmbeddingRegressor,
 )
-from skdl.estimators.neural import NeuralClassifier, NeuralRegressor
-from skdl.estimators.text import TextLM
-from skdl.estimators.transformer import EmbeddingTransformer
+from skdl.estimators.tables.neural import NeuralClassifier, NeuralRegressor
+from skdl.estimators.tables.transformer import EmbeddingTransformer
+from skdl.estimators.text.text_lm import TextLM
 
 __all__ = [
     "EmbeddingTransformer",

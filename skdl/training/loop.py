@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from skdl.training.checkpoint import Checkpoint, load_mask_states, mask_states
-from skdl.training.snapshot import copied
 from skdl.training.stopping import EarlyStopping
+from skdl.training.survival.checkpoint import Checkpoint, load_mask_states, mask_states
+from skdl.training.survival.snapshot import copied
 from skdl.training.trainer import BatchSource, Trainer
 
 # How often a training that is lost goes back to its last good state with half the rate,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from skdl.training.memory import MemoryLimit
+from skdl.training.survival.out_of_memory import MemoryLimit
 
 PRECISIONS = {
     "auto": torch.float32,

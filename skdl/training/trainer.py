@@ -11,14 +11,14 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from skdl.training.averaging import WeightAverage
-from skdl.training.clipping import clip_gradients
-from skdl.training.freezing import Freezing
-from skdl.training.guard import DeviceGuard, StepGuard, takes_found_inf
 from skdl.training.objectives import Objective
+from skdl.training.optimization.averaging import WeightAverage
+from skdl.training.optimization.clipping import clip_gradients
+from skdl.training.optimization.freezing import Freezing
+from skdl.training.optimization.schedules import Schedule
 from skdl.training.runtime import Runtime
-from skdl.training.schedules import Schedule
-from skdl.training.snapshot import copied
+from skdl.training.survival.guard import DeviceGuard, StepGuard, takes_found_inf
+from skdl.training.survival.snapshot import copied
 
 Batch = tuple[tuple[Tensor, ...], Tensor, Tensor | None]
 

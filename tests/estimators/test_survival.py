@@ -27,7 +27,7 @@ from skdl import (
     TextLM,
 )
 from skdl.networks.language_model import LanguageModel
-from skdl.training import checkpoint as checkpoint_module
+from skdl.training.survival import checkpoint as checkpoint_module
 
 rng = np.random.default_rng(0)
 NUMBERS = rng.normal(size=(120, 4))
@@ -372,7 +372,7 @@ def test_windows_that_were_chosen_stay(path, monkeypatch):
     cut_off(text(checkpoint=path, **options), 3, TEXTS)
     chosen = torch.load(path, weights_only=True)["notes"]["windows"]
     chosen = next(c for c in chosen if c["chosen"])
-    monkeypatch.setattr("skdl.estimators._windows.choose", None)  # not asked again
+    monkeypatch.setattr("skdl.estimators.text.windows.choose", None)  # not asked again
     model = text(checkpoint=path, **options).fit(TEXTS)
     assert (model.bptt_, model.batch_size_) == (chosen["bptt"], chosen["batch_size"])
     assert model.n_iter_ == 5
@@ -430,7 +430,7 @@ SCRIPT = """
 import os, signal, sys
 import torch
 from tests.estimators.test_survival import FAMILIES
-from skdl.training import checkpoint
+from skdl.training.survival import checkpoint
 
 name, when, path = sys.argv[1:]
 

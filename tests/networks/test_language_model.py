@@ -6,7 +6,7 @@ import torch
 from skdl.networks.language_model import Continued, LanguageModel
 from skdl.networks.recurrent import LockedDropout, LSTMLayer, WordDropout
 from skdl.networks.softmax import TiedSoftmax
-from skdl.training.next_token import NextTokenLoss
+from skdl.training.text.next_token import NextTokenLoss
 
 
 def plain_log_prob(softmax, hidden):

@@ -5,7 +5,7 @@ from torch import nn
 
 from skdl.networks.embedding import EmbeddingNetwork, EntityEmbedding
 from skdl.networks.random_effects import RandomEffects
-from skdl.training.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 
 
 def filled(effects):

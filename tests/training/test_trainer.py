@@ -7,9 +7,9 @@ from torch import nn
 from skdl.data import ResidentBatches
 from skdl.training.loop import train
 from skdl.training.objectives import SquaredError
-from skdl.training.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.optimization.schedules import SCHEDULES
 from skdl.training.runtime import Runtime, resolve_runtime, work_per_row
-from skdl.training.schedules import SCHEDULES
 from skdl.training.stopping import EarlyStopping
 from skdl.training.trainer import Trainer
 

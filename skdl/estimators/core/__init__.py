@@ -1,0 +1,1 @@
+"""What every estimator is made of; it knows no kind of input."""

@@ -1,0 +1,100 @@
+"""Checkpoints of a fit: what a fit is, and the seeds that it began with."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from skdl._version import __version__
+from skdl.estimators.core.state import seed_source
+from skdl.training.survival.checkpoint import Checkpoint, digest, layers_of
+from skdl.training.trainer import BatchSource
+
+# Parameters that change nothing in what is learned; of the device its kind counts.
+_WITHOUT_EFFECT = ("checkpoint", "checkpoint_every", "device", "verbose")
+
+
+def open_checkpoint(settings: Any, *, warm: bool) -> Checkpoint | None:
+    """Return the checkpoint that an estimator's parameters name, if they name one.
+
+    Raises
+    ------
+    ValueError
+        If the file is of another estimator or of other parameters.
+    """
+    if settings.checkpoint is None:
+        return None
+    parameters = settings.get_params(deep=False)
+    identity = {
+        "estimator": type(settings).__name__,
+        "skdl": __version__,
+        "warm start": str(warm),
+        **{
+            name: described(value)
+            for name, value in parameters.items()
+            if name not in _WITHOUT_EFFECT
+        },
+    }
+    return Checkpoint(settings.checkpoint, identity, every=settings.checkpoint_every)
+
+
+def fit_seeds(
+    random_state: Any, checkpoint: Checkpoint | None
+) -> np.random.RandomState:
+    """Return the source of a fit's seeds: the one it began with if it goes on."""
+    rng = seed_source(random_state)
+    if checkpoint is None:
+        return rng
+    if "seeds" in checkpoint.notes:
+        name, keys, *rest = checkpoint.notes["seeds"]
+        rng = np.random.RandomState()
+        rng.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+    else:
+        name, keys, *rest = rng.get_state(legacy=True)
+        checkpoint.notes["seeds"] = [name, keys.tolist(), *rest]
+    return rng
+
+
+def match_training(
+    checkpoint: Checkpoint,
+    network: nn.Module,
+    batches: BatchSource,
+    validate: Callable | None,
+    device: torch.device,
+) -> None:
+    """Refuse to go on with other data, or with a network that has other layers."""
+    checkpoint.match(
+        {
+            "training data": digest(batches.tensors()),
+            "held-out data": "none" if validate is None else "given",
+            "size of the network": layers_of(network),
+            "kind of device": device.type,
+        }
+    )
+
+
+def described(value: Any) -> str:
+    """Return a text that is the same for the same parameter in another process."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return repr(value)
+    if isinstance(value, np.ndarray):
+        return described(value.tolist())
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(sorted(_pairs(value))) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(described(item) for item in value) + "]"
+    if isinstance(value, partial):
+        inside = [described(value.func), described(value.args)]
+        return "partial(" + ", ".join([*inside, described(value.keywords)]) + ")"
+    if hasattr(value, "__qualname__"):  # functions and classes
+        return f"{value.__module__}.{value.__qualname__}"
+    return type(value).__name__
+
+
+def _pairs(value: Mapping) -> list[str]:
+    return [f"{described(k)}: {described(v)}" for k, v in value.items()]

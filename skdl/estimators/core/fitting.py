@@ -1,0 +1,388 @@
+"""From encoded rows to a trained network: the engine put together for one fit."""
+
+import copy
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor, nn
+
+from skdl.data.batches import ResidentBatches, StreamedBatches
+from skdl.data.picture_files import PictureFiles
+from skdl.estimators.core.checkpoint import match_training
+from skdl.estimators.core.rows import Rows
+from skdl.training.inference import evaluate
+from skdl.training.loop import Outcome, train
+from skdl.training.objectives import Objective
+from skdl.training.optimization.averaging import TriggeredAverage, WeightAverage
+from skdl.training.optimization.freezing import Freezing
+from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.optimization.schedules import resolve_schedule
+from skdl.training.range_test import doubts, smooth_losses, suggest, sweep
+from skdl.training.runtime import Runtime, work_per_row
+from skdl.training.stopping import EarlyStopping
+from skdl.training.survival.checkpoint import Checkpoint
+from skdl.training.trainer import BatchSource, Trainer
+
+_SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
+
+# The range test of lr="auto", and the rule that reads its curve. Chosen with
+# benchmarks/lr_find.py.
+AUTO_RANGE = {"min_lr": 1e-5, "max_lr": 10.0}
+DEFAULT_SUGGESTION = "slide"
+_FEWEST_STEPS = 30
+
+
+@dataclass
+class FittedParts:
+    """What a fit makes and predict needs."""
+
+    encoder: Any
+    target: Any
+    objective: Objective
+    network: nn.Module
+    optimizer_state: dict | None = None
+    lr: float | None = None
+
+
+def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
+    """Return rows per batch; "auto" is the power of two next below a 50th of the rows.
+
+    Between 32 and 256: small data needs many steps, large data fast ones.
+    """
+    if batch_size != "auto":
+        return int(batch_size)
+    size = 1 << max(0, (n_rows // 50).bit_length() - 1)
+    return min(max(size, _SMALLEST_BATCH), _LARGEST_BATCH)
+
+
+def make_batches(
+    rows: Rows,
+    parts: FittedParts,
+    runtime: Runtime,
+    batch_size: int,
+    *,
+    weight_scale: float = 1.0,
+    shuffle: bool = True,
+) -> BatchSource:
+    """Encode rows and put them where the network is."""
+    target = parts.target.encode(rows.y).to(runtime.device)
+    weight = None
+    if rows.weight is not None:
+        scaled = (rows.weight * weight_scale).astype(np.float32)
+        weight = torch.from_numpy(scaled).to(runtime.device)
+    if isinstance(rows.X, PictureFiles):  # too many to be kept in memory
+        return StreamedBatches(
+            lambda chosen: parts.encoder.transform(rows.X[chosen]),
+            target,
+            weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+        )
+    inputs = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X))
+    return ResidentBatches(
+        inputs, target, weight, batch_size=batch_size, shuffle=shuffle
+    )
+
+
+def check_output(network: nn.Module, inputs: tuple[Tensor, ...], width: int) -> float:
+    """Run a network on two rows, check its output's shape and return its work by row.
+
+    Raises
+    ------
+    ValueError
+        If the output is not one tensor of shape (rows, width).
+    """
+    network.eval()
+    found: list[Any] = []
+    handle = network.register_forward_hook(lambda *seen: found.append(seen[2]))
+    try:
+        work = work_per_row(network, inputs)
+    finally:
+        handle.remove()
+    shape = tuple(found[0].shape) if isinstance(found[0], Tensor) else None
+    if shape != (len(inputs[0]), width):
+        came = type(found[0]).__name__ if shape is None else f"shape {shape}"
+        raise ValueError(
+            f"network must return a tensor of shape (n_rows, {width}), raw outputs of "
+            f"this target; for {len(inputs[0])} rows it returned {came}. Give its last "
+            "layer n_outputs units, the second argument that `network` is called with."
+        )
+    return work
+
+
+def fit_parts(
+    settings: Any,
+    parts: FittedParts,
+    rows: Rows,
+    held_out: Rows | None,
+    runtime: Runtime,
+    *,
+    continued: bool = False,
+    reporter: Any = None,
+    checkpoint: Checkpoint | None = None,
+) -> Outcome:
+    """Train the network of `parts` in place.
+
+    Parameters
+    ----------
+    settings : estimator
+        Its parameters say how.
+    parts : FittedParts
+        Encoder, target and network; the network ends with the weights to keep.
+    rows, held_out : Rows
+        Training and, if there are any, validation rows, without zero weights.
+    runtime : Runtime
+        Where to train.
+    continued : bool, default=False
+        Whether this is one epoch at a constant rate that goes on with the optimizer's
+        state (`partial_fit`).
+    reporter : EpochReporter, optional
+        Told about every epoch.
+    checkpoint : Checkpoint, optional
+        Where training is saved and goes on from.
+
+    Returns
+    -------
+    Outcome
+    """
+    batches, work = training_batches(
+        settings, parts, rows, runtime, normalize=not continued
+    )
+    return train_parts(
+        settings,
+        parts,
+        batches,
+        runtime,
+        work=work,
+        validate=None if held_out is None else _validation(parts, held_out, runtime),
+        continued=continued,
+        reporter=reporter,
+        checkpoint=checkpoint,
+    )
+
+
+def train_parts(
+    settings: Any,
+    parts: FittedParts,
+    batches: BatchSource,
+    runtime: Runtime,
+    *,
+    work: float,
+    validate: Callable[[], tuple[float, float]] | None = None,
+    continued: bool = False,
+    reporter: Any = None,
+    checkpoint: Checkpoint | None = None,
+) -> Outcome:
+    """Train the network of `parts` on batches; see `fit_parts`.
+
+    Parameters
+    ----------
+    settings, parts, runtime, continued, reporter, checkpoint
+        As in `fit_parts`.
+    batches : BatchSource
+        What to train on.
+    work : float
+        Multiplications of a step.
+    validate : callable, optional
+        Returns loss and score on held-out data.
+
+    Returns
+    -------
+    Outcome
+        With what is to be raised, once the model is kept, if training diverged.
+
+    Raises
+    ------
+    FloatingPointError
+        If training diverged and no epoch ended well.
+    """
+    stopping = EarlyStopping(settings.n_iter_no_change)
+    epochs = 1 if continued else settings.max_epochs
+    if settings.weight_averaging == "nt_asgd" and not (continued or validate):
+        raise ValueError(
+            "weight_averaging='nt_asgd' begins where the validation loss stops "
+            "falling: give X_val, or set early_stopping=True to hold data out."
+        )
+    with runtime.threads(work):
+        notes: dict[str, Any] = {}
+        if checkpoint is not None:
+            match_training(checkpoint, parts.network, batches, validate, runtime.device)
+            notes = checkpoint.notes
+        if settings.lr != "auto":
+            parts.lr = float(settings.lr)
+        elif "lr" in notes:
+            parts.lr = notes["lr"]
+        elif parts.lr is None or not continued:
+            parts.lr = find_auto_lr(settings, parts, batches, runtime)
+        notes["lr"] = parts.lr
+        trainer = _build_trainer(
+            settings, parts, runtime, continued, n_steps=epochs * len(batches)
+        )
+        outcome = train(
+            trainer,
+            batches,
+            max_epochs=epochs,
+            validate=validate,
+            stopping=stopping if settings.early_stopping and validate else None,
+            on_epoch_begin=reporter and reporter.epoch_begin,
+            on_epoch_end=reporter and reporter.epoch_end,
+            checkpoint=checkpoint,
+        )
+    if outcome.failure is not None and outcome.kept_epoch == 0:
+        raise outcome.failure
+    parts.lr = trainer.lr  # lower than it was if training went back
+    if continued:
+        parts.optimizer_state = trainer.optimizer.state_dict()
+    if outcome.reason == "interrupted":
+        _warn_of_interruption(outcome, settings.max_epochs)
+    return outcome
+
+
+def training_batches(
+    settings: Any,
+    parts: FittedParts,
+    rows: Rows,
+    runtime: Runtime,
+    *,
+    normalize: bool = True,
+) -> tuple[BatchSource, float]:
+    """Return the training batches and the multiplications of a step.
+
+    With `normalize` the weights of the rows get a mean of one.
+    """
+    batch_size = resolve_batch_size(settings.batch_size, len(rows))
+    scale = 1.0
+    if normalize and rows.weight is not None:
+        scale = 1.0 / rows.weight.mean()
+    batches = make_batches(rows, parts, runtime, batch_size, weight_scale=scale)
+    probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
+    work = check_output(parts.network, probe, parts.objective.n_outputs)
+    return settings._augmented(batches, parts), 3 * work * batch_size
+
+
+def trainer_of_copy(
+    settings: Any, parts: FittedParts, runtime: Runtime, lr: float
+) -> Trainer:
+    """Return what trains a copy of the network at a constant rate."""
+    copied = replace(
+        parts,
+        network=copy.deepcopy(parts.network),
+        optimizer_state=copy.deepcopy(parts.optimizer_state),  # steps write into it
+        lr=lr,
+    )
+    return _build_trainer(settings, copied, runtime, continued=True)
+
+
+def sweep_lr(
+    settings: Any,
+    parts: FittedParts,
+    batches: BatchSource,
+    runtime: Runtime,
+    *,
+    min_lr: float,
+    max_lr: float,
+    num_iter: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Run the range test on a copy of the network; return rates and losses."""
+    trainer = trainer_of_copy(settings, parts, runtime, min_lr)
+    return sweep(trainer, batches, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter)
+
+
+def find_auto_lr(
+    settings: Any, parts: FittedParts, batches: BatchSource, runtime: Runtime
+) -> float:
+    """Return the rate that the range test suggests for ``lr="auto"``."""
+    num_iter = max(_FEWEST_STEPS, min(100, len(batches) * 3 // 2))
+    lrs, losses = sweep_lr(
+        settings, parts, batches, runtime, num_iter=num_iter, **AUTO_RANGE
+    )
+    if len(losses) < 2:
+        raise ValueError(
+            f"lr='auto' found no learning rate: the loss is not finite at "
+            f"{AUTO_RANGE['min_lr']:g} already. Check the data and the network, or "
+            "give lr a number."
+        )
+    smoothed = smooth_losses(losses)
+    for doubt in doubts(lrs, smoothed, num_iter):
+        warnings.warn(
+            f"lr='auto' may be off: {doubt}. Look at lr_find(...).plot().",
+            ConvergenceWarning,
+            stacklevel=6,
+        )
+    return suggest(lrs, smoothed)[DEFAULT_SUGGESTION]
+
+
+def _build_trainer(
+    settings: Any,
+    parts: FittedParts,
+    runtime: Runtime,
+    continued: bool,
+    n_steps: int = 0,
+) -> Trainer:
+    """Build the trainer of a fit, or with `continued` one at a constant rate."""
+    optimizer = build_optimizer(
+        settings.optimizer,
+        parts.network,
+        OptimizerSettings(
+            lr=parts.lr,
+            weight_decay=settings.weight_decay,
+            betas=tuple(settings.betas),
+            momentum=settings.momentum,
+            layer_lr_decay=settings.layer_lr_decay,
+        ),
+    )
+    if continued and parts.optimizer_state is not None:
+        optimizer.load_state_dict(parts.optimizer_state)
+    freezing = None
+    if settings.freeze is not None:
+        freezing = Freezing(parts.network, settings.freeze, settings.thaw)
+    average: WeightAverage | None = None
+    if settings.weight_averaging == "ema" and not continued:
+        average = WeightAverage(parts.network, n_steps)
+    elif settings.weight_averaging == "nt_asgd" and not continued:
+        average = TriggeredAverage(parts.network)
+    return Trainer(
+        parts.network,
+        parts.objective,
+        optimizer,
+        lr=parts.lr,
+        schedule=resolve_schedule("constant" if continued else settings.schedule),
+        runtime=runtime,
+        clip_grad_norm=settings.clip_grad_norm,
+        average=average,
+        freezing=freezing,
+    )
+
+
+def _validation(
+    parts: FittedParts, held_out: Rows, runtime: Runtime
+) -> Callable[[], tuple[float, float]]:
+    scale = 1.0 if held_out.weight is None else 1.0 / held_out.weight.mean()
+    size = parts.encoder.inference_rows
+    batches = make_batches(
+        held_out, parts, runtime, size, weight_scale=scale, shuffle=False
+    )
+    weight = None
+    if held_out.score_weight is not None:
+        weight = torch.from_numpy(held_out.score_weight).to(runtime.device)
+    score = partial(parts.target.score, weight=weight)
+
+    def validate() -> tuple[float, float]:
+        return evaluate(parts.network, batches, parts.objective, score)
+
+    return validate
+
+
+def _warn_of_interruption(outcome: Outcome, max_epochs: int) -> None:
+    warnings.warn(
+        f"Training was interrupted; the weights after epoch {outcome.kept_epoch} "
+        f"of {max_epochs} are kept.",
+        ConvergenceWarning,
+        stacklevel=5,
+    )

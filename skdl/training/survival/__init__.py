@@ -1,0 +1,1 @@
+"""What keeps a training alive: memory running out, NaN, crashes and interrupts."""

@@ -1,0 +1,152 @@
+"""Batches that do not fit into memory are worked through in parts."""
+
+import gc
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skdl.training.survival.device_memory import is_out_of_memory
+
+Batch = tuple[tuple[Tensor, ...], Tensor, Tensor | None]
+
+
+class MemoryLimit:
+    """How many rows of a batch go through a network at once: all, until that fails.
+
+    When memory runs out, the batch is halved until its parts fit; gradients of the
+    parts are added up, weighted by their rows, so that the step is that of the whole
+    batch within rounding. What fitted is kept for the batches that follow. Layers that
+    look at a whole batch see a part: batch norm standardises by the part's statistics,
+    and dropout draws masks anew for every part.
+
+    Parameters
+    ----------
+    splits : bool, default=True
+        False lets the error go on up: whether a batch fits is what is asked.
+
+    Attributes
+    ----------
+    most_rows : int or None
+        Rows of a part at most; None while whole batches fit.
+    """
+
+    def __init__(self, *, splits: bool = True) -> None:
+        self._splits = splits
+        self.most_rows: int | None = None
+        self._warned = False
+
+    def gradients(
+        self,
+        batch: Batch,
+        dim: int,
+        network: Any,
+        backward: Callable[[Batch, float], Tensor],
+    ) -> Tensor:
+        """Add the gradient of a batch to a network without one; return its mean loss.
+
+        Parameters
+        ----------
+        batch : tuple
+            Inputs, target and weight.
+        dim : int
+            The dimension of inputs and target that counts rows.
+        network : nn.Module
+            If it has an attribute `carried_states`, a list of tuples of tensors (rows,
+            ...) or None, each part gets its rows of them.
+        backward : callable
+            Takes a batch and the share of its loss in the whole, adds the gradient and
+            returns the loss.
+
+        Raises
+        ------
+        MemoryError
+            If a single row does not fit.
+        """
+        n = batch[1].shape[dim]
+        states = getattr(network, "carried_states", None)
+        while True:
+            rows = n if self.most_rows is None else min(n, self.most_rows)
+            cause = None
+            try:
+                if rows == n:
+                    return backward(batch, 1.0)
+                loss = _in_parts(batch, dim, network, backward, math.ceil(n / rows))
+                self._warn(n, rows)
+                return loss
+            except (RuntimeError, MemoryError) as error:
+                if not (self._splits and is_out_of_memory(error)):
+                    raise
+                cause = str(error)
+            # Not before here are the tensors free that the error's frames held.
+            _release(network, states)
+            if rows == 1:
+                raise MemoryError(
+                    "Memory runs out in training even with one row at a time: make the "
+                    f"network or its inputs smaller. ({cause})"
+                )
+            self.most_rows = (rows + 1) // 2
+
+    def _warn(self, n: int, rows: int) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"Memory ran out on a batch of {n} rows. Batches now go through the "
+                f"network in parts of at most {rows} rows whose gradients are added "
+                f"up; batch_size={rows} would avoid it.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+def _in_parts(
+    batch: Batch,
+    dim: int,
+    network: Any,
+    backward: Callable[[Batch, float], Tensor],
+    n_parts: int,
+) -> Tensor:
+    """Add up the gradients of parts of a batch; return the whole batch's mean loss."""
+    inputs, target, weight = batch
+    pieces = [t.tensor_split(n_parts, dim) for t in (*inputs, target)]
+    weights = [None] * n_parts if weight is None else weight.tensor_split(n_parts)
+    carries = hasattr(network, "carried_states")
+    before = _split_states(network.carried_states, n_parts) if carries else []
+    n, after = target.shape[dim], []
+    total: Any = 0.0
+    for i, part_weight in enumerate(weights):
+        *part, part_target = (piece[i] for piece in pieces)
+        share = part_target.shape[dim] / n
+        if carries:
+            network.carried_states = before[i]
+        total = total + backward((tuple(part), part_target, part_weight), share) * share
+        if carries:
+            after.append(network.carried_states)
+    if carries:
+        network.carried_states = [
+            tuple(torch.cat(tensors) for tensors in zip(*layer, strict=True))
+            for layer in zip(*after, strict=True)
+        ]
+    return total
+
+
+def _split_states(states: Any, n_parts: int) -> list[Any]:
+    """Return the states of each part's rows."""
+    if states is None:
+        return [None] * n_parts
+    layers = [[t.tensor_split(n_parts) for t in layer] for layer in states]
+    return [[tuple(t[i] for t in layer) for layer in layers] for i in range(n_parts)]
+
+
+def _release(network: Any, states: Any) -> None:
+    """Free what a failed attempt has left, and undo what it has carried on."""
+    for parameter in network.parameters():
+        parameter.grad = None
+    if hasattr(network, "carried_states"):
+        network.carried_states = states
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

@@ -1,0 +1,1 @@
+"""What only text needs of training: windows, next tokens, reading and writing."""

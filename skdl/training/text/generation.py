@@ -1,0 +1,117 @@
+"""Writing text with a language model, many texts at once."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from skdl.training.text.documents import States
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn from its probabilities.
+
+    Parameters
+    ----------
+    temperature : float, default=1.0
+        Log-probabilities are divided by it: below 1 likely tokens become likelier. 0
+        always takes the likeliest.
+    top_k : int or None, default=None
+        Only this many of the likeliest tokens.
+    top_p : float or None, default=None
+        Only the likeliest tokens whose probabilities together reach this (Holtzman et
+        al. 2019, arXiv 1904.09751, section 3.1).
+    banned : tuple of int, default=()
+        Tokens that are never drawn.
+
+    Examples
+    --------
+    >>> import torch
+    >>> scores = torch.tensor([[0.1, 0.6, 0.3]]).log()
+    >>> Sampling(temperature=0)(scores, torch.Generator())
+    tensor([1])
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    banned: tuple[int, ...] = ()
+
+    def __call__(self, log_prob: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw a token for each row of log-probabilities (B, V) -> (B,)."""
+        scores = log_prob.clone()
+        scores[:, list(self.banned)] = -torch.inf
+        if self.temperature == 0:
+            return scores.argmax(1)
+        scores = scores / self.temperature
+        if self.top_k is not None and self.top_k < scores.shape[1]:
+            lowest = scores.topk(self.top_k, dim=1).values[:, -1:]
+            scores = scores.masked_fill(scores < lowest, -torch.inf)
+        probabilities = scores.softmax(1)
+        if self.top_p is not None:
+            probabilities = _nucleus(probabilities, self.top_p)
+        return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+
+
+def _nucleus(probabilities: Tensor, top_p: float) -> Tensor:
+    """Zero all but the likeliest tokens that together reach `top_p`."""
+    ordered, order = probabilities.sort(dim=1, descending=True)
+    before = ordered.cumsum(1) - ordered
+    ordered = ordered.masked_fill(before >= top_p, 0.0)
+    return torch.zeros_like(probabilities).scatter_(1, order, ordered)
+
+
+@torch.inference_mode()
+def generate(
+    model: nn.Module,
+    hidden: Tensor,
+    states: States,
+    *,
+    max_new_tokens: int,
+    sampling: Sampling,
+    stop: int | None,
+    seed: int,
+) -> list[list[int]]:
+    """Write on from where documents end, a token at a time.
+
+    Parameters
+    ----------
+    model : LanguageModel
+        In evaluation mode.
+    hidden, states
+        As `skdl.training.text.documents.read_to_end` returns them.
+    max_new_tokens : int
+        Tokens at most.
+    sampling : Sampling
+        Draws the tokens.
+    stop : int or None
+        The token after which a text is done; it is not part of it.
+    seed : int
+        Of what is drawn.
+
+    Returns
+    -------
+    list of list of int
+        New tokens of each text.
+    """
+    generator = torch.Generator(hidden.device).manual_seed(seed)
+    softmax = model.get_submodule("softmax")
+    texts: list[list[int]] = [[] for _ in range(len(hidden))]
+    writing = list(range(len(hidden)))
+    for _ in range(max_new_tokens):
+        tokens = sampling(softmax.log_prob(hidden), generator)  # type: ignore[operator]
+        drawn = tokens.tolist()
+        kept = [i for i, token in enumerate(drawn) if token != stop]
+        for i in kept:
+            texts[writing[i]].append(drawn[i])
+        if not kept:
+            break
+        if len(kept) < len(drawn):
+            writing = [writing[i] for i in kept]
+            chosen = torch.tensor(kept, device=hidden.device)
+            tokens = tokens[chosen]
+            states = [(h[chosen], c[chosen]) for h, c in states]
+        output, states = model(tokens.unsqueeze(0), states)
+        hidden = output.hidden[0]
+    return texts
