@@ -1,12 +1,12 @@
 """Handwritten digits: accuracy against seconds, throughput, and files against arrays.
 
 mnist_10k: the first 8,000 pictures train, the last 2,000 test; every network is
-NeuralClassifier's own unless it says otherwise.
+ImageClassifier's own unless it says otherwise.
 
     python benchmarks/pictures.py [--parts accuracy digits peers throughput files]
     python benchmarks/pictures.py --parts peers --figure docs/images/pictures.png
 
-Bars: defaults with network="conv" at least 99.4% in at most 90 seconds, 98.8% within 20
+Bars: defaults at least 99.4% in at most 90 seconds, 98.8% within 20
 seconds; digits, five stratified shuffled folds, at least 99.0%; an epoch at least 1.5
 times faster than skorch's with the same network; at most 1.10 of a bare torch loop with
 the same network, augmentation at most 25% on top; a fit from 2,000 JPEG files at most
@@ -35,7 +35,7 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import LRScheduler
 from torch import nn
 
-from skdl import NeuralClassifier
+from skdl import ImageClassifier, NeuralClassifier
 from skdl.datasets import load_mnist_10k
 from skdl.networks.conv import ConvNet, PictureNetwork
 
@@ -65,10 +65,10 @@ def timed(model: Any, data: tuple) -> tuple[float, float]:
 
 def accuracy() -> None:
     data = mnist()
-    found, seconds = timed(NeuralClassifier(network="conv", random_state=0), data)
+    found, seconds = timed(ImageClassifier(random_state=0), data)
     bar("mnist_10k, defaults: accuracy", found, 0.994, at_most=False)
     bar("mnist_10k, defaults: seconds", seconds, 90, at_most=True)
-    quick = NeuralClassifier(network="conv", max_epochs=7, random_state=0)
+    quick = ImageClassifier(max_epochs=7, random_state=0)
     found, seconds = timed(quick, data)
     bar("mnist_10k, 7 epochs: accuracy", found, 0.988, at_most=False)
     bar("mnist_10k, 7 epochs: seconds", seconds, 20, at_most=True)
@@ -77,7 +77,7 @@ def accuracy() -> None:
 def digits() -> None:
     data = load_digits()
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    model = NeuralClassifier(network="conv", random_state=0)
+    model = ImageClassifier(random_state=0)
     scores = cross_val_score(model, data.images, data.target, cv=folds)
     bar("digits, five folds: accuracy", float(scores.mean()), 0.990, at_most=False)
 
@@ -158,13 +158,12 @@ def peers(figure: str | None) -> None:
     data = mnist()
     scaled_mlp = make_pipeline(MinMaxScaler(), MLPClassifier((256, 128)))
     contenders: dict[str, tuple[int, Any]] = {
-        f"skdl conv, {n} epochs": (n, NeuralClassifier(network="conv", max_epochs=n))
-        for n in (4, 7, 20)
+        f"skdl conv, {n} epochs": (n, ImageClassifier(max_epochs=n)) for n in (4, 7, 20)
     }
     contenders |= {
         "skdl conv, 20 epochs, not augmented": (
             20,
-            NeuralClassifier(network="conv", augmentation=None),
+            ImageClassifier(augmentation=None),
         ),
         "skdl dense": (20, Squeezed(NeuralClassifier())),
         "MLPClassifier": (0, Squeezed(scaled_mlp)),
@@ -246,10 +245,10 @@ def bare_epochs(X: np.ndarray, y: np.ndarray) -> Callable[[], None]:
 
 def throughput(repeats: int) -> None:
     X, y, *_ = mnist()
-    options = {"network": "conv", "batch_size": BATCH, "max_epochs": 1}
-    plain = NeuralClassifier(augmentation=None, **options)
-    single = NeuralClassifier(augmentation=None, precision="float32", **options)
-    augmented = NeuralClassifier(**options)
+    options = {"batch_size": BATCH, "max_epochs": 1}
+    plain = ImageClassifier(augmentation=None, **options)
+    single = ImageClassifier(augmentation=None, precision="float32", **options)
+    augmented = ImageClassifier(**options)
     bare, skorch = bare_epochs(X, y), skorch_net(X, 1)
     seconds = time_in_turn(
         {
@@ -279,7 +278,7 @@ def files(repeats: int) -> None:
         for path, picture in zip(paths, X, strict=True):
             Image.fromarray(picture).save(path, quality=90)
         pictures = np.stack([np.asarray(Image.open(path)) for path in paths])
-        models = [NeuralClassifier(network="conv", random_state=0) for _ in range(3)]
+        models = [ImageClassifier(random_state=0) for _ in range(3)]
         models[2].set_params(memory_limit=0, max_epochs=5)
         seconds = time_in_turn(
             {

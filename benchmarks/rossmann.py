@@ -140,7 +140,6 @@ def network(kind: str, effects: bool = True) -> EntityEmbeddingRegressor:
         categorical_features=list(COLUMNS),
         loss="absolute_error",
         weight_decay=0.01,
-        unknown_rate=0.0,  # there are no unknown stores
         batch_size=512,
         random_state=0,
         **chosen,

@@ -15,8 +15,8 @@ from sklearn.model_selection import train_test_split
 from skdl import (
     ActivationMapDisplay,
     ConfusedPairsDisplay,
+    ImageClassifier,
     MistakesDisplay,
-    NeuralClassifier,
 )
 from skdl.datasets import load_mnist_10k
 
@@ -32,7 +32,7 @@ except FileNotFoundError:  # the small digits of scikit-learn
 X, X_test, y, y_test = train_test_split(X, y, test_size=0.2, random_state=0, stratify=y)
 
 # %% Bytes go in as they are; augmentation and label smoothing are on by default.
-model = NeuralClassifier(network="conv", max_epochs=8, random_state=0).fit(X, y)
+model = ImageClassifier(max_epochs=8, random_state=0).fit(X, y)
 print(f"accuracy on held-out pictures: {model.score(X_test, y_test):.4f}")
 
 # %% What it is most confidently wrong about, and what it confuses.

@@ -20,6 +20,7 @@ from skdl import (
     EmbeddingDisplay,
     EmbeddingTransformer,
     EntityEmbeddingRegressor,
+    ImageClassifier,
     LRFindDisplay,
     MistakesDisplay,
     NeuralClassifier,
@@ -297,7 +298,7 @@ def test_displays_are_public():
 def digits():
     data = load_digits()
     X, y = data.images.astype(np.uint8), data.target
-    model = NeuralClassifier(network="conv", max_epochs=1, random_state=0)
+    model = ImageClassifier(max_epochs=1, random_state=0)
     return model.fit(X[:400], y[:400]), X[400:], y[400:]
 
 

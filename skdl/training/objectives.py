@@ -8,7 +8,7 @@ that users type, an entry in `REGRESSION_OBJECTIVES`.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -46,6 +46,7 @@ class CrossEntropy:
 
     n_outputs: int
     label_smoothing: float = 0.0
+    takes_logits: ClassVar[bool] = True
 
     def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Return the cross-entropy; `raw` (B, K), `target` (B,) int64."""

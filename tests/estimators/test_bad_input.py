@@ -7,7 +7,7 @@ import torch
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
-from skdl import NeuralClassifier, NeuralRegressor
+from skdl import FineTuning, NeuralClassifier, NeuralRegressor
 
 
 def classifier(**options):
@@ -110,11 +110,13 @@ BAD_PARAMETERS = {
     "hidden_layer_sizes": (8, -1),
     "betas": (0.9, 1.5),
     "weight_averaging": "swa",
-    "layer_lr_decay": 0.0,
+    "checkpoint": ("fit.pt", 0),
     "device": "nowhere",
-    "momentum": 1.0,
+    "fine_tuning": FineTuning(layer_lr_decay=0.0),
     "quantile": 1.5,
 }
+
+NAMED = {"fine_tuning": "layer_lr_decay"}
 
 
 @pytest.mark.parametrize("case", sorted(BAD_FITS))
@@ -131,7 +133,7 @@ def test_bad_data_get_one_clear_error(case, blobs):
 @pytest.mark.parametrize("name", sorted(BAD_PARAMETERS))
 def test_bad_parameters_are_named(name, line):
     model = regressor(**{name: BAD_PARAMETERS[name]})
-    with pytest.raises(ValueError, match=name):
+    with pytest.raises(ValueError, match=NAMED.get(name, name)):
         model.fit(*line)
 
 

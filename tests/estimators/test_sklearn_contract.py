@@ -7,6 +7,8 @@ from skdl import (
     EmbeddingTransformer,
     EntityEmbeddingClassifier,
     EntityEmbeddingRegressor,
+    ImageClassifier,
+    ImageRegressor,
     NeuralClassifier,
     NeuralRegressor,
 )
@@ -19,8 +21,8 @@ EXPECTED = {"check_sample_weight_equivalence_on_dense_data": MINI_BATCHES}
 ESTIMATORS = [
     NeuralClassifier(),
     NeuralRegressor(),
-    NeuralClassifier(network="conv"),
-    NeuralRegressor(network="conv"),
+    ImageClassifier(),
+    ImageRegressor(),
     EntityEmbeddingClassifier(),
     EntityEmbeddingRegressor(),
     EmbeddingTransformer(),

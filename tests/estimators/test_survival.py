@@ -22,6 +22,7 @@ import skdl
 from skdl import (
     EntityEmbeddingClassifier,
     EntityEmbeddingRegressor,
+    ImageClassifier,
     NeuralClassifier,
     NeuralRegressor,
     TextLM,
@@ -58,7 +59,7 @@ def table(**options):
 
 
 def conv(**options):
-    return NeuralClassifier(**{"network": "conv", **SMALL, "max_epochs": 3, **options})
+    return ImageClassifier(**{**SMALL, "max_epochs": 3, **options})
 
 
 def text(**options):
@@ -151,14 +152,14 @@ def roomy(n_inputs, n_outputs):
 
 @pytest.mark.parametrize("kind", [dense, table])
 @pytest.mark.parametrize("step", [1, 7])
-def test_out_of_memory_gives_the_same_model_and_one_warning(kind, step):
+def test_out_of_memory_gives_the_same_model_and_one_warning(kind, step, monkeypatch):
     X = TABLE if kind is table else NUMBERS
 
     def network(n_inputs, n_outputs):
         module, calls = cramped(n_inputs, n_outputs), []
         module.limit = 1000
 
-        def less_memory(*_):
+        def less_memory(module, _):
             calls.append(1)
             if len(calls) == 3 * step:
                 module.limit = 10
@@ -166,7 +167,8 @@ def test_out_of_memory_gives_the_same_model_and_one_warning(kind, step):
         module.register_forward_pre_hook(less_memory)
         return module
 
-    options = {"batch_size": 24, "unknown_rate": 0.0} if kind is table else {}
+    monkeypatch.setattr("skdl.estimators.tables.embedding.UNKNOWN_RATE", 0.0)
+    options = {"batch_size": 24} if kind is table else {}
     expected = kind(network=roomy, **options).fit(X, LABELS)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -181,9 +183,7 @@ def test_out_of_memory_gives_the_same_model_and_one_warning(kind, step):
 
 
 def test_out_of_memory_in_a_language_model(monkeypatch):
-    plain = dict.fromkeys(
-        ["input_dropout", "hidden_dropout", "output_dropout", "recurrent_dropout"], 0.0
-    )
+    plain = {"dropout": 0.0}
     expected = text(**plain).fit(TEXTS)
     forward = LanguageModel.forward
 
@@ -322,7 +322,7 @@ def test_a_language_model_shortens_its_windows_and_goes_on(monkeypatch):
         return output, after
 
     monkeypatch.setattr(LanguageModel, "forward", unstable)
-    model = text(variable_bptt=False, bptt=12, output_dropout=0.0).fit(TEXTS)
+    model = text(variable_bptt=False, bptt=12, dropout={"output": 0.0}).fit(TEXTS)
     assert model.history_["restorations"].iloc[0] == 3
     assert (seen[0], max(seen[-9:])) == (12, 3)
     assert np.isfinite(model.perplexity(TEXTS[:3]))
@@ -342,10 +342,10 @@ def test_a_language_model_shortens_its_windows_and_goes_on(monkeypatch):
         ("dense", {"n_estimators": 2, "optimizer": "sgd"}),
         ("dense", {"freeze": "all_but_last", "thaw": "gradual"}),
         ("dense", {"optimizer": torch.optim.RMSprop, "clip_grad_norm": 1.0}),
-        ("table", {"embedding_dropout": 0.2, "unknown_rate": 0.2}),
+        ("table", {"embedding_dropout": 0.2}),
         ("table", {"class_weight": "balanced", "early_stopping": True}),
         ("text", {}),
-        ("text", {"cell": "qrnn", "zoneout": 0.1, "word_dropout": 0.1}),
+        ("text", {"cell": "qrnn", "zoneout": 0.1, "dropout": {"word": 0.1}}),
         ("text", {"early_stopping": True, "weight_averaging": "nt_asgd"}),
     ],
     ids=str,
@@ -361,9 +361,9 @@ def test_a_fit_that_goes_on_has_the_same_bits(name, options, path):
 
 
 def test_every_other_epoch_is_written_if_so_asked(path):
-    cut_off(dense(checkpoint=path, checkpoint_every=2), 4, NUMBERS, LABELS)
+    cut_off(dense(checkpoint=(path, 2)), 4, NUMBERS, LABELS)
     assert torch.load(path, weights_only=True)["state"]["epoch"] == 2
-    model = dense(checkpoint=path, checkpoint_every=3).fit(NUMBERS, LABELS)
+    model = dense(checkpoint=(path, 3)).fit(NUMBERS, LABELS)
     assert_same(result(dense().fit(NUMBERS, LABELS)), result(model))
 
 

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdl import NeuralClassifier, NeuralRegressor
+from skdl import FineTuning, NeuralClassifier, NeuralRegressor
 
 
 def classifier(**options):
@@ -272,7 +272,7 @@ def test_every_optimizer_trains(optimizer, blobs):
         {"batch_norm": True},
         {"precision": "bfloat16"},
         {"weight_averaging": "ema"},
-        {"layer_lr_decay": 0.5},
+        {"fine_tuning": FineTuning(layer_lr_decay=0.5)},
         {"label_smoothing": 0.1},
         {"batch_size": 1000},
         {"hidden_layer_sizes": ()},
@@ -323,7 +323,10 @@ def test_averaged_weights_are_those_that_predict(blobs):
 def test_lower_layers_move_less_with_layer_lr_decay(blobs):
     def moved(decay):
         model = classifier(
-            network=TwoLayers, layer_lr_decay=decay, weight_decay=0, max_epochs=2
+            network=TwoLayers,
+            fine_tuning=FineTuning(layer_lr_decay=decay),
+            weight_decay=0,
+            max_epochs=2,
         ).fit(*blobs)
         start = classifier(network=TwoLayers, lr=1e-12, max_epochs=1).fit(*blobs)
         return (model.network_.first.weight - start.network_.first.weight).norm().item()

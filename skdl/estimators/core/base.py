@@ -8,15 +8,12 @@ gives `_check_target`, `_new_target` and `_new_objective`.
 import copy
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.callback import with_callbacks
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -27,6 +24,7 @@ from skdl.estimators.core.fitting import (
     sweep_lr,
     training_batches,
 )
+from skdl.estimators.core.names import answers_names
 from skdl.estimators.core.network import NetworkEstimator
 from skdl.estimators.core.rows import (
     Rows,
@@ -35,6 +33,7 @@ from skdl.estimators.core.rows import (
     split_validation,
 )
 from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
+from skdl.estimators.core.user_network import NetworkOptions
 from skdl.networks.ensemble import Ensemble
 from skdl.training.inference import infer
 from skdl.training.loop import Outcome
@@ -42,16 +41,18 @@ from skdl.training.objectives import MemberMean
 from skdl.training.runtime import Runtime
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class NeuralEstimator(NetworkEstimator):
-    """Parameters and methods that all families and tasks share."""
+class NeuralEstimator(NetworkOptions, NetworkEstimator):
+    """What all families and tasks share.
 
-    n_estimators: int = 1
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str
+        Names of the columns, where X has string names for all of them.
+    """
 
-    _parameter_constraints = {
-        **NetworkEstimator._parameter_constraints,
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
-    }
+    n_estimators: int
 
     # What a family and a task give.
 
@@ -102,10 +103,6 @@ class NeuralEstimator(NetworkEstimator):
     def _finish(self, parts: FittedParts) -> None:
         """Change the trained network before it is used."""
 
-    def _auto_label_smoothing(self) -> float:
-        """Return what ``label_smoothing="auto"`` is for this data."""
-        return 0.0
-
     def _strata(self, y: np.ndarray) -> np.ndarray | None:
         """Return what a validation split is stratified by."""
         return None
@@ -116,6 +113,7 @@ class NeuralEstimator(NetworkEstimator):
 
     # Fitting.
 
+    @answers_names
     @with_callbacks
     def fit(
         self,
@@ -189,17 +187,13 @@ class NeuralEstimator(NetworkEstimator):
             self._fit(rows, None, warm=warm, continued=True, classes=classes)
         return self  # of a single epoch nothing is kept that ended badly
 
+    @abstractmethod
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
-        X, y = self._check_inputs_and_target(X, y, reset=reset)
-        return self._weighted_rows(X, y, sample_weight)
+        """Validate X, y and weights together; with `reset`, remember the columns."""
 
     def _weighted_rows(self, X: Any, y: np.ndarray, sample_weight: Any) -> Rows:
         weight = check_weight(sample_weight, X)
         return Rows(X, y, weight, score_weight=weight)
-
-    @abstractmethod
-    def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
-        """Validate X and y together."""
 
     def _fit(
         self,
@@ -271,11 +265,6 @@ class NeuralEstimator(NetworkEstimator):
             for _ in range(self.n_estimators)
         ]
         network, objective = members[0], self._new_objective(target)
-        if not isinstance(network, nn.Module):
-            raise TypeError(
-                "network must return a torch.nn.Module, got "
-                f"{type(network).__name__}: {network!r}."
-            )
         if len(members) > 1:
             network, objective = Ensemble(members), MemberMean(objective, len(members))
         return rows, FittedParts(encoder, target, objective, network.to(runtime.device))

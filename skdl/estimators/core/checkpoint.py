@@ -1,11 +1,14 @@
 """Checkpoints of a fit: what a fit is, and the seeds that it began with."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from torch import nn
 
 from skdl._version import __version__
@@ -14,7 +17,7 @@ from skdl.training.survival.checkpoint import Checkpoint, digest, layers_of
 from skdl.training.trainer import BatchSource
 
 # Parameters that change nothing in what is learned; of the device its kind counts.
-_WITHOUT_EFFECT = ("checkpoint", "checkpoint_every", "device", "verbose")
+_WITHOUT_EFFECT = ("checkpoint", "device", "verbose")
 
 
 def open_checkpoint(settings: Any, *, warm: bool) -> Checkpoint | None:
@@ -38,7 +41,28 @@ def open_checkpoint(settings: Any, *, warm: bool) -> Checkpoint | None:
             if name not in _WITHOUT_EFFECT
         },
     }
-    return Checkpoint(settings.checkpoint, identity, every=settings.checkpoint_every)
+    path, every = checkpoint_file(settings.checkpoint)
+    return Checkpoint(path, identity, every=every)
+
+
+def checkpoint_file(checkpoint: Any) -> tuple[Any, int]:
+    """Return the file that the parameter `checkpoint` names, and its epochs.
+
+    Raises
+    ------
+    ValueError
+        If it is a tuple, but not of a path and a positive number of epochs.
+    """
+    if not isinstance(checkpoint, tuple):
+        return checkpoint, 1
+    path, every = checkpoint if len(checkpoint) == 2 else (None, 0)
+    is_count = isinstance(every, Integral) and every >= 1
+    if not isinstance(path, str | os.PathLike) or not is_count:
+        raise ValueError(
+            "checkpoint must be a path, or a tuple of a path and after how many epochs "
+            f"it is written, such as ('fit.pt', 5); got {checkpoint!r}."
+        )
+    return path, int(every)
 
 
 def fit_seeds(
@@ -88,6 +112,9 @@ def described(value: Any) -> str:
         return "{" + ", ".join(sorted(_pairs(value))) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(described(item) for item in value) + "]"
+    if isinstance(value, BaseEstimator):  # how to fine-tune
+        inside = described(value.get_params(deep=False))
+        return f"{type(value).__name__}({inside})"
     if isinstance(value, partial):
         inside = [described(value.func), described(value.args)]
         return "partial(" + ", ".join([*inside, described(value.keywords)]) + ")"

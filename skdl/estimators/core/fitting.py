@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from torch import Tensor, nn
+from torch import nn
 
 from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
 from skdl.estimators.core.checkpoint import match_training
 from skdl.estimators.core.rows import Rows
+from skdl.estimators.core.user_network import check_output
 from skdl.training.inference import evaluate
 from skdl.training.loop import Outcome, train
 from skdl.training.objectives import Objective
@@ -24,7 +25,7 @@ from skdl.training.optimization.freezing import Freezing
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.optimization.schedules import resolve_schedule
 from skdl.training.range_test import doubts, smooth_losses, suggest, sweep
-from skdl.training.runtime import Runtime, work_per_row
+from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
 from skdl.training.survival.checkpoint import Checkpoint
 from skdl.training.trainer import BatchSource, Trainer
@@ -88,32 +89,6 @@ def make_batches(
     return ResidentBatches(
         inputs, target, weight, batch_size=batch_size, shuffle=shuffle
     )
-
-
-def check_output(network: nn.Module, inputs: tuple[Tensor, ...], width: int) -> float:
-    """Run a network on two rows, check its output's shape and return its work by row.
-
-    Raises
-    ------
-    ValueError
-        If the output is not one tensor of shape (rows, width).
-    """
-    network.eval()
-    found: list[Any] = []
-    handle = network.register_forward_hook(lambda *seen: found.append(seen[2]))
-    try:
-        work = work_per_row(network, inputs)
-    finally:
-        handle.remove()
-    shape = tuple(found[0].shape) if isinstance(found[0], Tensor) else None
-    if shape != (len(inputs[0]), width):
-        came = type(found[0]).__name__ if shape is None else f"shape {shape}"
-        raise ValueError(
-            f"network must return a tensor of shape (n_rows, {width}), raw outputs of "
-            f"this target; for {len(inputs[0])} rows it returned {came}. Give its last "
-            "layer n_outputs units, the second argument that `network` is called with."
-        )
-    return work
 
 
 def fit_parts(
@@ -262,7 +237,7 @@ def training_batches(
         scale = 1.0 / rows.weight.mean()
     batches = make_batches(rows, parts, runtime, batch_size, weight_scale=scale)
     probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
-    work = check_output(parts.network, probe, parts.objective.n_outputs)
+    work = check_output(parts.network, probe, parts.objective)
     return settings._augmented(batches, parts), 3 * work * batch_size
 
 
@@ -326,6 +301,7 @@ def _build_trainer(
     n_steps: int = 0,
 ) -> Trainer:
     """Build the trainer of a fit, or with `continued` one at a constant rate."""
+    tuning = settings._fine_tuning
     optimizer = build_optimizer(
         settings.optimizer,
         parts.network,
@@ -333,15 +309,15 @@ def _build_trainer(
             lr=parts.lr,
             weight_decay=settings.weight_decay,
             betas=tuple(settings.betas),
-            momentum=settings.momentum,
-            layer_lr_decay=settings.layer_lr_decay,
+            momentum=settings.betas[0],
+            layer_lr_decay=1.0 if tuning is None else tuning.layer_lr_decay,
         ),
     )
     if continued and parts.optimizer_state is not None:
         optimizer.load_state_dict(parts.optimizer_state)
     freezing = None
-    if settings.freeze is not None:
-        freezing = Freezing(parts.network, settings.freeze, settings.thaw)
+    if tuning is not None and tuning.freeze is not None:
+        freezing = Freezing(parts.network, tuning.freeze, tuning.thaw)
     average: WeightAverage | None = None
     if settings.weight_averaging == "ema" and not continued:
         average = WeightAverage(parts.network, n_steps)

@@ -2,7 +2,6 @@
 
 import copy
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,45 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
-from skdl.estimators.core.checkpoint import fit_seeds, open_checkpoint
-from skdl.estimators.core.parameters import TrainingParameters
+from skdl.estimators.core.checkpoint import (
+    checkpoint_file,
+    fit_seeds,
+    open_checkpoint,
+)
+from skdl.estimators.core.fine_tuning import FineTuning
+from skdl.estimators.core.names import unexpected
+from skdl.estimators.core.parameters import RunningParameters, TrainingParameters
 from skdl.estimators.core.state import to_cpu
 from skdl.training.loop import Outcome
 from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loading
 from skdl.training.survival.checkpoint import Checkpoint, remove_checkpoint
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class NetworkEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
-    """Parameters and methods of whatever trains a network."""
+class NetworkEstimator(
+    CallbackSupportMixin, BaseEstimator, RunningParameters, TrainingParameters
+):
+    """What every estimator that trains a network has.
+
+    Attributes
+    ----------
+    network_ : torch.nn.Module
+        The trained network, in evaluation mode.
+    history_ : pandas.DataFrame
+        One row an epoch: `epoch`, `loss`, `lr` (at its end), `seconds`, and with
+        held-out data `training_seconds` (`seconds` without the validation),
+        `validation_loss` and `validation_score` (accuracy or R^2). Where it happened:
+        `skipped_steps` (loss or gradient was not finite), `restorations` (how often
+        training went back to the last good epoch, with half the rate) and
+        `rows_at_once` (rows that fit into memory).
+    n_iter_ : int
+        Epochs run.
+    best_epoch_ : int
+        The epoch whose weights are kept: the last one, or the best with early stopping.
+    lr_ : float
+        The learning rate used; halved by every restoration.
+    device_ : str
+        Where the network is. A pickle holds no device: it loads where there is no GPU.
+    """
 
     @abstractmethod
     def _sweep_lr(
@@ -29,12 +56,43 @@ class NetworkEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Run the learning-rate range test as `fit` would begin; see `lr_find`."""
 
+    @property
+    def _fine_tuning(self) -> FineTuning | None:
+        """How training goes on from trained weights, where that makes sense."""
+        return getattr(self, "fine_tuning", None)
+
     def _runtime(self) -> Runtime:
         """Return where and how to train."""
         return resolve_runtime(self.device, self.precision)
 
+    def set_params(self, **params: Any):
+        """Set parameters, also nested ones (``name__option``).
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; the right name is told where it is known.
+        """
+        given = [name.partition("__")[0] for name in params]
+        wrong = unexpected(type(self).__name__, given, self._get_param_names())
+        if wrong:
+            raise ValueError(wrong)
+        return super().set_params(**params)
+
     def _check_parameters(self) -> None:
         self._validate_params()
+        checkpoint_file(self.checkpoint)
+        if self._fine_tuning is not None:
+            self._fine_tuning.check()
         betas = np.asarray(self.betas, dtype=float)
         if betas.shape != (2,) or not ((betas >= 0) & (betas < 1)).all():
             raise ValueError(

@@ -1,6 +1,5 @@
 """Tasks: what makes an estimator a classifier or a regressor."""
 
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -9,6 +8,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.targets import (
     ClassTarget,
@@ -24,17 +24,61 @@ from skdl.training.objectives import (
 )
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class ClassifierTask(ClassifierMixin):
-    """Binary, multiclass and multilabel classification."""
+@parameters
+class ClassifierParameters:
+    """What classifiers can be told.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        Weights of the classes; "balanced" makes them count alike. They multiply
+        `sample_weight`. Not for label indicators.
+    label_smoothing : float
+        Share of each target that is spread evenly over all classes, in [0, 1) (Szegedy
+        et al. 2016, arXiv 1512.00567, section 7).
+    """
 
     class_weight: dict | str | None = None
-    label_smoothing: float | str = "auto"
+    label_smoothing: float = 0.0
 
-    _task_constraints = {
+    _constraints = {
         "class_weight": [StrOptions({"balanced"}), dict, None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
+
+
+@parameters
+class RegressorParameters:
+    """What regressors can be told.
+
+    Parameters
+    ----------
+    loss : str
+        "squared_error" (predicts means), "absolute_error" (medians), "huber" (squared
+        up to one standard deviation of the target, absolute beyond), "quantile" or
+        "poisson" (expected counts, through an exponential). Targets are standardised
+        inside, for "poisson" only divided by their mean.
+    quantile : float
+        The quantile that ``loss="quantile"`` predicts, in (0, 1).
+    """
+
+    loss: str = "squared_error"
+    quantile: float = 0.5
+
+    _constraints = {
+        "loss": [StrOptions(set(REGRESSION_OBJECTIVES))],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
+    }
+
+
+class ClassifierTask(ClassifierMixin):
+    """Binary, multiclass and multilabel classification.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; for label indicators the numbers of the columns.
+    """
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -145,10 +189,7 @@ class ClassifierTask(ClassifierMixin):
 
     def _new_objective(self, target: ClassTarget) -> Objective:
         kind = BinaryCrossEntropy if target.multilabel else CrossEntropy
-        smoothing = self.label_smoothing
-        if smoothing == "auto":
-            smoothing = self._auto_label_smoothing()
-        return kind(target.n_outputs, smoothing)
+        return kind(target.n_outputs, self.label_smoothing)
 
     def _weigh(self, rows: Rows, target: ClassTarget) -> Rows:
         if self.class_weight is None:
@@ -165,17 +206,8 @@ class ClassifierTask(ClassifierMixin):
         return {"classes_": target.classes}
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class RegressorTask(RegressorMixin):
     """Regression on one or many targets."""
-
-    loss: str = "squared_error"
-    quantile: float = 0.5
-
-    _task_constraints = {
-        "loss": [StrOptions(set(REGRESSION_OBJECTIVES))],
-        "quantile": [Interval(Real, 0, 1, closed="neither")],
-    }
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None):
         """Train for one epoch on these samples, going on from the present state.
@@ -219,8 +251,6 @@ class RegressorTask(RegressorMixin):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
-        # A picture means the same when it is shifted, columns of numbers do not.
-        tags.regressor_tags.poor_score = self.network == "conv"
         return tags
 
     def _check_target(self, y: Any) -> np.ndarray:

@@ -1,8 +1,7 @@
-"""The family of estimators that takes numbers or pictures."""
+"""The family of estimators that takes pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -16,78 +15,123 @@ from sklearn.utils.validation import (
 from torch import nn
 
 from skdl.data.pictures import PictureEncoder, PictureShape, parse_shape, read
+from skdl.estimators.core.base import NeuralEstimator
+from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.rows import Rows
+from skdl.estimators.core.user_network import new_user_network
 from skdl.estimators.pictures.inputs import (
     PictureInput,
     check_pictures,
-    list_of_pictures,
     resolve_augmentation,
 )
-from skdl.estimators.tables.dense import DenseEstimator
 from skdl.networks.conv import ConvNet, PictureNetwork, activation_maps
+from skdl.networks.mlp import ACTIVATIONS
 from skdl.training.augmentation import AugmentedBatches, AveragedViews
 from skdl.training.runtime import Runtime, resolve_runtime
 
-CONV = "conv"
-# Of pictures: without it a network learns them by heart (mnist_10k .988 -> .995).
-_LABEL_SMOOTHING = 0.1
 
+@parameters
+class ImageParameters:
+    """What networks on pictures can be told.
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class PictureEstimator(DenseEstimator):
-    """The family that takes numbers, or pictures with a convolutional network."""
+    Parameters
+    ----------
+    image_shape : sequence of int
+        (height, width), (height, width, channels) or (channels, height, width): how
+        rows are to be read as pictures, and what size picture files are brought to.
+        Without it rows make square pictures, and files must have one size.
+    augmentation : "auto", dict or None
+        Random changes of training pictures, on the device: ``shift`` and ``zoom``
+        (shares), ``rotation`` (degrees), ``flip`` (bool), ``erasing`` (probability),
+        ``mixup`` (parameter of the beta distribution). "auto" is ``{"shift": 0.1,
+        "rotation": 10, "zoom": 0.1}``; mirror pictures of things that have no left and
+        right with ``{"flip": True, ...}``. None changes nothing.
+    test_time_augmentation : bool
+        Whether predictions are means over a picture and its shifted (and, with
+        ``flip``, mirrored) copies.
+    on_unreadable : {"error", "skip"}
+        Whether a picture file that cannot be read is an error in `fit`, or left out
+        with a warning. When predicting it is always an error.
+    memory_limit : float
+        Mebibytes up to which picture files are read once and kept; more are read anew
+        in every epoch.
+    network : callable, class, torch.nn.Module or None
+        None is a small residual network, as deep as the pictures are large. A callable
+        or class is called as ``network(n_channels, n_outputs)`` and returns a
+        ``torch.nn.Module``, which maps ``(n_rows, channels, height, width)`` float32 to
+        raw outputs ``(n_rows, n_outputs)`` without a softmax or sigmoid. Options of a
+        callable are nested parameters: ``set_params(network__width=64)``. What is
+        trained is a copy, also of a module.
+    activation : str
+        Of the default network: "relu", "silu", "gelu", "selu", "mish", "elu",
+        "leaky_relu", "tanh", "sigmoid" or "identity".
+    dropout : float
+        Probability that an entry of the default network's last layer is zeroed in
+        training, in [0, 1).
+    scale_inputs : bool
+        Whether pictures are standardised by channel; without it bytes are divided by
+        255.
+    n_estimators : int
+        Networks that are trained side by side, on the same batches but from other
+        initial weights; predictions are their mean.
+    """
 
-    network: str | Callable[[int, int], nn.Module] | None = None
     image_shape: Sequence[int] | None = None
     augmentation: str | Mapping[str, float] | None = "auto"
     test_time_augmentation: bool = False
     on_unreadable: str = "error"
     memory_limit: float = 4096
+    network: Callable[..., nn.Module] | nn.Module | None = None
+    activation: str = "silu"
+    dropout: float = 0.1
+    scale_inputs: bool = True
+    n_estimators: int = 1
 
-    _parameter_constraints = {
-        **DenseEstimator._parameter_constraints,
-        "network": [StrOptions({CONV}), callable, None],
+    _constraints = {
         "image_shape": ["array-like", None],
         "augmentation": [StrOptions({"auto"}), dict, None],
         "test_time_augmentation": ["boolean"],
         "on_unreadable": [StrOptions({"error", "skip"})],
         "memory_limit": [Interval(Real, 0, None, closed="left")],
+        "network": [callable, None],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "scale_inputs": ["boolean"],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
     }
 
+
+class ImageEstimator(NeuralEstimator):
+    """The family that takes pictures and has a convolutional network by default.
+
+    Parameters
+    ----------
+    precision : str
+        Arithmetic in training: "float32" or "bfloat16" (with float32 weights); "auto"
+        is "bfloat16" on GPUs and CPUs that are made for it. Predictions are always made
+        in float32.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of three int
+        Channels, height and width of the pictures.
+    """
+
     def _check_parameters(self) -> None:
+        if self.network == "conv":
+            raise ValueError(
+                "network='conv' is what network=None is here: leave network out for "
+                "the convolutional one."
+            )
         super()._check_parameters()
         if self.image_shape is not None:
             parse_shape(self.image_shape)
-            if self.network is None:
-                raise ValueError(
-                    "image_shape says that X holds pictures, which the dense network "
-                    "does not look at as such; give network='conv' too, or leave "
-                    "image_shape out."
-                )
         resolve_augmentation(self.augmentation)
-
-    def _takes_pictures(self, X: Any) -> bool:
-        """Tell whether X is for a network that takes pictures, before fitting."""
-        if self.network is None:
-            if getattr(X, "ndim", 2) > 2:
-                raise ValueError(
-                    f"X has shape {X.shape}: for pictures give network='conv', for the "
-                    "dense network X.reshape(len(X), -1)."
-                )
-            return False
-        if self.network == CONV or self.image_shape is not None:
-            return True
-        return getattr(X, "ndim", 2) > 2 or list_of_pictures(X) is not None
 
     # What a family gives.
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
-        if reset:
-            self._image_shape = None
-            self._has_pictures = self._takes_pictures(X)
-        if not self._has_pictures:
-            return super()._check_rows(X, y, sample_weight, reset=reset)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is "
@@ -104,53 +148,40 @@ class PictureEstimator(DenseEstimator):
         return self._weighted_rows(found.pictures, self._check_target(y), weight)
 
     def _check_pictures(self, X: Any, *, reset: bool, skip: bool) -> PictureInput:
-        shape = None if reset else self._image_shape
+        shape = None if reset else PictureShape(*self.image_shape_)
         found = check_pictures(X, self, shape, skip_unreadable=skip)
         if reset:
-            self._image_shape = PictureShape(*found.pictures.shape[1:])
+            self.image_shape_ = tuple(found.pictures.shape[1:])
         return found
 
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
-        if not self._has_pictures:
-            return super()._check_inputs(X, reset=reset)
         pictures = self._check_pictures(X, reset=reset, skip=False).pictures
         self._encoder.warn_of_range(pictures)
         return pictures
 
-    def _new_encoder(self, X: Any, rng: np.random.RandomState) -> Any:
-        if not self._has_pictures:
-            return super()._new_encoder(X, rng)
+    def _new_encoder(self, X: Any, rng: np.random.RandomState) -> PictureEncoder:
         return PictureEncoder(scale=self.scale_inputs).fit(X, rng)
 
-    def _new_network(self, encoder: Any, n_outputs: int) -> nn.Module:
-        if not isinstance(encoder, PictureEncoder):
-            return super()._new_network(encoder, n_outputs)
+    def _new_network(self, encoder: PictureEncoder, n_outputs: int) -> nn.Module:
         channels, *size = encoder.shape
-        if self.network == CONV:
-            body: nn.Module = ConvNet(
+        if self.network is not None:
+            body = new_user_network(self.network, channels, n_outputs)
+        else:
+            body = ConvNet(
                 channels,
                 n_outputs,
                 image_shape=size,
                 activation=self.activation,
                 dropout=self.dropout,
             )
-        else:
-            body = self.network(channels, n_outputs)
-        if not isinstance(body, nn.Module):
-            return body  # the base says what is wrong
         return PictureNetwork(body, encoder.mean, encoder.spread)
 
     def _runtime(self) -> Runtime:
-        return resolve_runtime(
-            self.device, self.precision, prefer_bfloat16=self._has_pictures
-        )
-
-    def _auto_label_smoothing(self) -> float:
-        return _LABEL_SMOOTHING if self._has_pictures else 0.0
+        return resolve_runtime(self.device, self.precision, prefer_bfloat16=True)
 
     def _augmented(self, batches: Any, parts: FittedParts) -> Any:
         augmentation = resolve_augmentation(self.augmentation)
-        if augmentation is None or not isinstance(parts.encoder, PictureEncoder):
+        if augmentation is None:
             return batches
         n_classes = None  # targets are numbers or label indicators
         if hasattr(parts.target, "classes") and not parts.target.multilabel:
@@ -159,10 +190,8 @@ class PictureEstimator(DenseEstimator):
 
     def _predictor(self) -> tuple[nn.Module, Callable]:
         network, link = super()._predictor()
-        if not self.test_time_augmentation or not self._has_pictures:
-            return network, link
         augmentation = resolve_augmentation(self.augmentation)
-        if augmentation is None:
+        if not self.test_time_augmentation or augmentation is None:
             return network, link
         _, *size = self._encoder.shape
         views = augmentation.views(*size)
@@ -221,16 +250,12 @@ class PictureEstimator(DenseEstimator):
 
     def _fitted_pictures(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        if not self._has_pictures:
-            raise ValueError(
-                f"This {type(self).__name__} was fitted on columns of numbers, not on "
-                "pictures."
-            )
         return read(self._check_pictures(X, reset=False, skip=False).pictures)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        if self.network == CONV:
-            tags.input_tags.allow_nan = False
-            tags.input_tags.three_d_array = True
+        tags.input_tags.three_d_array = True
+        if tags.regressor_tags is not None:
+            # A picture means the same when it is shifted, columns of numbers do not.
+            tags.regressor_tags.poor_score = True
         return tags

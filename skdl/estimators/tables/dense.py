@@ -1,37 +1,75 @@
-"""The family of estimators that takes columns of numbers."""
+"""The family of estimators that takes numbers: columns, or arrays of any shape."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import (
+    _check_y,
+    check_array,
+    check_consistent_length,
+    validate_data,
+)
 from torch import nn
 
+from skdl.data.arrays import ArrayEncoder
 from skdl.data.numeric import NumericEncoder
 from skdl.estimators.core.base import NeuralEstimator
+from skdl.estimators.core.constructor import parameters
+from skdl.estimators.core.rows import Rows
+from skdl.estimators.core.user_network import new_user_network
 from skdl.networks.mlp import ACTIVATIONS, MLP
 
 # Values up to which the validation of inputs takes longer than the network.
 _FEW_VALUES = 1 << 16
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class DenseEstimator(NeuralEstimator):
-    """The family that takes numbers and has a dense network by default."""
+@parameters
+class DenseParameters:
+    """What networks on numbers can be told.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+        Units of each hidden layer of the default network; empty for a linear model.
+    activation : str
+        "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
+        or "identity".
+    dropout : float
+        Probability that a hidden unit is zeroed in training, in [0, 1).
+    batch_norm : bool
+        Whether to normalise each hidden layer over the batch.
+    network : callable, class, torch.nn.Module or None
+        Your own network in place of the dense one, for which the four parameters above
+        are. A callable or class is called as ``network(n_inputs, n_outputs)`` and
+        returns a ``torch.nn.Module``, which maps ``(n_rows, n_inputs)`` float32 to raw
+        outputs ``(n_rows, n_outputs)`` without a softmax or sigmoid; for arrays of more
+        axes it gets ``(n_rows, ..., n_inputs)``. `n_inputs` counts one more column for
+        each column with missing values. Options of a callable are nested parameters:
+        ``set_params(network__width=64)``, ``GridSearchCV(model, {"network__width": [64,
+        128]})``. What is trained is a copy, also of a module.
+    scale_inputs : bool
+        Whether to centre each column on its median, divide it by its interquartile
+        range and bend outliers smoothly toward +-3 (RealMLP, arXiv 2407.04491, section
+        3). Missing values (NaN) become the median, with an indicator column, either
+        way.
+    n_estimators : int
+        Networks that are trained side by side, on the same batches but from other
+        initial weights; predictions are their mean.
+    """
 
     hidden_layer_sizes: int | Sequence[int] = (256, 128)
     activation: str = "silu"
     dropout: float = 0.1
     batch_norm: bool = False
-    network: Callable[[int, int], nn.Module] | None = None
+    network: Callable[..., nn.Module] | nn.Module | None = None
     scale_inputs: bool = True
+    n_estimators: int = 1
 
-    _parameter_constraints = {
-        **NeuralEstimator._parameter_constraints,
+    _constraints = {
         "hidden_layer_sizes": [
             "array-like",
             Interval(Integral, 1, None, closed="left"),
@@ -41,14 +79,30 @@ class DenseEstimator(NeuralEstimator):
         "batch_norm": ["boolean"],
         "network": [callable, None],
         "scale_inputs": ["boolean"],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
     }
+
+
+class DenseEstimator(NeuralEstimator):
+    """The family that takes numbers and has a dense network by default."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.three_d_array = self.network is not None
         return tags
 
     def _check_parameters(self) -> None:
+        if isinstance(self.network, str):
+            name = type(self).__name__
+            family = "Image" + name.removeprefix("EntityEmbedding").removeprefix(
+                "Neural"
+            )
+            raise ValueError(
+                f"network={self.network!r} is not a network: {name} takes None, a "
+                f"callable or a torch.nn.Module. Pictures and their convolutional "
+                f"network are {family}'s."
+            )
         super()._check_parameters()
         sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
         if sizes.ndim > 1 or (
@@ -62,7 +116,11 @@ class DenseEstimator(NeuralEstimator):
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
         if not reset and self._is_as_fitted(X):
             return X
-        return self._validate(X, reset=reset)
+        if _n_axes(X) > 2:
+            return self._check_array(X, reset=reset)
+        X = self._validate(X, reset=reset)
+        self._check_shape(X, reset=reset)
+        return X
 
     def _is_as_fitted(self, X: Any) -> bool:
         """Tell, cheaply, whether there is nothing to convert and nothing to object.
@@ -72,15 +130,21 @@ class DenseEstimator(NeuralEstimator):
         return (
             type(X) is np.ndarray
             and X.dtype in (np.float64, np.float32)
-            and X.ndim == 2
+            and X.shape[1:] == self._row_shape
             and 0 < X.size <= _FEW_VALUES
-            and X.shape[1] == self.n_features_in_
             and not hasattr(self, "feature_names_in_")
             and bool(np.isfinite(X).all())
         )
 
+    def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
+        X, y = self._check_inputs_and_target(X, y, reset=reset)
+        return self._weighted_rows(X, y, sample_weight)
+
     def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
+        if _n_axes(X) > 2:
+            return self._check_array_and_target(X, y, reset=reset)
         X, y = self._validate(X, y, reset=reset, multi_output=True)
+        self._check_shape(X, reset=reset)
         return X, self._check_target(y)
 
     def _validate(self, *arrays: Any, reset: bool, **options: Any) -> Any:
@@ -110,16 +174,64 @@ class DenseEstimator(NeuralEstimator):
                 "the text with sklearn.preprocessing.OneHotEncoder first."
             ) from error
 
-    def _new_encoder(self, X: Any, rng: np.random.RandomState) -> NumericEncoder:
-        return NumericEncoder(scale=self.scale_inputs).fit(X, rng)
+    # Arrays of more than two axes.
 
-    def _new_network(self, encoder: NumericEncoder, n_outputs: int) -> nn.Module:
+    def _check_array_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None."
+            )
+        X = self._check_array(X, reset=reset)
+        y = _check_y(y, multi_output=True, estimator=self)
+        check_consistent_length(X, y)
+        return X, self._check_target(y)
+
+    def _check_array(self, X: Any, *, reset: bool) -> np.ndarray:
+        if self.network is None:
+            pictures = type(self).__name__.replace("Neural", "Image")
+            raise ValueError(
+                f"X has shape {np.shape(X)}, but the dense network takes columns of "
+                "numbers. Give a network of your own that takes such rows, or "
+                f"X.reshape(len(X), -1); pictures are for {pictures}."
+            )
+        X = check_array(
+            X,
+            dtype=(np.float64, np.float32),
+            ensure_all_finite="allow-nan",
+            allow_nd=True,
+            estimator=self,
+        )
+        if reset:
+            vars(self).pop("feature_names_in_", None)
+            self.n_features_in_ = X.shape[-1]
+        self._check_shape(X, reset=reset)
+        return X
+
+    def _check_shape(self, X: np.ndarray, *, reset: bool) -> None:
+        if reset:
+            self._row_shape = X.shape[1:]
+        elif X.shape[1:] != self._row_shape:
+            raise ValueError(
+                f"X has rows of shape {X.shape[1:]}, but {type(self).__name__} was "
+                f"fitted on rows of shape {self._row_shape}."
+            )
+
+    # What a family gives.
+
+    def _new_encoder(
+        self, X: Any, rng: np.random.RandomState
+    ) -> NumericEncoder | ArrayEncoder:
+        kind = NumericEncoder if X.ndim == 2 else ArrayEncoder
+        return kind(scale=self.scale_inputs).fit(X, rng)
+
+    def _new_network(self, encoder: Any, n_outputs: int) -> nn.Module:
         return self._new_head(encoder.n_outputs, n_outputs)
 
     def _new_head(self, n_inputs: int, n_outputs: int) -> nn.Module:
         """Return the user's network, or the dense one."""
         if self.network is not None:
-            return self.network(n_inputs, n_outputs)
+            return new_user_network(self.network, n_inputs, n_outputs)
         return MLP(
             n_inputs,
             n_outputs,
@@ -128,3 +240,13 @@ class DenseEstimator(NeuralEstimator):
             dropout=self.dropout,
             batch_norm=self.batch_norm,
         )
+
+
+def _n_axes(X: Any) -> int:
+    """Return the axes of an array, also of one in nested lists."""
+    if hasattr(X, "ndim"):
+        return X.ndim
+    axes, inner = 0, X
+    while isinstance(inner, list | tuple) and len(inner):
+        axes, inner = axes + 1, inner[0]
+    return axes + int(getattr(inner, "ndim", 0))

@@ -1,9 +1,8 @@
-"""EntityEmbeddingClassifier and EntityEmbeddingRegressor: tables with categories."""
+"""The family of estimators that takes tables with categories."""
 
 import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -18,10 +17,10 @@ from sklearn.utils.validation import (
 from torch import nn
 
 from skdl.data.table import Table, TableEncoder
-from skdl.estimators.core.docs import fill_docstring
+from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
-from skdl.estimators.core.tasks import ClassifierTask, RegressorTask
 from skdl.estimators.tables.dense import DenseEstimator
+from skdl.estimators.tables.embedding_sizes import embedding_dims
 from skdl.estimators.tables.frames import as_frame, learn_schema, make_table
 from skdl.estimators.tables.random_effects import (
     check_optimizer,
@@ -33,30 +32,66 @@ from skdl.estimators.tables.shrinkage import shrink
 from skdl.estimators.tables.vectors import (
     Vectors,
     VectorsMixin,
-    embedding_dims,
     vectors_of,
 )
 from skdl.networks.embedding import EmbeddingNetwork, EntityEmbedding
 from skdl.networks.ensemble import Ensemble
 from skdl.networks.random_effects import RandomEffects
 
+# Share of categories that are hidden in training, so that the vector that unknown
+# categories get is a trained one.
+UNKNOWN_RATE = 0.01
+# After training, the vector of a category with so many rows is drawn half way to the
+# mean of its column, with more rows less.
+SHRINKAGE = 1.0
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
-    """The family that takes tables and learns a vector for every category."""
+
+@parameters
+class EmbeddingParameters:
+    """What networks on tables with categories can be told.
+
+    Parameters
+    ----------
+    categorical_features : "from_dtype", array-like or None
+        Which columns hold categories: names, indices or a mask; "from_dtype" takes
+        text, category, object and boolean columns; None takes none. Integers are
+        numbers unless named here.
+    embedding_dim : "auto", int, dict or callable
+        Entries of the vectors: for all columns, by name of the column, or a function of
+        the number of categories. "auto" is ``min(50, round(1.6 * n_categories **
+        0.56))``, but no more than there are rows for a category, also for columns that
+        a dict leaves out.
+    embedding_dropout : float
+        Probability that an entry of a vector is zeroed in training, in [0, 1).
+    shared_embeddings : sequence of sequences of column names
+        Groups of columns that hold the same kind of thing, such as ``[("home_team",
+        "away_team")]``: they share categories and vectors.
+    random_effects : sequence of column names or tuples of them
+        Columns, or combinations of columns such as ``[("year", "month", "day")]``,
+        whose rows share something that no column tells, and of which there will be new
+        ones. In training each group has an intercept that is drawn toward zero, so that
+        the network does not learn the group by heart; new groups have none (Simchoni &
+        Rosset 2023, arXiv 2206.03314). Columns in a combination keep their vectors, a
+        column named by itself has none. All must be categorical, and `optimizer`
+        "adamw" or a callable.
+    handle_unknown : {"ignore", "warn"}
+        Whether to count categories never seen before in a warning when predicting. They
+        are no error either way.
+    max_categories : int or None
+        Vectors of a column at most. Where there are more categories, the most frequent
+        ones get three quarters of the vectors and all others are hashed to the last
+        quarter, so that memory stays bounded.
+    """
 
     categorical_features: Any = "from_dtype"
     embedding_dim: str | int | Mapping | Callable[[int], int] = "auto"
     embedding_dropout: float = 0.0
     shared_embeddings: Sequence[Sequence[Any]] | None = None
     random_effects: Sequence[Any] | None = None
-    unknown_rate: float = 0.01
     handle_unknown: str = "ignore"
-    shrinkage: float = 1.0
     max_categories: int | None = 50_000
 
-    _parameter_constraints = {
-        **DenseEstimator._parameter_constraints,
+    _constraints = {
         "categorical_features": ["array-like", str, None],
         "embedding_dim": [
             StrOptions({"auto"}),
@@ -68,10 +103,21 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         "shared_embeddings": ["array-like", None],
         "random_effects": ["array-like", None],
         "handle_unknown": [StrOptions({"ignore", "warn"})],
-        "unknown_rate": [Interval(Real, 0, 1, closed="left")],
-        "shrinkage": [Interval(Real, 0, None, closed="left")],
         "max_categories": [Interval(Integral, 4, None, closed="left"), None],
     }
+
+
+class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
+    """The family that takes tables and learns a vector for every category.
+
+    Attributes
+    ----------
+    random_effects_ : dict of pandas.DataFrame
+        Intercepts by name or tuple of names in `random_effects`, one row a group, one
+        column a raw output: in the units of y for regressors (logarithms with
+        ``loss="poisson"``), log odds for classifiers. With several networks, their
+        means.
+    """
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -162,7 +208,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             self._embedding_dims(encoder),
             encoder.vocabulary_of_column,
             dropout=self.embedding_dropout,
-            unknown_rate=self.unknown_rate,
+            unknown_rate=UNKNOWN_RATE,
         )
         head = self._new_head(
             embedding.n_outputs + encoder.numeric.n_outputs, n_outputs
@@ -184,13 +230,11 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
 
         Once for each category: those of an earlier fit have been drawn already.
         """
-        if self.shrinkage == 0:
-            return
         for embedding in embeddings_of(parts.network):
             for vectors, vocabulary in zip(
                 embedding.parts(), parts.encoder.vocabularies, strict=True
             ):
-                shrink(vectors, vocabulary, self.shrinkage)
+                shrink(vectors, vocabulary, SHRINKAGE)
 
     # What is learned of the categories.
 
@@ -281,6 +325,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = True
         tags.input_tags.string = True
+        tags.input_tags.three_d_array = False
         return tags
 
 
@@ -292,101 +337,3 @@ def members_of(network: Any) -> list[EmbeddingNetwork]:
 def embeddings_of(network: nn.Module) -> list[EntityEmbedding]:
     """Return the embedding of each member of a network."""
     return [member.embedding for member in members_of(network)]
-
-
-@fill_docstring
-@dataclass(kw_only=True, eq=False, repr=False)
-class EntityEmbeddingClassifier(ClassifierTask, EntityEmbeddingEstimator):
-    """Classifier for tables: a trained vector for every category, and a network.
-
-    A DataFrame goes in as it is: text, category, boolean, object and Arrow columns are
-    embedded, numeric ones scaled, and missing values of both kinds are understood.
-
-    Parameters
-    ----------
-    {embedding}
-    {dense}
-    {classifier}
-    {training}
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        The labels, sorted; for label indicators the numbers of the columns.
-    {embedding_fitted}
-    {fitted}
-
-    See Also
-    --------
-    EmbeddingTransformer : Hands the vectors to other models.
-    EntityEmbeddingRegressor : The same for real targets.
-
-    References
-    ----------
-    Guo & Berkhahn 2016, "Entity embeddings of categorical variables", arXiv 1604.06737.
-
-    Examples
-    --------
-    >>> from skdl import EntityEmbeddingClassifier
-    >>> from skdl.datasets import make_store_sales
-    >>> X, y = make_store_sales(2000, random_state=0, return_X_y=True)
-    >>> model = EntityEmbeddingClassifier(max_epochs=2, random_state=0)
-    >>> model.fit(X, y > y.median()).predict_proba(X[:2]).shape
-    (2, 2)
-    """
-
-    _parameter_constraints = {
-        **EntityEmbeddingEstimator._parameter_constraints,
-        **ClassifierTask._task_constraints,
-    }
-
-
-@fill_docstring
-@dataclass(kw_only=True, eq=False, repr=False)
-class EntityEmbeddingRegressor(RegressorTask, EntityEmbeddingEstimator):
-    """Regressor for tables: a trained vector for every category, and a network.
-
-    A DataFrame goes in as it is: text, category, boolean, object and Arrow columns are
-    embedded, numeric ones scaled, and missing values of both kinds are understood.
-
-    Parameters
-    ----------
-    {embedding}
-    {dense}
-    {regressor}
-    {training}
-
-    Attributes
-    ----------
-    {embedding_fitted}
-    {fitted}
-
-    See Also
-    --------
-    EmbeddingTransformer : Hands the vectors to other models.
-    EntityEmbeddingClassifier : The same for classes.
-
-    References
-    ----------
-    Guo & Berkhahn 2016, "Entity embeddings of categorical variables", arXiv 1604.06737.
-
-    Examples
-    --------
-    >>> from skdl import EntityEmbeddingRegressor
-    >>> from skdl.datasets import make_store_sales
-    >>> X, y = make_store_sales(2000, random_state=0, return_X_y=True)
-    >>> model = EntityEmbeddingRegressor(
-    ...     categorical_features=["Store", "DayOfWeek", "State"],
-    ...     max_epochs=5,
-    ...     random_state=0,
-    ... ).fit(X, y)
-    >>> model.embeddings_["DayOfWeek"].shape
-    (7, 5)
-    >>> model.nearest("State", "BY", k=2).index.size
-    2
-    """
-
-    _parameter_constraints = {
-        **EntityEmbeddingEstimator._parameter_constraints,
-        **RegressorTask._task_constraints,
-    }

@@ -23,11 +23,11 @@ from skdl.estimators.tables.cross_fitting import (
     harmful_columns,
     split_rows,
 )
-from skdl.estimators.tables.embedding import (
+from skdl.estimators.tables.embedding import EntityEmbeddingEstimator
+from skdl.estimators.tables.entity_embedding_classifier import (
     EntityEmbeddingClassifier,
-    EntityEmbeddingEstimator,
-    EntityEmbeddingRegressor,
 )
+from skdl.estimators.tables.entity_embedding_regressor import EntityEmbeddingRegressor
 from skdl.estimators.tables.frames import as_frame, learn_schema, make_table
 from skdl.estimators.tables.vectors import Vectors, VectorsMixin
 

@@ -2,7 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -26,17 +27,9 @@ _SIZES = (1000, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000, 24_000, 32_000)
 _HELD_OUT_STREAMS = 16
 _HELD_OUT_TOKENS = 500  # of each at least
 
-DROPOUTS = (
-    "input_dropout",
-    "hidden_dropout",
-    "output_dropout",
-    "word_dropout",
-    "recurrent_dropout",
-)
-
-# What recurrent_dropout="auto" is. A QRNN's weights are all of its layers', and masking
-# them costs more than it helps in the few epochs of the preset "small".
-_RECURRENT_DROPOUT = {"lstm": 0.1, "qrnn": 0.0}
+# Each dropout as a share of the number `dropout`, and the number that a dict changes.
+DROPOUTS = {"input": 1.0, "hidden": 0.5, "output": 1.0, "word": 0.0, "recurrent": 0.5}
+_DROPOUT = 0.2
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {},
@@ -44,11 +37,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "embedding_dim": 400,
         "hidden_size": 1150,
         "num_layers": 3,
-        "input_dropout": 0.6,
-        "hidden_dropout": 0.2,
-        "output_dropout": 0.4,
-        "word_dropout": 0.1,
-        "recurrent_dropout": 0.5,
+        "dropout": {
+            "input": 0.6,
+            "hidden": 0.2,
+            "output": 0.4,
+            "word": 0.1,
+            "recurrent": 0.5,
+        },
         "activation_penalty": 2.0,
         "temporal_penalty": 1.0,
         "bptt": 70,
@@ -150,19 +145,38 @@ def new_network(settings: Any, encoder: TextEncoder, runtime: Runtime) -> Langua
         cutoffs=cutoffs,
         cell=settings.cell,
         zoneout=settings.zoneout,
-        **{name: dropout(settings, name) for name in DROPOUTS},
+        **dropouts(settings.dropout, settings.cell),
     )
     if source is not None:
         _start_from(network, encoder, source)
     return network
 
 
-def dropout(settings: Any, name: str) -> float:
-    """Return a dropout times `dropout_scale`, below 1."""
-    share = getattr(settings, name)
-    if share == "auto":
-        share = _RECURRENT_DROPOUT[settings.cell]
-    return min(settings.dropout_scale * share, 0.95)
+def dropouts(dropout: float | Mapping[str, float], cell: str) -> dict[str, float]:
+    """Return the network's dropouts by their names there."""
+    given = dropout if isinstance(dropout, Mapping) else {}
+    base = _DROPOUT if isinstance(dropout, Mapping) else dropout
+    found = {kind: share * base for kind, share in DROPOUTS.items()}
+    if cell == "qrnn":  # of all weights of its layers; it costs more than it helps
+        found["recurrent"] = 0.0
+    return {f"{kind}_dropout": share for kind, share in {**found, **given}.items()}
+
+
+def check_dropout(dropout: float | Mapping[str, float]) -> None:
+    """Refuse a dict that names what is not dropped, or shares out of range.
+
+    Raises
+    ------
+    ValueError
+        If there is no such dropout, or it is not in [0, 1).
+    """
+    if not isinstance(dropout, Mapping):
+        return
+    for kind, share in dropout.items():
+        if kind not in DROPOUTS:
+            raise ValueError(f"dropout has no {kind!r}; it knows {list(DROPOUTS)}.")
+        if not isinstance(share, Real) or not 0 <= share < 1:
+            raise ValueError(f"dropout[{kind!r}] must be in [0, 1), got {share!r}.")
 
 
 def fitted_source(init_from: Any) -> Any:

@@ -1,52 +1,22 @@
 """TextLM: a language model behind fit, score and transform."""
 
-import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from sklearn.callback import with_callbacks
-from sklearn.utils._param_validation import Interval, StrOptions
-
-from skdl.data.text import TextEncoder, TokenStream, check_texts
-from skdl.estimators.core.callbacks import EpochReporter
-from skdl.estimators.core.docs import fill_docstring
-from skdl.estimators.core.fitting import FittedParts, sweep_lr, train_parts
-from skdl.estimators.core.network import NetworkEstimator
-from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
-from skdl.estimators.text.building import (
-    DROPOUTS,
-    PRESETS,
-    fitted_source,
-    language_history,
-    new_encoder,
-    new_network,
-    progress_details,
-    split_texts,
-    step_work,
-    validation,
-)
-from skdl.estimators.text.uses import POOLINGS, TextUse
-from skdl.estimators.text.windows import (
-    Windows,
-    choose_windows,
-    training_streams,
-)
-from skdl.networks.language_model import Continued
-from skdl.training.loop import Outcome
-from skdl.training.runtime import Runtime, resolve_runtime
-from skdl.training.text.next_token import NextTokenLoss
-
-_SHARE = Interval(Real, 0, 1, closed="left")
-_COUNT = Interval(Integral, 1, None, closed="left")
+from skdl.estimators.core.constructor import parameters
+from skdl.estimators.core.parameters import FineTuningParameter
+from skdl.estimators.text.building import PRESETS
+from skdl.estimators.text.language_model import LanguageModelEstimator
+from skdl.estimators.text.text_parameters import TextParameters
+from skdl.estimators.text.uses import TextUse
 
 
-@fill_docstring
-@dataclass(kw_only=True, eq=False, repr=False)
-class TextLM(TextUse, NetworkEstimator):
+@parameters
+class TextLM(
+    TextUse,
+    LanguageModelEstimator,
+    FineTuningParameter,
+    TextParameters,
+):
     """Language model: learns from texts which token comes next.
 
     It tells how likely texts are, writes on from a beginning, and turns documents into
@@ -55,8 +25,132 @@ class TextLM(TextUse, NetworkEstimator):
 
     Parameters
     ----------
-    {text}
-    {text_training}
+    analyzer : {"word", "char", "bpe"} or callable, default="word"
+        What a token is: a word, a character, or a piece found by byte pair encoding
+        (with the extra ``text``); or a function from a text to its tokens.
+    token_pattern : str, default=None
+        For words, a regular expression that matches one, such as ``r"[a-z]+"``. None
+        splits at whitespace.
+    lowercase : bool, default=False
+        Whether to put texts into lower case.
+    min_frequency : int, default=2
+        Rarer tokens become ``<unk>``, which so learns to stand for what is new. For
+        "bpe", how often two pieces must stand side by side to be joined.
+    max_vocab : int, default=None
+        Tokens that are kept at most, the most frequent ones. None keeps all; for "bpe"
+        it is 10,000.
+    embedding_dim : int, default=256
+        Width of the vectors of tokens.
+    hidden_size : int, default=256
+        Width of the recurrent layers; with tied weights the last one is `embedding_dim`
+        wide.
+    num_layers : int, default=2
+        Recurrent layers.
+    cell : {"lstm", "qrnn"}, default="lstm"
+        "qrnn" makes all products of a window at once and leaves little to be done step
+        by step (Bradbury et al. 2016, arXiv 1611.01576), which is faster for wide
+        layers.
+    tie_weights : bool, default=True
+        Whether the softmax has the tokens' vectors as its weight (Press & Wolf 2016,
+        arXiv 1608.05859).
+    softmax : {"auto", "full", "adaptive"} or sequence of int, default="auto"
+        "adaptive" puts rare tokens into clusters that are slices of the embedding,
+        which takes a fraction of the time (Grave et al. 2017, arXiv 1609.04309); a
+        sequence gives the first token of each cluster. Probabilities are exact either
+        way. "auto" is adaptive on a CPU from 5,000 tokens on.
+    dropout : float or dict, default=0.2
+        A number p is the dropout of the tokens' vectors and of the outputs, and p / 2
+        that between layers and, for "lstm", of recurrent weights: more for little text,
+        less for much. A dict sets each by itself, the others stay as for 0.2: "input",
+        "hidden", "output" (with masks that stay the same over a window), "recurrent"
+        (of recurrent weights; for "qrnn" of all weights of the layers), "word" (share
+        of words whose vectors are zeroed in a window). In [0, 1).
+    zoneout : float, default=0.0
+        For "qrnn", share of units that keep their past for a step, in [0, 1).
+    activation_penalty : float, default=0.0
+        Penalty on the size of the top layer's outputs (arXiv 1708.01009).
+    temporal_penalty : float, default=0.0
+        Penalty on their change from step to step (arXiv 1708.01009).
+    bptt : int or "auto", default=35
+        Tokens of a window, through which gradients go back. "auto" chooses among 35,
+        70, 140 and 280 (less where these do not fit memory or the text): the shortest
+        window that is at most 5% slower than the fastest, among those that fit into
+        memory, leave 200 steps an epoch and 2000 in all, and keep the loss finite.
+        Shorter windows are more updates. Speed is measured with `random_state` None;
+        otherwise it is estimated by formula, and the choice depends on nothing but
+        data, parameters and how much memory the device has in all. It is made once;
+        `warm_start` and `partial_fit` keep it.
+    variable_bptt : bool, default=True
+        Whether windows have random lengths around `bptt`, with the rate scaled likewise
+        (arXiv 1708.02182, section 5).
+    init_from : TextLM, default=None
+        A fitted model, or a ``FrozenEstimator`` of one, with whose weights to begin.
+        The vocabulary is that of the new texts; words that the other model does not
+        know begin at its mean vector.
+    pooling : {"all", "last", "max", "mean"}, default="all"
+        What `transform` makes of the top layer's outputs: the last, the highest, their
+        mean, or all three beside each other. May be changed after fitting.
+    fine_tuning : FineTuning or None, default=None
+        What of the network is frozen, when it thaws, and how much more slowly early
+        layers learn, when going on from trained weights.
+    max_epochs : int, default=10
+        Passes over the training data.
+    batch_size : int or "auto", default=20
+        Streams that are read side by side. "auto" chooses as `bptt` does, among 10 to
+        80, on a GPU 20 to 160, and takes the fewest tokens a step.
+    lr : float or "auto", default=0.004
+        Learning rate, where `schedule` is 1. "auto" finds one on the training data with
+        a range test of at most 100 steps (see `lr_find`).
+    optimizer : str or callable, default="adamw"
+        "adamw" (decoupled weight decay, arXiv 1711.05101), "adam" (decay as an L2 term
+        of the gradient), "sgd" (Nesterov momentum), or a ``torch.optim.Optimizer``
+        class or a ``functools.partial`` of one.
+    schedule : str or callable, default="one_cycle"
+        "one_cycle" (rise for a quarter of training, then fall; momentum moves the other
+        way by +-.05; arXiv 1803.09820), "cosine", "warm_restarts" (three cosine falls,
+        each twice as long as the last; arXiv 1608.03983), "flat_cosine", "constant", or
+        a function that takes progress in [0, 1] and returns the factor of `lr`.
+    weight_decay : float, default=0.01
+        Decay of weights; biases are not decayed.
+    betas : tuple of two floats, default=(0.8, 0.99)
+        Memory of the gradient, which is the momentum of "sgd", and of its square, for
+        Adam and AdamW; in [0, 1).
+    clip_grad_norm : float, default=0.25
+        Largest norm of the gradient of all weights together; longer ones are shortened.
+    weight_averaging : {"ema", "nt_asgd"} or None, default=None
+        "ema" keeps an exponential moving average of the weights over about the last
+        tenth of training in place of the last weights. It helps with a schedule that
+        does not fall to zero, such as "constant". "nt_asgd" keeps the plain mean from
+        where the validation loss stops falling on (arXiv 1708.02182, section 4); it
+        needs held-out data and a constant rate.
+    early_stopping : bool, default=False
+        Whether to hold out data, stop when its loss has not fallen for
+        `n_iter_no_change` epochs, and go back to the weights of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the documents that early stopping holds out, at random, unless `fit` is
+        given `X_val`; of a single document its end.
+    n_iter_no_change : int, default=10
+        Epochs without a new lowest validation loss before early stopping.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights and scaling of the last fit.
+    checkpoint : str, os.PathLike or tuple of a path and an int, default=None
+        File that the state of training is written to after every epoch, or with a tuple
+        after so many. If `fit` is cut off, the same `fit` with the same file goes on
+        after the last epoch written; on a CPU its result is the same, bit for bit, as
+        if it had never been cut off. The file is removed once `fit` is done. One path a
+        fit: searches over parameters cannot share one.
+    device : str or torch.device, default="auto"
+        "auto" takes a CUDA GPU where there is one; otherwise "cpu", "cuda", "cuda:1",
+        ...
+    precision : str, default="auto"
+        Arithmetic in training: "float32" or "bfloat16" (with float32 weights); "auto"
+        is "bfloat16" on GPUs and CPUs that are made for it. All else is float32.
+    random_state : int, RandomState instance or None, default=None
+        Governs initial weights, order of the samples, dropout and validation split; an
+        int gives the same weights, bit for bit, on the same machine. None takes fresh
+        entropy. Neither NumPy's nor torch's global random state is touched.
+    verbose : int, default=0
+        1 shows a progress bar, 2 a line for every epoch.
 
     Attributes
     ----------
@@ -65,27 +159,29 @@ class TextLM(TextUse, NetworkEstimator):
         that is not in it, ``<eos>`` ends every document.
     embeddings_ : pandas.DataFrame of shape (n_tokens, embedding_dim)
         Vectors of the tokens.
-    network_ : torch.nn.Module
-        The trained network, in evaluation mode.
     history_ : pandas.DataFrame
         One row an epoch: `epoch`, `loss` (nats a token, without penalties), `lr`,
         `seconds`, `perplexity`, `tokens_per_second`; with held-out texts
         `training_seconds`, `validation_loss`, `validation_score` (minus the loss) and
         `validation_perplexity`, measured on up to 16 parallel streams.
-    n_iter_ : int
-        Epochs run.
-    best_epoch_ : int
-        The epoch whose weights are kept.
-    lr_ : float
-        The learning rate used.
-    bptt_, batch_size_ : int
-        Tokens of a window and streams.
+    bptt_ : int
+        Tokens of a window.
+    batch_size_ : int
+        Streams that are read side by side.
     bptt_report_ : pandas.DataFrame
         Where one of them was "auto": a row for each candidate, with `steps` an epoch,
         `memory_bytes` at the peak, whether it `fits`, `predicted_tokens_per_second`,
         `tokens_per_second` if measured, `finite` if tried, `chosen` and `reason`.
+    network_ : torch.nn.Module
+        The trained network, in evaluation mode.
+    n_iter_ : int
+        Epochs run.
+    best_epoch_ : int
+        The epoch whose weights are kept: the last one, or the best with early stopping.
+    lr_ : float
+        The learning rate used; halved by every restoration.
     device_ : str
-        Where the network is. A pickle holds no device.
+        Where the network is. A pickle holds no device: it loads where there is no GPU.
 
     See Also
     --------
@@ -105,61 +201,12 @@ class TextLM(TextUse, NetworkEstimator):
     (40, 48)
     """
 
-    analyzer: str | Callable[[str], Sequence[str]] = "word"
-    token_pattern: str | None = None
-    lowercase: bool = False
-    min_frequency: int = 2
-    max_vocab: int | None = None
-    embedding_dim: int = 256
-    hidden_size: int = 256
-    num_layers: int = 2
-    tie_weights: bool = True
-    cell: str = "lstm"
-    softmax: str | Sequence[int] = "auto"
-    dropout_scale: float = 1.0
-    input_dropout: float = 0.2
-    hidden_dropout: float = 0.1
-    output_dropout: float = 0.2
-    word_dropout: float = 0.0
-    recurrent_dropout: float | str = "auto"
-    zoneout: float = 0.0
-    activation_penalty: float = 0.0
-    temporal_penalty: float = 0.0
-    bptt: int | str = 35
-    variable_bptt: bool = True
-    init_from: Any = None
-    pooling: str = "all"
+    max_epochs: int = 10
+    batch_size: int | str = 20
     lr: float | str = 4e-3
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.8, 0.99)
-    max_epochs: int = 10
-    batch_size: int | str = 20
     clip_grad_norm: float | None = 0.25
-
-    _parameter_constraints = {
-        **NetworkEstimator._parameter_constraints,
-        "analyzer": [StrOptions({"word", "char", "bpe"}), callable],
-        "token_pattern": [str, None],
-        "lowercase": ["boolean"],
-        "min_frequency": [_COUNT],
-        "max_vocab": [Interval(Integral, 3, None, closed="left"), None],
-        "embedding_dim": [_COUNT],
-        "hidden_size": [_COUNT],
-        "num_layers": [_COUNT],
-        "tie_weights": ["boolean"],
-        "cell": [StrOptions({"lstm", "qrnn"})],
-        "zoneout": [_SHARE],
-        "softmax": [StrOptions({"auto", "full", "adaptive"}), "array-like"],
-        "dropout_scale": [Interval(Real, 0, None, closed="left")],
-        **{name: [_SHARE] for name in DROPOUTS},
-        "recurrent_dropout": [_SHARE, StrOptions({"auto"})],
-        "activation_penalty": [Interval(Real, 0, None, closed="left")],
-        "temporal_penalty": [Interval(Real, 0, None, closed="left")],
-        "bptt": [_COUNT, StrOptions({"auto"})],
-        "variable_bptt": ["boolean"],
-        "init_from": "no_validation",
-        "pooling": [StrOptions({"all", *POOLINGS})],
-    }
 
     @classmethod
     def from_preset(cls, preset: str, **changes: Any) -> "TextLM":
@@ -188,209 +235,3 @@ class TextLM(TextUse, NetworkEstimator):
                 f"preset must be one of {sorted(PRESETS)}, got {preset!r}."
             )
         return cls(**{**PRESETS[preset], **changes})
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        tags.target_tags.required = False
-        return tags
-
-    # Fitting.
-
-    @with_callbacks
-    def fit(self, X: Any, y: Any = None, *, X_val: Any = None) -> "TextLM":
-        """Learn the vocabulary and train the network.
-
-        Parameters
-        ----------
-        X : iterable of str
-            Documents: a list, Series, array, polars column or generator. For a text
-            that goes on from line to line, its lines.
-        y : None
-            Ignored.
-        X_val : iterable of str, default=None
-            Held-out documents whose perplexity is recorded after every epoch and, with
-            ``early_stopping=True``, decides when to stop.
-
-        Returns
-        -------
-        self : TextLM
-
-        Raises
-        ------
-        TypeError, ValueError
-            If texts or parameters are not as described; the model stays as it was.
-        FloatingPointError
-            If training diverges and going back to the last good epoch does not help;
-            the model of that epoch is kept.
-
-        Warns
-        -----
-        UserWarning
-            If the text is shorter than ``batch_size * bptt``: fewer streams are used.
-            Not where ``batch_size="auto"``.
-        """
-        self._check_parameters()
-        context = self._init_callback_context(max_subtasks=self.max_epochs)
-        seen = {"X": X, "y": y, "metadata": {}}
-        with all_or_nothing(self):
-            texts = check_texts(X)
-            held_out = None if X_val is None else check_texts(X_val)
-            warm = self.warm_start and self.__sklearn_is_fitted__()
-            outcome = self._fit(texts, held_out, warm=warm, watch=(context, seen))
-        self._conclude(outcome)
-        return self
-
-    def partial_fit(self, X: Any, y: Any = None) -> "TextLM":
-        """Train for one epoch, at a constant rate; the vocabulary stays as it is.
-
-        Parameters
-        ----------
-        X : iterable of str
-            Documents. The first call learns the vocabulary from them.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : TextLM
-        """
-        self._check_parameters()
-        with all_or_nothing(self):
-            warm = self.__sklearn_is_fitted__()
-            self._fit(check_texts(X), None, warm=warm, continued=True)
-        return self
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        fitted_source(self.init_from)
-
-    def _runtime(self) -> Runtime:
-        return resolve_runtime(self.device, self.precision, prefer_bfloat16=True)
-
-    def _parts(
-        self, texts: list[str], runtime: Runtime, *, warm: bool
-    ) -> tuple[FittedParts, TokenStream]:
-        """Return what is trained, and what it is trained on."""
-        if warm:
-            encoder = self._lm_encoder
-            stream = encoder.transform(texts)
-            model = copy.deepcopy(self.network_)
-            state, lr = copy.deepcopy(self._optimizer_state), self.lr_
-        else:
-            encoder = new_encoder(self)
-            stream = encoder.fit_transform(texts)
-            model, state, lr = new_network(self, encoder, runtime), None, None
-        objective = NextTokenLoss(
-            len(encoder.tokens), self.activation_penalty, self.temporal_penalty
-        )
-        network = Continued(model).to(runtime.device)
-        return FittedParts(encoder, None, objective, network, state, lr), stream
-
-    def _fit(
-        self,
-        texts: list[str],
-        held_out: list[str] | None,
-        *,
-        warm: bool,
-        continued: bool = False,
-        watch: tuple[Any, dict] | None = None,
-    ) -> Outcome:
-        checkpoint, rng = self._begin(warm=warm, continued=continued)
-        runtime = self._runtime()
-        if held_out is None and self.early_stopping and not continued:
-            texts, held_out = split_texts(
-                texts, self.validation_fraction, draw_seed(rng)
-            )
-        with runtime.seeded(draw_seed(rng)):
-            parts, stream = self._parts(texts, runtime, warm=warm)
-            windows = choose_windows(
-                self, parts, stream, runtime, warm=warm, checkpoint=checkpoint
-            )
-            batches = training_streams(self, windows, parts.encoder, stream, runtime)
-            validate = None
-            if held_out is not None:
-                validate = validation(
-                    parts.network,
-                    parts.encoder,
-                    parts.encoder.transform(held_out),
-                    runtime,
-                    windows.bptt,
-                )
-            reporter = EpochReporter(
-                self,
-                *(watch or (None, {})),
-                lambda: self._fitted(copy.deepcopy(parts), runtime, windows),
-                1 if continued else self.max_epochs,
-                details=lambda record: progress_details(record, batches.n_tokens),
-            )
-            reporter.fit_begin()
-            outcome = train_parts(
-                self,
-                parts,
-                batches,
-                runtime,
-                work=step_work(parts.network, windows.batch_size, windows.bptt),
-                validate=validate,
-                continued=continued,
-                reporter=reporter,
-                checkpoint=checkpoint,
-            )
-        history = language_history(outcome.records, batches.n_tokens)
-        vars(self).pop("bptt_report_", None)  # there is none where nothing was chosen
-        fitted = self._fitted(parts, runtime, windows)
-        self._keep(fitted, history, outcome, extend=continued and warm)
-        reporter.fit_end()
-        return outcome
-
-    def _sweep_lr(
-        self, X: Any, y: Any, sample_weight: Any, **how: Any
-    ) -> tuple[np.ndarray, np.ndarray]:
-        self._check_parameters()
-        if sample_weight is not None:
-            raise ValueError("TextLM takes no sample_weight.")
-        with all_or_nothing(self):
-            warm = self.warm_start and self.__sklearn_is_fitted__()
-            rng = seed_source(self.random_state)
-            runtime = self._runtime()
-            with runtime.seeded(draw_seed(rng)):
-                parts, stream = self._parts(check_texts(X), runtime, warm=warm)
-                windows = choose_windows(self, parts, stream, runtime, warm=warm)
-                batches = training_streams(
-                    self, windows, parts.encoder, stream, runtime
-                )
-                work = step_work(parts.network, windows.batch_size, windows.bptt)
-                with runtime.threads(work):
-                    return sweep_lr(self, parts, batches, runtime, **how)
-
-    def _fitted(
-        self, parts: FittedParts, runtime: Runtime, windows: Windows
-    ) -> dict[str, Any]:
-        """Return all that the methods need, as attributes."""
-        encoder: TextEncoder = parts.encoder
-        return {
-            "network_": parts.network.eval().body,
-            "lr_": parts.lr,
-            "device_": str(runtime.device),
-            "_lm_encoder": encoder,
-            "_optimizer_state": parts.optimizer_state,
-            **windows.attributes(),
-        }
-
-    @property
-    def tokens_(self) -> list[str]:
-        """The vocabulary by id."""
-        return self._fitted_encoder("tokens_").tokens
-
-    @property
-    def embeddings_(self) -> pd.DataFrame:
-        """Vectors of the tokens."""
-        tokens = self._fitted_encoder("embeddings_").tokens
-        weight = self.network_.embedding.weight.detach().cpu().numpy()
-        return pd.DataFrame(weight, index=pd.Index(tokens, name="token"))
-
-    def _fitted_encoder(self, name: str) -> TextEncoder:
-        if "_lm_encoder" not in vars(self):
-            raise AttributeError(f"TextLM has no {name} before fit.")
-        return self._lm_encoder

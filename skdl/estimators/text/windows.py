@@ -12,7 +12,7 @@ import pandas as pd
 from skdl.data.streams import StreamBatches, longest_window, n_windows
 from skdl.data.text import TextEncoder, TokenStream
 from skdl.estimators.core.fitting import FittedParts, trainer_of_copy
-from skdl.estimators.text.building import dropout, scores_by_token, step_work
+from skdl.estimators.text.building import dropouts, scores_by_token, step_work
 from skdl.training.runtime import Runtime
 from skdl.training.survival import device_memory as memory
 from skdl.training.survival.checkpoint import Checkpoint
@@ -139,12 +139,13 @@ def _choice(
 def _cost(settings: Any, parts: FittedParts, runtime: Runtime) -> LanguageModelCost:
     states = 2
     if settings.optimizer == "sgd":
-        states = int(settings.momentum > 0)
+        states = int(settings.betas[0] > 0)
     # The weight, its gradient, the optimizer's state and the average; the same without
     # the gradient as of the last epoch, to go back to; the weight of the best epoch.
     averages = settings.weight_averaging is not None
     copies = 1 + 2 * (1 + states + averages) + settings.early_stopping
     softmax = parts.network.body.softmax
+    dropped = dropouts(settings.dropout, settings.cell)
     return LanguageModelCost(
         len(parts.encoder.tokens),
         settings.embedding_dim,
@@ -153,7 +154,7 @@ def _cost(settings: Any, parts: FittedParts, runtime: Runtime) -> LanguageModelC
         tie_weights=settings.tie_weights,
         cell=settings.cell,
         n_scores=scores_by_token(softmax.cutoffs, parts.encoder.counts),
-        weight_dropout=dropout(settings, "recurrent_dropout") > 0,
+        weight_dropout=dropped["recurrent_dropout"] > 0,
         item_size=runtime.precision.itemsize,
         n_copies=copies,
         device_type=runtime.device.type,

@@ -1,4 +1,4 @@
-"""Pictures in NeuralClassifier and NeuralRegressor: inputs, training, tools, errors."""
+"""Pictures in ImageClassifier and ImageRegressor: inputs, training, tools, errors."""
 
 import pickle
 
@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from torch import nn
 
-from skdl import NeuralClassifier, NeuralRegressor
+from skdl import FineTuning, ImageClassifier, ImageRegressor, NeuralClassifier
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def folder(digits, tmp_path_factory):
 
 @pytest.fixture
 def model():
-    return NeuralClassifier(network="conv", max_epochs=8, random_state=0)
+    return ImageClassifier(max_epochs=8, random_state=0)
 
 
 def same_weights(a, b):
@@ -107,9 +107,7 @@ def test_searches_pipelines_and_validation(model, folder):
 def test_regression_on_pictures(digits):
     X, _ = digits
     y = X.mean((1, 2)) / 10.0
-    model = NeuralRegressor(
-        network="conv", max_epochs=10, augmentation={"mixup": 0.2}, random_state=0
-    )
+    model = ImageRegressor(max_epochs=10, augmentation={"mixup": 0.2}, random_state=0)
     assert model.fit(X, y).score(X, y) > 0.8
 
 
@@ -160,15 +158,17 @@ class Transferred:
 def test_trained_layers_help_other_classes(digits):
     X, y = digits
     options = {"max_epochs": 10, "random_state": 0}
-    old = NeuralClassifier(network=small_network, **options)
+    old = ImageClassifier(network=small_network, **options)
     old.fit(X[y < 5], y[y < 5])
     network = Transferred(pickle.dumps(old.network_.body[0]))
     X, y = X[y >= 5], y[y >= 5]
     few, rest = slice(0, 30), slice(30, None)
     options |= {"max_epochs": 6, "batch_size": 10}
-    fresh = NeuralClassifier(network=small_network, **options)
-    tuned = NeuralClassifier(
-        network=network, freeze="0", thaw="gradual", layer_lr_decay=0.5, **options
+    fresh = ImageClassifier(network=small_network, **options)
+    tuned = ImageClassifier(
+        network=network,
+        fine_tuning=FineTuning(freeze="0", thaw="gradual", layer_lr_decay=0.5),
+        **options,
     )
     fresh.fit(X[few], y[few])
     tuned.fit(X[few], y[few])
@@ -178,13 +178,12 @@ def test_trained_layers_help_other_classes(digits):
 @pytest.mark.parametrize("thaw", [None, 1, "gradual"])
 def test_frozen_layers_stay_as_they_are(digits, thaw):
     X, y = digits
-    old = NeuralClassifier(network=small_network, max_epochs=1, random_state=0)
+    old = ImageClassifier(network=small_network, max_epochs=1, random_state=0)
     old.fit(X, y)
     body = old.network_.body[0]
-    model = NeuralClassifier(
+    model = ImageClassifier(
         network=Transferred(pickle.dumps(body)),
-        freeze=["0"],
-        thaw=thaw,
+        fine_tuning=FineTuning(freeze=["0"], thaw=thaw),
         max_epochs=6,
         random_state=0,
     ).fit(X, y)
@@ -204,7 +203,7 @@ def test_frozen_layers_stay_as_they_are(digits, thaw):
 
 
 def test_dense_networks_refuse_pictures_with_advice(digits):
-    with pytest.raises(ValueError, match="network='conv'"):
+    with pytest.raises(ValueError, match="ImageClassifier"):
         NeuralClassifier().fit(*digits)
 
 
@@ -264,8 +263,8 @@ def test_floats_in_other_units_are_warned_of(model, digits):
         ({"image_shape": (9, 9)}, "does not match"),
         ({"augmentation": {"shfit": 0.1}}, r"augmentation has no \['shfit'\]"),
         ({"augmentation": {"shift": 2}}, "must be between 0 and 1"),
-        ({"freeze": "layer7"}, r"freeze names \['layer7'\]"),
-        ({"network": None, "image_shape": (8, 8)}, "network='conv' too"),
+        ({"fine_tuning": FineTuning(freeze="layer7")}, r"freeze names \['layer7'\]"),
+        ({"network": "conv"}, "leave network out"),
     ],
     ids=lambda v: str(v)[:20],
 )

@@ -18,6 +18,7 @@ from skdl import (
     NeuralRegressor,
 )
 from skdl.datasets import make_store_sales
+from skdl.estimators.tables import embedding
 
 CATEGORIES = ["Store", "DayOfWeek", "State"]
 
@@ -139,12 +140,13 @@ def test_a_network_without_a_first_layer_keeps_its_vectors(network, sales):
     )
 
 
-def test_training_rows_get_vectors_that_have_not_seen_them(sales):
+def test_training_rows_get_vectors_that_have_not_seen_them(sales, monkeypatch):
+    monkeypatch.setattr(embedding, "SHRINKAGE", 0.0)
     X, _ = sales
     rng = np.random.default_rng(0)
     X = X.assign(noise=rng.integers(0, 500, len(X)).astype(str))[["noise", "State"]]
     y = rng.normal(size=len(X))  # nothing to learn
-    network = EntityEmbeddingRegressor(max_epochs=30, shrinkage=0, random_state=0)
+    network = EntityEmbeddingRegressor(max_epochs=30, random_state=0)
 
     def fit_score(cv):
         transformer = EmbeddingTransformer(network, cv=cv, drop_harmful=False)

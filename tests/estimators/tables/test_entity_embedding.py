@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from skdl import EntityEmbeddingClassifier, EntityEmbeddingRegressor, lr_find
 from skdl.datasets import make_store_sales
+from skdl.estimators.tables import embedding
 
 CATEGORIES = ["Store", "DayOfWeek", "State"]
 
@@ -205,12 +206,13 @@ def test_shared_columns_have_the_same_vectors():
     assert not np.allclose(apart["home"], apart["away"])
 
 
-def test_rare_categories_are_drawn_to_the_mean(sales):
+def test_rare_categories_are_drawn_to_the_mean(sales, monkeypatch):
     X, y = sales
     X = X.assign(Store=np.where(np.arange(len(X)) == 5, 999, X["Store"]))
     options = {"categorical_features": CATEGORIES, "max_epochs": 5, "random_state": 0}
-    strong = EntityEmbeddingRegressor(shrinkage=1.0, **options).fit(X, y)
-    plain = EntityEmbeddingRegressor(shrinkage=0.0, **options).fit(X, y)
+    strong = EntityEmbeddingRegressor(**options).fit(X, y)
+    monkeypatch.setattr(embedding, "SHRINKAGE", 0.0)
+    plain = EntityEmbeddingRegressor(**options).fit(X, y)
     counts = plain.category_counts_["Store"]
     before, after = (m.embeddings_["Store"] for m in (plain, strong))
     mean = np.average(before, axis=0, weights=counts)
@@ -233,10 +235,11 @@ def test_several_networks_predict_their_mean_and_do_better(model, sales):
 # Categories that are not there, or new.
 
 
-def test_unknown_and_missing_categories_get_trained_vectors(model, sales):
+def test_unknown_and_missing_categories_get_trained_vectors(model, sales, monkeypatch):
+    monkeypatch.setattr(embedding, "UNKNOWN_RATE", 0.1)
     X, y = sales
     X = X.assign(State=X["State"].where(np.arange(len(X)) % 10 > 0))
-    model.set_params(unknown_rate=0.1).fit(X, y)
+    model.fit(X, y)
     rows = X.head(3).copy()
     rows["State"] = ["nowhere", None, X["State"].dropna().iloc[0]]
     rows["Store"] = [12345, 1, 1]
@@ -246,7 +249,7 @@ def test_unknown_and_missing_categories_get_trained_vectors(model, sales):
     assert np.abs(unknown - missing).max() > 1e-3
     assert np.abs(unknown - known).max() > 1e-3
     fresh = EntityEmbeddingRegressor(
-        categorical_features=CATEGORIES, unknown_rate=0.1, random_state=0, lr=1e-9
+        categorical_features=CATEGORIES, random_state=0, lr=1e-9
     ).fit(X, y)
     # The unknown vector has moved from where it began.
     assert np.abs(unknown - fresh.transform(rows)[0, columns]).max() > 1e-3
@@ -304,10 +307,13 @@ def test_levels_without_rows_are_unknown(sales):
 
 
 @pytest.mark.parametrize("way", ["partial_fit", "warm_start"])
-def test_new_categories_start_from_the_mean_and_old_ones_stay(model, sales, way):
+def test_new_categories_start_from_the_mean_and_old_ones_stay(
+    model, sales, way, monkeypatch
+):
+    monkeypatch.setattr(embedding, "SHRINKAGE", 0.0)
     X, y = sales
     old = X["Store"] <= 15
-    model.set_params(lr=1e-12, weight_decay=0.0, shrinkage=0.0)
+    model.set_params(lr=1e-12, weight_decay=0.0)
     model.fit(X[old], y[old])
     before = model.embeddings_["Store"]
     state = model.embeddings_["State"]
@@ -325,9 +331,10 @@ def test_new_categories_start_from_the_mean_and_old_ones_stay(model, sales, way)
     assert np.abs(model.embeddings_["Store"].loc[18] - before.mean()).max() > 1e-3
 
 
-def test_categories_are_drawn_to_the_mean_once(model, sales):
+def test_categories_are_drawn_to_the_mean_once(model, sales, monkeypatch):
+    monkeypatch.setattr(embedding, "SHRINKAGE", 5.0)
     X, y = sales
-    model.set_params(lr=1e-12, weight_decay=0.0, shrinkage=5.0).fit(X, y)
+    model.set_params(lr=1e-12, weight_decay=0.0).fit(X, y)
     before = model.embeddings_["Store"]
     model.partial_fit(X, y).partial_fit(X, y)
     np.testing.assert_allclose(model.embeddings_["Store"], before, atol=1e-6)
@@ -427,7 +434,7 @@ def test_columns_that_do_not_fit_are_named_at_predict(
         (lambda X: X, {"embedding_dim": {"Shop": 2}}, "embedding_dim names"),
         (lambda X: X, {"embedding_dim": lambda n: 0}, "must be at least 1"),
         (lambda X: X, {"embedding_dim": 0}, "embedding_dim"),
-        (lambda X: X, {"unknown_rate": 1.0}, "unknown_rate"),
+        (lambda X: X, {"embedding_dropout": 1.0}, "embedding_dropout"),
         (lambda X: X, {"shared_embeddings": [("Store", "Shop")]}, "Shop"),
         (lambda X: X, {"max_categories": 1}, "max_categories"),
     ],

@@ -17,7 +17,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
-from skdl import TextLM, TrainingDisplay, lr_find
+from skdl import FineTuning, TextLM, TrainingDisplay, lr_find
 
 TEXTS = [
     "the cat sat on the mat",
@@ -249,22 +249,22 @@ def test_vectors_feed_a_classifier_in_a_pipeline():
 def test_recurrent_dropout_goes_by_the_cell(cell, share):
     chosen = make(cell=cell, max_epochs=1).fit(TEXTS).network_.recurrent.layers
     assert {layer.dropout.p for layer in chosen} == {share}
-    given = make(cell=cell, max_epochs=1, recurrent_dropout=0.3, dropout_scale=0.5)
+    given = make(cell=cell, max_epochs=1, dropout={"recurrent": 0.15})
     layers = given.fit(TEXTS).network_.recurrent.layers
     assert {layer.dropout.p for layer in layers} == {0.15}
 
 
 def test_grid_search_tunes_dropout_and_size():
-    grid = {"dropout_scale": [0.0, 3.0], "hidden_size": [4, 24]}
+    grid = {"dropout": [0.0, 0.6], "hidden_size": [4, 24]}
     search = GridSearchCV(make(max_epochs=4), grid, cv=2).fit(TEXTS)
     assert search.best_params_["hidden_size"] == 24
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 def test_parameters_survive_clone_and_repr():
-    model = make(softmax="adaptive", dropout_scale=0.5)
+    model = make(softmax="adaptive", dropout=0.5)
     assert clone(model).get_params() == model.get_params()
-    assert "dropout_scale=0.5" in repr(model)
+    assert "dropout=0.5" in repr(model)
     big = TextLM.from_preset("awd", max_epochs=3)
     assert (big.hidden_size, big.max_epochs) == (1150, 3)
     with pytest.raises(ValueError, match="preset must be one of"):
@@ -390,7 +390,7 @@ def test_averaged_descent_needs_held_out_texts():
         {"num_layers": 1},
         {"cell": "qrnn"},
         {"cell": "qrnn", "zoneout": 0.2, "precision": "bfloat16"},
-        {"num_layers": 3, "recurrent_dropout": 0.5, "word_dropout": 0.2},
+        {"num_layers": 3, "dropout": {"recurrent": 0.5, "word": 0.2}},
         {"activation_penalty": 2.0, "temporal_penalty": 1.0},
         {"variable_bptt": False},
         {"precision": "bfloat16"},
@@ -398,8 +398,8 @@ def test_averaged_descent_needs_held_out_texts():
         {"analyzer": "char", "bptt": 40},
         {"analyzer": lambda text: text.split("a")},
         {"weight_averaging": "ema"},
-        {"freeze": ["recurrent"], "thaw": 1},
-        {"dropout_scale": 100.0},
+        {"fine_tuning": FineTuning(freeze=["recurrent"], thaw=1)},
+        {"dropout": 0.95},
     ],
     ids=str,
 )
@@ -517,14 +517,15 @@ def test_a_document_of_a_million_tokens():
         {"hidden_size": 0},
         {"cell": "gru"},
         {"zoneout": 1.0},
-        {"input_dropout": 1.0},
+        {"dropout": {"input": 1.0}},
+        {"dropout": {"inputs": 0.5}},
         {"bptt": 0},
         {"softmax": [8, 4]},
         {"softmax": [1000]},
         {"min_frequency": 0},
         {"max_vocab": 2},
         {"token_pattern": "("},
-        {"dropout_scale": -1},
+        {"dropout": -1},
     ],
     ids=str,
 )

@@ -113,7 +113,7 @@ def test_given_windows_are_told_too_and_have_no_report():
 
 def test_auto_trains_as_the_same_numbers_do():
     """Nothing that is tried for the choice changes the training."""
-    auto = make(batch_size="auto", recurrent_dropout=0.3, max_epochs=2).fit(TEXTS)
+    auto = make(batch_size="auto", dropout={"recurrent": 0.3}, max_epochs=2).fit(TEXTS)
     given = clone(auto).set_params(bptt=auto.bptt_, batch_size=auto.batch_size_)
     given.fit(TEXTS)
     for a, b in zip(
@@ -258,7 +258,9 @@ def test_auto_goes_with_the_rest_of_the_library(no_warnings):
     assert make(lr="auto").fit(TEXTS).lr_ > 0
     model = make(early_stopping=True, random_state=None).fit(TEXTS)
     assert "validation_loss" in model.history_
-    assert make(optimizer="sgd", momentum=0, weight_averaging="ema").fit(TEXTS).bptt_
+    assert (
+        make(optimizer="sgd", betas=(0, 0.9), weight_averaging="ema").fit(TEXTS).bptt_
+    )
     again = pickle.loads(pickle.dumps(model))
     pd.testing.assert_frame_equal(again.bptt_report_, model.bptt_report_)
     search = GridSearchCV(make(), {"bptt": ["auto", 12]}, cv=2).fit(TEXTS[:99])

@@ -1,0 +1,161 @@
+"""NeuralClassifier: a network on numbers that tells classes."""
+
+from skdl.estimators.core.constructor import parameters
+from skdl.estimators.core.parameters import FineTuningParameter
+from skdl.estimators.core.tasks import ClassifierParameters, ClassifierTask
+from skdl.estimators.tables.dense import DenseEstimator, DenseParameters
+
+
+@parameters
+class NeuralClassifier(
+    ClassifierTask,
+    DenseEstimator,
+    FineTuningParameter,
+    ClassifierParameters,
+    DenseParameters,
+):
+    """Classifier with a neural network: binary, multiclass and multilabel.
+
+    Labels may be of any kind: strings, integers, booleans, or a matrix of label
+    indicators. Inputs are columns of numbers, or arrays of any shape for a network of
+    your own; they are scaled and missing values filled inside.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(256, 128)
+        Units of each hidden layer of the default network; empty for a linear model.
+    activation : str, default="silu"
+        "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
+        or "identity".
+    dropout : float, default=0.1
+        Probability that a hidden unit is zeroed in training, in [0, 1).
+    batch_norm : bool, default=False
+        Whether to normalise each hidden layer over the batch.
+    network : callable, class, torch.nn.Module or None, default=None
+        Your own network in place of the dense one, for which the four parameters above
+        are. A callable or class is called as ``network(n_inputs, n_outputs)`` and
+        returns a ``torch.nn.Module``, which maps ``(n_rows, n_inputs)`` float32 to raw
+        outputs ``(n_rows, n_outputs)`` without a softmax or sigmoid; for arrays of more
+        axes it gets ``(n_rows, ..., n_inputs)``. `n_inputs` counts one more column for
+        each column with missing values. Options of a callable are nested parameters:
+        ``set_params(network__width=64)``, ``GridSearchCV(model, {"network__width": [64,
+        128]})``. What is trained is a copy, also of a module.
+    scale_inputs : bool, default=True
+        Whether to centre each column on its median, divide it by its interquartile
+        range and bend outliers smoothly toward +-3 (RealMLP, arXiv 2407.04491, section
+        3). Missing values (NaN) become the median, with an indicator column, either
+        way.
+    n_estimators : int, default=1
+        Networks that are trained side by side, on the same batches but from other
+        initial weights; predictions are their mean.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes; "balanced" makes them count alike. They multiply
+        `sample_weight`. Not for label indicators.
+    label_smoothing : float, default=0.0
+        Share of each target that is spread evenly over all classes, in [0, 1) (Szegedy
+        et al. 2016, arXiv 1512.00567, section 7).
+    fine_tuning : FineTuning or None, default=None
+        What of the network is frozen, when it thaws, and how much more slowly early
+        layers learn, when going on from trained weights.
+    max_epochs : int, default=20
+        Passes over the training data.
+    batch_size : int or "auto", default="auto"
+        Samples in a step; "auto" takes a power of two near a 50th of the training
+        samples, from 32 to 256.
+    lr : float or "auto", default=0.01
+        Learning rate, where `schedule` is 1. "auto" finds one on the training data with
+        a range test of at most 100 steps (see `lr_find`).
+    optimizer : str or callable, default="adamw"
+        "adamw" (decoupled weight decay, arXiv 1711.05101), "adam" (decay as an L2 term
+        of the gradient), "sgd" (Nesterov momentum), or a ``torch.optim.Optimizer``
+        class or a ``functools.partial`` of one.
+    schedule : str or callable, default="one_cycle"
+        "one_cycle" (rise for a quarter of training, then fall; momentum moves the other
+        way by +-.05; arXiv 1803.09820), "cosine", "warm_restarts" (three cosine falls,
+        each twice as long as the last; arXiv 1608.03983), "flat_cosine", "constant", or
+        a function that takes progress in [0, 1] and returns the factor of `lr`.
+    weight_decay : float, default=0.1
+        Decay of weights; biases, normalisation layers and embeddings are not decayed.
+    betas : tuple of two floats, default=(0.9, 0.99)
+        Memory of the gradient, which is the momentum of "sgd", and of its square, for
+        Adam and AdamW; in [0, 1).
+    clip_grad_norm : float, default=None
+        Largest norm of the gradient of all weights together; longer ones are shortened.
+    weight_averaging : {"ema", "nt_asgd"} or None, default=None
+        "ema" keeps an exponential moving average of the weights over about the last
+        tenth of training in place of the last weights. It helps with a schedule that
+        does not fall to zero, such as "constant". "nt_asgd" keeps the plain mean from
+        where the validation loss stops falling on (arXiv 1708.02182, section 4); it
+        needs held-out data and a constant rate.
+    early_stopping : bool, default=False
+        Whether to hold out data, stop when its loss has not fallen for
+        `n_iter_no_change` epochs, and go back to the weights of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the training samples that early stopping holds out, stratified for
+        classes, unless `fit` is given `X_val` and `y_val`.
+    n_iter_no_change : int, default=10
+        Epochs without a new lowest validation loss before early stopping.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights and scaling of the last fit.
+    checkpoint : str, os.PathLike or tuple of a path and an int, default=None
+        File that the state of training is written to after every epoch, or with a tuple
+        after so many. If `fit` is cut off, the same `fit` with the same file goes on
+        after the last epoch written; on a CPU its result is the same, bit for bit, as
+        if it had never been cut off. The file is removed once `fit` is done. One path a
+        fit: searches over parameters cannot share one.
+    device : str or torch.device, default="auto"
+        "auto" takes a CUDA GPU where there is one; otherwise "cpu", "cuda", "cuda:1",
+        ...
+    precision : str, default="auto"
+        Arithmetic in training: "float32" or "bfloat16" (with float32 weights); "auto"
+        is "float32". Predictions are always made in float32.
+    random_state : int, RandomState instance or None, default=None
+        Governs initial weights, order of the samples, dropout and validation split; an
+        int gives the same weights, bit for bit, on the same machine. None takes fresh
+        entropy. Neither NumPy's nor torch's global random state is touched.
+    verbose : int, default=0
+        1 shows a progress bar, 2 a line for every epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; for label indicators the numbers of the columns.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str
+        Names of the columns, where X has string names for all of them.
+    network_ : torch.nn.Module
+        The trained network, in evaluation mode.
+    history_ : pandas.DataFrame
+        One row an epoch: `epoch`, `loss`, `lr` (at its end), `seconds`, and with
+        held-out data `training_seconds` (`seconds` without the validation),
+        `validation_loss` and `validation_score` (accuracy or R^2). Where it happened:
+        `skipped_steps` (loss or gradient was not finite), `restorations` (how often
+        training went back to the last good epoch, with half the rate) and
+        `rows_at_once` (rows that fit into memory).
+    n_iter_ : int
+        Epochs run.
+    best_epoch_ : int
+        The epoch whose weights are kept: the last one, or the best with early stopping.
+    lr_ : float
+        The learning rate used; halved by every restoration.
+    device_ : str
+        Where the network is. A pickle holds no device: it loads where there is no GPU.
+
+    See Also
+    --------
+    NeuralRegressor : The same for real targets.
+    ImageClassifier : For pictures.
+    EntityEmbeddingClassifier : For tables with categories.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skdl import NeuralClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = NeuralClassifier(random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.95
+    True
+    >>> model.predict_proba(X[:2]).shape
+    (2, 3)
+    """
