@@ -33,7 +33,7 @@ from skdl.estimators.core.rows import (
     split_validation,
 )
 from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
-from skdl.estimators.core.user_network import NetworkOptions
+from skdl.estimators.core.user_network import NetworkOptions, warn_of_equal_members
 from skdl.networks.ensemble import Ensemble
 from skdl.training.inference import infer
 from skdl.training.loop import Outcome
@@ -264,6 +264,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             self._new_network(encoder, target.n_outputs)
             for _ in range(self.n_estimators)
         ]
+        warn_of_equal_members(members)
         network, objective = members[0], self._new_objective(target)
         if len(members) > 1:
             network, objective = Ensemble(members), MemberMean(objective, len(members))

@@ -8,10 +8,11 @@ Options of a callable are nested parameters, ``network__width``, kept as a
 import copy
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from skdl.training.objectives import MemberMean, Objective
@@ -128,6 +129,21 @@ def new_user_network(network: Any, n_inputs: int, n_outputs: int) -> nn.Module:
             f"every fit does before it trains ({error}). Registering what it computes "
             "with torch.nn.utils.parametrize instead of keeping it as a tensor helps."
         ) from error
+
+
+def warn_of_equal_members(members: Sequence[nn.Module]) -> None:
+    """Warn where networks that are to differ begin with the same weights."""
+    first, *others = (list(member.parameters()) for member in members)
+    if not first or not others:
+        return
+    if all(torch.equal(a, b) for a, b in zip(first, others[0], strict=True)):
+        warnings.warn(
+            f"All {len(members)} networks begin with the same weights, so that their "
+            "mean is hardly better than one: let network be a callable that builds a "
+            "new module, or set n_estimators=1.",
+            UserWarning,
+            stacklevel=6,
+        )
 
 
 def _check_signature(network: Callable[..., Any]) -> None:

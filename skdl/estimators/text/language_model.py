@@ -13,16 +13,14 @@ from skdl.estimators.core.fitting import FittedParts, sweep_lr, train_parts
 from skdl.estimators.core.names import answers_names
 from skdl.estimators.core.network import NetworkEstimator
 from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
-from skdl.estimators.text.building import (
+from skdl.estimators.text.encoder import new_encoder
+from skdl.estimators.text.held_out import split_texts, validation
+from skdl.estimators.text.history import language_history, progress_details
+from skdl.estimators.text.network import (
     check_dropout,
     fitted_source,
-    language_history,
-    new_encoder,
     new_network,
-    progress_details,
-    split_texts,
     step_work,
-    validation,
 )
 from skdl.estimators.text.windows import Windows, choose_windows, training_streams
 from skdl.networks.language_model import Continued

@@ -4,8 +4,8 @@ from typing import Any
 
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.parameters import FineTuningParameter
-from skdl.estimators.text.building import PRESETS
 from skdl.estimators.text.language_model import LanguageModelEstimator
+from skdl.estimators.text.presets import PRESETS
 from skdl.estimators.text.text_parameters import TextParameters
 from skdl.estimators.text.uses import TextUse
 

@@ -12,7 +12,7 @@ import pandas as pd
 from skdl.data.streams import StreamBatches, longest_window, n_windows
 from skdl.data.text import TextEncoder, TokenStream
 from skdl.estimators.core.fitting import FittedParts, trainer_of_copy
-from skdl.estimators.text.building import dropouts, scores_by_token, step_work
+from skdl.estimators.text.network import dropouts, scores_by_token, step_work
 from skdl.training.runtime import Runtime
 from skdl.training.survival import device_memory as memory
 from skdl.training.survival.checkpoint import Checkpoint

@@ -1,74 +1,29 @@
-"""What TextLM is made of: its network, its batches, what it starts from."""
+"""The network of a TextLM: its softmax, dropouts, and what it begins from."""
 
 import itertools
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.frozen import FrozenEstimator
 from torch import nn
 
-from skdl.data.streams import StreamBatches
-from skdl.data.text import TextEncoder, TokenStream, resolve_analyzer
-from skdl.networks.language_model import Continued, LanguageModel
-from skdl.training.loop import EpochRecord
+from skdl.data.text import TextEncoder
+from skdl.networks.language_model import LanguageModel
 from skdl.training.runtime import Runtime
 
 # Tokens from which on a CPU gets an adaptive softmax, and sizes that are tried for its
 # first part and its clusters.
 _MANY_TOKENS = 5000
-_SIZES = (1000, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000, 24_000, 32_000)
 
-# Streams that held-out text is read in after every epoch.
-_HELD_OUT_STREAMS = 16
-_HELD_OUT_TOKENS = 500  # of each at least
+_SIZES = (1000, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000, 24_000, 32_000)
 
 # Each dropout as a share of the number `dropout`, and the number that a dict changes.
 DROPOUTS = {"input": 1.0, "hidden": 0.5, "output": 1.0, "word": 0.0, "recurrent": 0.5}
+
 _DROPOUT = 0.2
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "small": {},
-    "awd": {
-        "embedding_dim": 400,
-        "hidden_size": 1150,
-        "num_layers": 3,
-        "dropout": {
-            "input": 0.6,
-            "hidden": 0.2,
-            "output": 0.4,
-            "word": 0.1,
-            "recurrent": 0.5,
-        },
-        "activation_penalty": 2.0,
-        "temporal_penalty": 1.0,
-        "bptt": 70,
-        "batch_size": 80,
-        "lr": 3e-3,
-        "max_epochs": 60,
-        "precision": "bfloat16",
-    },
-}
-
-
-def new_encoder(settings: Any) -> TextEncoder:
-    """Return the encoder that a TextLM's parameters describe, not yet fitted."""
-    analyzer = resolve_analyzer(
-        settings.analyzer,
-        token_pattern=settings.token_pattern,
-        min_frequency=settings.min_frequency,
-        max_vocab=settings.max_vocab,
-    )
-    return TextEncoder(
-        analyzer,
-        lowercase=settings.lowercase,
-        min_frequency=1 if settings.analyzer == "bpe" else settings.min_frequency,
-        max_vocab=settings.max_vocab,
-    )
 
 
 def choose_cutoffs(
@@ -239,84 +194,7 @@ def _check_same_sizes(network: LanguageModel, old: LanguageModel) -> None:
         )
 
 
-def validation(
-    network: Continued,
-    encoder: TextEncoder,
-    held_out: TokenStream,
-    runtime: Runtime,
-    bptt: int,
-) -> Callable[[], tuple[float, float]]:
-    """Return a function that measures loss and score on held-out text."""
-    n_streams = min(_HELD_OUT_STREAMS, max(1, len(held_out) // _HELD_OUT_TOKENS))
-    batches = StreamBatches(
-        held_out.ids,
-        encoder.end_id,
-        batch_size=n_streams,
-        bptt=bptt,
-        device=runtime.device,
-    )
-
-    @torch.no_grad()
-    def validate() -> tuple[float, float]:
-        network.eval()
-        total = sum(
-            network(*inputs).nll(target).double().sum() for inputs, target, _ in batches
-        )
-        loss = float(total) / batches.n_tokens
-        return loss, -loss
-
-    return validate
-
-
 def step_work(network: nn.Module, batch_size: int, bptt: int) -> float:
     """Return about how many multiplications a step of training has."""
     weights = sum(p.numel() for p in network.parameters() if p.ndim > 1)
     return 3.0 * weights * batch_size * bptt
-
-
-def split_texts(
-    texts: list[str], fraction: float, seed: int
-) -> tuple[list[str], list[str]]:
-    """Hold out some documents, or of a single one its end.
-
-    Documents keep their order, since a stream may be a text line by line.
-    """
-    if len(texts) == 1:
-        text = texts[0]
-        cut = text.rfind(" ", 0, max(1, round(len(text) * (1 - fraction))))
-        if cut < 1 or not text[cut:].strip():
-            raise ValueError(
-                "early_stopping=True needs text to hold out, but X is one document of "
-                f"{len(text)} characters; give more, or X_val."
-            )
-        return [text[:cut]], [text[cut:]]
-    n_held_out = min(len(texts) - 1, max(1, round(fraction * len(texts))))
-    chosen = np.random.RandomState(seed).permutation(len(texts))[:n_held_out]
-    held_out = np.zeros(len(texts), dtype=bool)
-    held_out[chosen] = True
-    training = [t for t, out in zip(texts, held_out, strict=True) if not out]
-    return training, [t for t, out in zip(texts, held_out, strict=True) if out]
-
-
-def progress_details(record: EpochRecord, n_tokens: int) -> list[str]:
-    """Return what the progress line shows of an epoch of `n_tokens`."""
-    seconds = record.training_seconds or record.seconds
-    shown = [f"perplexity {_perplexity(record.loss):.1f}"]
-    if record.validation_loss is not None:
-        shown = [f"validation perplexity {_perplexity(record.validation_loss):.1f}"]
-    return [*shown, f"{n_tokens / max(seconds, 1e-9):,.0f} tokens/s"]
-
-
-def _perplexity(loss: float) -> float:
-    return math.exp(min(loss, 700.0))
-
-
-def language_history(records: list[EpochRecord], n_tokens: int) -> pd.DataFrame:
-    """Return the history of a training with perplexities and tokens a second."""
-    history = pd.DataFrame([record.as_row() for record in records])
-    training = "training_seconds" if "training_seconds" in history else "seconds"
-    history["perplexity"] = history["loss"].map(_perplexity)
-    history["tokens_per_second"] = n_tokens / history[training].clip(lower=1e-9)
-    if "validation_loss" in history:
-        history["validation_perplexity"] = history["validation_loss"].map(_perplexity)
-    return history
