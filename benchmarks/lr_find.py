@@ -19,7 +19,7 @@ from _common import bar, begin, print_table
 from _validation import Task, tasks
 
 from skdl import lr_find
-from skdl.estimators.core.fitting import AUTO_RANGE, DEFAULT_SUGGESTION
+from skdl.estimators.core.auto_lr import AUTO_RANGE, DEFAULT_SUGGESTION
 
 GRID = np.geomspace(3e-4, 3e-1, 10)
 # One-hot stores make 1,200 columns: fewer epochs keep the study short.

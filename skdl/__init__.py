@@ -1,5 +1,6 @@
 """Deep learning that fits scikit-learn."""
 
+from skdl import datasets
 from skdl._version import __version__
 from skdl.display import (
     ActivationMapDisplay,
@@ -44,5 +45,6 @@ __all__ = [
     "TextLM",
     "TrainingDisplay",
     "__version__",
+    "datasets",
     "lr_find",
 ]

@@ -1,23 +1,18 @@
 """The learning-rate range test for an estimator or a pipeline that ends in one."""
 
-import copy
 import io
-import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.pipeline import Pipeline
 
-from skdl.estimators.core.fitting import DEFAULT_SUGGESTION
-from skdl.estimators.core.network import NetworkEstimator
-from skdl.training import range_test
+from skdl.display import LRFindDisplay
+from skdl.estimators.core.auto_lr import DEFAULT_SUGGESTION
+from skdl.estimators.core.lr_sweep import LRSweep, sweep_estimator
 
 
 @dataclass(frozen=True)
-class LRFindResult:
+class LRFindResult(LRSweep):
     """What a learning-rate range test found; see `lr_find`.
 
     Attributes
@@ -31,34 +26,23 @@ class LRFindResult:
         where the loss, rising again, has lost a third of what it gained).
     suggested_by : str
         The rule that `suggestion` follows.
+    suggestion : float
+        The rate to use.
     """
 
-    lrs: np.ndarray = field(repr=False)
-    losses: np.ndarray = field(repr=False)
-    smoothed_losses: np.ndarray = field(repr=False)
-    suggestions: dict[str, float]
-    suggested_by: str
-
-    @property
-    def suggestion(self) -> float:
-        """The rate to use."""
-        return self.suggestions[self.suggested_by]
-
-    def plot(self, ax: Any = None):
+    def plot(self, ax: Any = None) -> LRFindDisplay:
         """Draw the curve and mark the suggestion.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
+            As for `LRFindDisplay.plot`.
 
         Returns
         -------
         LRFindDisplay
             With attributes `ax_` and `figure_`.
         """
-        from skdl.display import LRFindDisplay  # pictures only when asked for
-
         return LRFindDisplay.from_result(self).plot(ax=ax)
 
     def __repr__(self) -> str:
@@ -155,58 +139,15 @@ def lr_find(
     >>> 1e-3 < result.suggestion < 0.1
     True
     """
-    _check_range(min_lr, max_lr, num_iter, suggest)
-    final, X = _network_and_inputs(estimator, X, y)
-    if random_state is not None:
-        final.set_params(random_state=random_state)
-    lrs, losses = final._sweep_lr(
-        X, y, sample_weight, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter
+    found = sweep_estimator(
+        estimator,
+        X,
+        y,
+        sample_weight=sample_weight,
+        min_lr=min_lr,
+        max_lr=max_lr,
+        num_iter=num_iter,
+        suggest=suggest,
+        random_state=random_state,
     )
-    if len(losses) < 2:
-        raise ValueError(
-            f"The loss is not finite at min_lr={min_lr:g} already; lower min_lr, or "
-            "check the data and the network for overflow."
-        )
-    smoothed = range_test.smooth_losses(losses)
-    for doubt in range_test.doubts(lrs, smoothed, num_iter):
-        warnings.warn(
-            f"The suggestion of lr_find may be off: {doubt}.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-    suggestions = range_test.suggest(lrs, smoothed)
-    return LRFindResult(lrs, losses, smoothed, suggestions, suggest)
-
-
-def _check_range(min_lr: float, max_lr: float, num_iter: int, suggest: str) -> None:
-    if not 0 < min_lr < max_lr:
-        raise ValueError(
-            f"min_lr must be positive and below max_lr, got min_lr={min_lr:g} and "
-            f"max_lr={max_lr:g}."
-        )
-    if num_iter < 10:
-        raise ValueError(f"num_iter must be at least 10, got {num_iter}.")
-    if suggest not in range_test.SUGGESTIONS:
-        raise ValueError(
-            f"suggest must be one of {sorted(range_test.SUGGESTIONS)}, got {suggest!r}."
-        )
-
-
-def _network_and_inputs(estimator: Any, X: Any, y: Any) -> tuple[NetworkEstimator, Any]:
-    """Return a copy of the estimator with the network, and what goes into it."""
-    if isinstance(estimator, Pipeline):
-        _check_network(estimator.steps[-1][1], "the last step of the Pipeline")
-        if len(estimator.steps) > 1:
-            X = clone(estimator[:-1]).fit_transform(X, y)
-        estimator = estimator.steps[-1][1]
-    _check_network(estimator, "the estimator")
-    keeps_weights = estimator.warm_start and estimator.__sklearn_is_fitted__()
-    return (copy.deepcopy(estimator) if keeps_weights else clone(estimator)), X
-
-
-def _check_network(estimator: Any, what: str) -> None:
-    if not isinstance(estimator, NetworkEstimator):
-        raise TypeError(
-            f"lr_find needs an estimator of skdl, or a Pipeline that ends in one, but "
-            f"{what} is {type(estimator).__name__}, which has no network to sweep."
-        )
+    return LRFindResult(**vars(found))

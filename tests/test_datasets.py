@@ -1,6 +1,10 @@
 """Data sets: clear errors where a file is missing, and a table that can be learned."""
 
+import subprocess
+import sys
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -24,6 +28,44 @@ def test_a_missing_file_is_named_with_what_to_do(loader, tmp_path, monkeypatch):
         getattr(datasets, loader)()
     assert FILES[loader][0] in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_import_skdl_brings_the_datasets_and_no_package_for_them():
+    code = """
+import sys
+import skdl
+assert len(skdl.datasets.make_store_sales(10, random_state=0).data) == 10
+loaded = {"matplotlib", "pyarrow.parquet", "PIL"} & set(sys.modules)
+assert not loaded, loaded
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_is_no_input_is_left_out_of_the_data(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setenv("SKDL_DATA", str(tmp_path))
+    people = {"age": [30, 40], "income": ["<=50K", ">50K"], "split": ["train", "test"]}
+    pd.DataFrame(people).to_parquet(tmp_path / "adult.parquet")
+    adult = datasets.load_adult()
+    assert adult.data.columns.tolist() == ["age"]
+    assert adult.target.tolist() == people["income"]
+    assert adult.split.tolist() == people["split"]
+    X, y = datasets.load_adult(return_X_y=True)
+    assert X.equals(adult.data)
+    assert y.equals(adult.target)
+
+
+def test_taxis_know_when_they_came_and_nothing_of_the_bill(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setenv("SKDL_DATA", str(tmp_path))
+    ride = {"pickup": "2019-03-23 20:21:09", "dropoff": "2019-03-23 20:27:24"}
+    bill = {"fare": 7.0, "tip": 2.15, "tolls": 0.0, "total": 12.95}
+    frame = pd.DataFrame([{**ride, "distance": 1.6, **bill}])
+    frame.to_parquet(tmp_path / "taxis.parquet")
+    X, y = datasets.load_taxis(return_X_y=True)
+    expected = {"distance": 1.6, "weekday": "Saturday", "hour": 20}
+    assert X.to_dict("records") == [expected]
+    assert y.tolist() == [7.0]
 
 
 @pytest.mark.data

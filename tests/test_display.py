@@ -93,6 +93,9 @@ def test_lr_find_display_from_estimator_draws_where_told(fitted):
     display = LRFindDisplay.from_estimator(pipeline, X, y, ax=ax, num_iter=50)
     assert display.ax_ is ax
     assert len(display.lrs) <= 50
+    result = lr_find(pipeline, X, y, num_iter=50)
+    assert display.suggestion == result.suggestion
+    np.testing.assert_array_equal(display.losses, result.losses)
 
 
 def test_lr_find_result_is_a_picture_in_a_notebook(fitted):

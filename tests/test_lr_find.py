@@ -1,7 +1,9 @@
 """The learning-rate range test: what it finds, and what it leaves alone."""
 
 import copy
+import inspect
 import os
+import pickle
 import warnings
 
 import joblib
@@ -17,7 +19,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from torch import nn
 
-from skdl import LRFindResult, NeuralClassifier, NeuralRegressor, lr_find
+from skdl import (
+    LRFindDisplay,
+    LRFindResult,
+    NeuralClassifier,
+    NeuralRegressor,
+    lr_find,
+)
+from skdl.estimators.core.lr_sweep import sweep_estimator
 
 
 @pytest.fixture
@@ -51,6 +60,24 @@ def test_repr_is_one_short_line(model, blobs):
     assert "suggestion=" in text
     assert len(text) < 160
     assert "\n" not in text
+
+
+def test_result_is_pickled_and_cannot_be_changed(model, blobs):
+    result = lr_find(model, *blobs)
+    again = pickle.loads(pickle.dumps(result))
+    assert type(again) is LRFindResult
+    assert repr(again) == repr(result)
+    np.testing.assert_array_equal(again.losses, result.losses)
+    with pytest.raises(AttributeError):
+        result.suggested_by = "valley"
+
+
+def test_what_the_display_runs_takes_what_lr_find_takes():
+    public, core = (
+        inspect.signature(function).parameters
+        for function in (lr_find, sweep_estimator)
+    )
+    assert public == core
 
 
 def test_suggestion_trains_well(model, blobs):
@@ -259,6 +286,41 @@ def test_lowest_loss_at_the_last_rate_warns(model, blobs):
 def test_lowest_loss_at_the_first_rates_warns(model, blobs):
     with pytest.warns(ConvergenceWarning, match="lower min_lr"):
         lr_find(model.set_params(optimizer="sgd"), *blobs, min_lr=10.0, max_lr=1e4)
+
+
+class Dull(nn.Module):
+    """A network that hardly learns, at any rate."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__()
+        self.layer = nn.Linear(n_inputs, n_outputs)
+
+    def forward(self, x):
+        return self.layer(x) * 1e-4
+
+
+def partial_fit(model, X, y):
+    return model.set_params(lr="auto").partial_fit(X, y, classes=[0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lr_find,
+        lambda model, X, y: LRFindDisplay.from_estimator(model, X, y),
+        lambda model, X, y: model.set_params(lr="auto").fit(X, y),
+        partial_fit,
+    ],
+    ids=["lr_find", "display", "fit", "partial_fit"],
+)
+def test_doubts_point_to_the_line_that_called(call, blobs):
+    if "LRFindDisplay" in call.__code__.co_names:
+        pytest.importorskip("matplotlib")
+    model = NeuralClassifier(network=Dull, optimizer="sgd", random_state=0)
+    model.set_params(max_epochs=1)
+    with pytest.warns(ConvergenceWarning, match="may be off") as caught:
+        call(model, *blobs)
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 def test_wrong_data_give_the_message_of_fit(model, blobs):

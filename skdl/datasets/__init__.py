@@ -2,6 +2,11 @@
 
 The loaders read files that you have put into a folder; they download nothing. The
 folder is the environment variable `SKDL_DATA`, else `../shared/data` beside a checkout.
+Where a file is missing they raise a FileNotFoundError that names it.
+
+Loaders of one table return a Bunch as scikit-learn's do, with `data`, `target` and
+`DESCR`, most with the whole `frame`; with ``return_X_y=True`` the tuple
+``(data, target)``. Loaders of text for language models return its parts.
 """
 
 from skdl.datasets._files import data_home

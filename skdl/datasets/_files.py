@@ -1,7 +1,10 @@
-"""Where the loaders look for their files."""
+"""What the loaders share: where their files are, and the two forms of an answer."""
 
 import os
 from pathlib import Path
+from typing import Any
+
+from sklearn.utils import Bunch
 
 
 def data_home() -> Path:
@@ -26,3 +29,8 @@ def find_file(name: str, origin: str) -> Path:
             "environment variable SKDL_DATA to the folder that holds it."
         )
     return path
+
+
+def as_asked(bunch: Bunch, return_X_y: bool) -> Any:
+    """Return a Bunch, or of it only what `fit` takes."""
+    return (bunch.data, bunch.target) if return_X_y else bunch

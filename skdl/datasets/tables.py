@@ -1,44 +1,57 @@
 """Loaders of tables and pictures, and a generated table of store sales."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
 
-from skdl.datasets._files import find_file
+from skdl.datasets._files import as_asked, find_file
 
 _STATES = ["BE", "BW", "BY", "HB,NI", "HE", "HH", "NW", "RP", "SH", "SN", "ST", "TH"]
 
 
-def _load_table(
-    name: str, target: str, origin: str, return_X_y: bool, drop: tuple[str, ...] = ()
-) -> Any:
-    frame = pd.read_parquet(find_file(name, origin))
-    data = frame.drop(columns=[target, *drop])
-    if return_X_y:
-        return data, frame[target]
-    return Bunch(data=data, target=frame[target], frame=frame, DESCR=origin)
+class _Stored(NamedTuple):
+    """What is to be known of a stored table: its source, and which columns are what."""
+
+    origin: str
+    target: str
+    no_inputs: tuple[str, ...] = ()
+
+
+# By the name of the file, a Parquet table.
+_STORED = {
+    "rossmann": _Stored("Kaggle, Rossmann Store Sales", "Sales"),
+    "adult": _Stored("UCI, Adult", "income", no_inputs=("split",)),
+    "california_housing": _Stored("StatLib, California housing", "median_house_value"),
+    "letter": _Stored("UCI, Letter Recognition", "lettr"),
+    "taxis": _Stored(
+        "NYC TLC sample, seaborn-data",
+        "fare",
+        no_inputs=("pickup", "dropoff", "tip", "tolls", "total"),
+    ),
+}
+
+
+def _load_table(name: str) -> Bunch:
+    stored = _STORED[name]
+    frame = pd.read_parquet(find_file(f"{name}.parquet", stored.origin))
+    return Bunch(
+        data=frame.drop(columns=[stored.target, *stored.no_inputs]),
+        target=frame[stored.target],
+        frame=frame,
+        DESCR=stored.origin,
+    )
 
 
 def load_rossmann(*, return_X_y: bool = False) -> Any:
     """Load 844,338 days of store sales, the oldest first.
 
-    Parameters
-    ----------
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
-
     Returns
     -------
-    Bunch or tuple
+    Bunch, or (data, target) with ``return_X_y=True``
         `data` with Store, DayOfWeek, Promo, Year, Month, Day and State, `target` the
         Sales; days without sales are left out.
-
-    Raises
-    ------
-    FileNotFoundError
-        If ``rossmann.parquet`` is not in `data_home()`.
 
     References
     ----------
@@ -49,28 +62,17 @@ def load_rossmann(*, return_X_y: bool = False) -> Any:
     >>> from skdl.datasets import load_rossmann
     >>> X, y = load_rossmann(return_X_y=True)  # doctest: +SKIP
     """
-    origin = "Kaggle, Rossmann Store Sales"
-    return _load_table("rossmann.parquet", "Sales", origin, return_X_y)
+    return as_asked(_load_table("rossmann"), return_X_y)
 
 
 def load_adult(*, return_X_y: bool = False) -> Any:
     """Load 48,842 people of whom to tell whether they earn more than 50,000 dollars.
 
-    Parameters
-    ----------
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
-
     Returns
     -------
-    Bunch or tuple
+    Bunch, or (data, target) with ``return_X_y=True``
         `data` with 14 features (missing values are NaN), `target` "<=50K" or ">50K";
         the Bunch also has `split`, "train" or "test" by row.
-
-    Raises
-    ------
-    FileNotFoundError
-        If ``adult.parquet`` is not in `data_home()`.
 
     Examples
     --------
@@ -78,119 +80,67 @@ def load_adult(*, return_X_y: bool = False) -> Any:
     >>> adult = load_adult()  # doctest: +SKIP
     >>> train = adult.split == "train"  # doctest: +SKIP
     """
-    loaded = _load_table(
-        "adult.parquet", "income", "UCI, Adult", return_X_y, drop=("split",)
-    )
-    if not return_X_y:
-        loaded.split = loaded.frame["split"]
-    return loaded
+    adult = _load_table("adult")
+    adult.split = adult.frame["split"]
+    return as_asked(adult, return_X_y)
 
 
 def load_california_housing(*, return_X_y: bool = False) -> Any:
     """Load 20,640 districts with their median house value in dollars.
 
-    Parameters
-    ----------
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
-
     Returns
     -------
-    Bunch or tuple
+    Bunch, or (data, target) with ``return_X_y=True``
         `data` with 8 numbers (207 missing in total_bedrooms) and ocean_proximity.
-
-    Raises
-    ------
-    FileNotFoundError
-        If ``california_housing.parquet`` is not in `data_home()`.
     """
-    origin = "StatLib, California housing"
-    return _load_table(
-        "california_housing.parquet", "median_house_value", origin, return_X_y
-    )
+    return as_asked(_load_table("california_housing"), return_X_y)
 
 
 def load_letter(*, return_X_y: bool = False) -> Any:
     """Load 20,000 printed letters as 16 integers each.
 
-    Parameters
-    ----------
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
-
     Returns
     -------
-    Bunch or tuple
+    Bunch, or (data, target) with ``return_X_y=True``
         `target` is one of 26 letters.
-
-    Raises
-    ------
-    FileNotFoundError
-        If ``letter.parquet`` is not in `data_home()`.
     """
-    origin = "UCI, Letter Recognition"
-    return _load_table("letter.parquet", "lettr", origin, return_X_y)
+    return as_asked(_load_table("letter"), return_X_y)
 
 
 def load_taxis(*, return_X_y: bool = False) -> Any:
     """Load 6,433 taxi rides of which to tell the fare in dollars.
 
-    Parameters
-    ----------
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
-
     Returns
     -------
-    Bunch or tuple
+    Bunch, or (data, target) with ``return_X_y=True``
         `data` with zones (some missing), boroughs, distance, passengers, payment,
         color, and weekday and hour of the pickup; `target` the fare. Times, and what is
         only known with the fare (tip, tolls and total), are left out.
-
-    Raises
-    ------
-    FileNotFoundError
-        If ``taxis.parquet`` is not in `data_home()`.
     """
-    loaded = _load_table(
-        "taxis.parquet",
-        "fare",
-        "NYC TLC sample, seaborn-data",
-        return_X_y=False,
-        drop=("pickup", "dropoff", "tip", "tolls", "total"),
-    )
-    pickup = pd.to_datetime(loaded.frame["pickup"])
-    loaded.data = loaded.data.assign(
+    taxis = _load_table("taxis")
+    pickup = pd.to_datetime(taxis.frame["pickup"])
+    taxis.data = taxis.data.assign(
         weekday=pickup.dt.day_name().to_numpy(), hour=pickup.dt.hour.to_numpy()
     )
-    return (loaded.data, loaded.target) if return_X_y else loaded
+    return as_asked(taxis, return_X_y)
 
 
 def load_mnist_10k(*, return_X_y: bool = False) -> Any:
     """Load 10,000 handwritten digits; train on the first 8,000, test on the others.
 
-    Parameters
-    ----------
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
-
     Returns
     -------
-    Bunch or tuple
+    Bunch, or (data, target) with ``return_X_y=True``
         `data` (10000, 784) uint8, `target` the digits; the Bunch also has `images`
         (10000, 28, 28).
-
-    Raises
-    ------
-    FileNotFoundError
-        If ``mnist_10k.npz`` is not in `data_home()`.
     """
-    with np.load(find_file("mnist_10k.npz", "MNIST, test part")) as file:
+    origin = "MNIST, test part"
+    with np.load(find_file("mnist_10k.npz", origin)) as file:
         images, labels = file["images"], file["labels"]
     data = images.reshape(len(images), -1)
-    if return_X_y:
-        return data, labels
-    return Bunch(data=data, target=labels, images=images, DESCR="MNIST, test part")
+    return as_asked(
+        Bunch(data=data, target=labels, images=images, DESCR=origin), return_X_y
+    )
 
 
 def make_store_sales(
@@ -268,6 +218,5 @@ def make_store_sales(
         }
     )
     data = frame.drop(columns="Sales")
-    if return_X_y:
-        return data, frame["Sales"]
-    return Bunch(data=data, target=frame["Sales"], frame=frame, DESCR="generated")
+    sales = Bunch(data=data, target=frame["Sales"], frame=frame, DESCR="generated")
+    return as_asked(sales, return_X_y)

@@ -3,16 +3,16 @@
 import gzip
 import lzma
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from sklearn.utils import Bunch
 
-from skdl.datasets._files import find_file
+from skdl.datasets._files import as_asked, find_file
 
-_OPENERS = {".gz": gzip.open, ".xz": lzma.open}
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 def read_lines(
@@ -67,11 +67,6 @@ def load_ptb() -> Bunch:
     -------
     Bunch
         `train`, `valid` and `test`, lists of lines.
-
-    Raises
-    ------
-    FileNotFoundError
-        If ``ptb.train.txt.xz`` and its like are not in `data_home()`.
     """
     return _load_parts("ptb", "Penn Treebank, Mikolov 2010")
 
@@ -84,11 +79,6 @@ def load_wikitext2() -> Bunch:
     Bunch
         `train`, `valid` and `test`, lists of lines.
 
-    Raises
-    ------
-    FileNotFoundError
-        If ``wikitext2.train.txt.xz`` and its like are not in `data_home()`.
-
     References
     ----------
     Merity et al. 2016, arXiv 1609.07843.
@@ -99,26 +89,15 @@ def load_wikitext2() -> Bunch:
 def load_movie_reviews(*, return_X_y: bool = False) -> Any:
     """Load 2,000 film reviews, half of them positive.
 
-    Parameters
-    ----------
-    return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
-
     Returns
     -------
-    Bunch or tuple
+    Bunch, or (data, target) with ``return_X_y=True``
         `data` is the text, `target` "pos" or "neg"; the Bunch also has `fold`, the ten
         folds of Pang & Lee 2004.
-
-    Raises
-    ------
-    FileNotFoundError
-        If ``movie_reviews.parquet`` is not in `data_home()`.
     """
     origin = "Review polarity 2.0, Pang & Lee 2004"
     frame = pd.read_parquet(find_file("movie_reviews.parquet", origin))
-    if return_X_y:
-        return frame["text"], frame["label"]
-    return Bunch(
+    reviews = Bunch(
         data=frame["text"], target=frame["label"], fold=frame["fold"], DESCR=origin
     )
+    return as_asked(reviews, return_X_y)

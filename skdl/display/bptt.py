@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from skdl.display._common import axes_or_new
+from skdl.display.base import AxesDisplay, last_step
 from skdl.training.text.windows import SLOWER
 
 # Why a candidate could not be taken, and how that is drawn.
@@ -14,7 +14,7 @@ _FEW_STEPS = "too few steps"
 _MARKS = {_NO_MEMORY: "x", _NOT_FINITE: "^", _FEW_STEPS: "v"}
 
 
-class BpttDisplay:
+class BpttDisplay(AxesDisplay):
     """Tokens a second by length of the window, one line a batch size.
 
     Speeds are those measured, or where nothing was measured those of a formula, in
@@ -24,13 +24,6 @@ class BpttDisplay:
     ----------
     report : DataFrame
         A TextLM's `bptt_report_`.
-
-    Attributes
-    ----------
-    ax_ : matplotlib.axes.Axes
-        Where it is drawn.
-    figure_ : matplotlib.figure.Figure
-        Its figure.
 
     Examples
     --------
@@ -54,7 +47,7 @@ class BpttDisplay:
         estimator : TextLM or Pipeline
             Fitted with ``bptt="auto"`` or ``batch_size="auto"``.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
+            As for `plot`.
 
         Returns
         -------
@@ -65,8 +58,7 @@ class BpttDisplay:
         TypeError
             If nothing was chosen.
         """
-        if hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
+        estimator = last_step(estimator)
         if not hasattr(estimator, "bptt_report_"):
             raise TypeError(
                 f"{type(estimator).__name__} has no bptt_report_; give a TextLM that "
@@ -83,7 +75,7 @@ class BpttDisplay:
         report : DataFrame
             With its columns.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
+            As for `plot`.
 
         Returns
         -------
@@ -91,19 +83,7 @@ class BpttDisplay:
         """
         return cls(report).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> "BpttDisplay":
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
-
-        Returns
-        -------
-        BpttDisplay
-        """
-        ax = axes_or_new(ax, "BpttDisplay")
+    def _draw(self, ax: Any) -> None:
         table, how = _with_speeds(self.report)
         self._draw_candidates(ax, table)
         self._draw_choice(ax, table)
@@ -118,8 +98,6 @@ class BpttDisplay:
             title="Choice of the window",
         )
         ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
     def _draw_candidates(self, ax: Any, table: pd.DataFrame) -> None:
         for i, (batch_size, rows) in enumerate(table.groupby("batch_size")):

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skdl.display._common import axes_or_new
+from skdl.display.base import AxesDisplay
 
 # Most categories that get a label; more would hide each other.
 _MOST_LABELS = 60
 
 
-class EmbeddingDisplay:
+class EmbeddingDisplay(AxesDisplay):
     """The vectors of a column's categories, drawn in two dimensions.
 
     Parameters
@@ -33,10 +33,6 @@ class EmbeddingDisplay:
         Where the categories are drawn: their first two principal components.
     explained_ : ndarray of shape (2,)
         Share of the variance that each of the two has.
-    ax_ : matplotlib.axes.Axes
-        Where it is drawn.
-    figure_ : matplotlib.figure.Figure
-        Its figure.
 
     Examples
     --------
@@ -85,7 +81,7 @@ class EmbeddingDisplay:
             Rows that give each category's count, and with `y` its mean target. Without
             them the counts are those of the training rows and there is no colour.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
+            As for `plot`.
 
         Returns
         -------
@@ -123,7 +119,7 @@ class EmbeddingDisplay:
         embeddings : DataFrame of shape (n_categories, dim)
             One row a category, the index its label.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
+            As for `plot`.
         **options
             The other parameters of the class.
 
@@ -133,19 +129,7 @@ class EmbeddingDisplay:
         """
         return cls(embeddings, **options).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> "EmbeddingDisplay":
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
-
-        Returns
-        -------
-        EmbeddingDisplay
-        """
-        ax = axes_or_new(ax, "EmbeddingDisplay")
+    def _draw(self, ax: Any) -> None:
         self.points_, self.explained_ = _two_components(self.embeddings)
         sizes = np.full(len(self.points_), 60.0)
         if self.counts is not None and self.counts.max() > 0:
@@ -168,8 +152,6 @@ class EmbeddingDisplay:
             title=self.title or "Embeddings",
         )
         ax.margins(0.12)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
     def _label(self, ax: Any, sizes: np.ndarray) -> None:
         for (label, point), size in zip(self.points_.iterrows(), sizes, strict=True):

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from skdl.display._common import axes_or_new
+from skdl.display.base import AxesDisplay
+from skdl.estimators.core.lr_sweep import LRSweep, sweep_estimator
 
 
-class LRFindDisplay:
+class LRFindDisplay(AxesDisplay):
     """The curve of a learning-rate range test, with the suggested rate marked.
 
     Parameters
@@ -16,13 +17,6 @@ class LRFindDisplay:
         Rates and losses of the steps.
     suggestion : float
         The rate to mark.
-
-    Attributes
-    ----------
-    ax_ : matplotlib.axes.Axes
-        Where it is drawn.
-    figure_ : matplotlib.figure.Figure
-        Its figure.
 
     See Also
     --------
@@ -52,46 +46,42 @@ class LRFindDisplay:
         self.suggestion = suggestion
 
     @classmethod
-    def from_result(cls, result: Any) -> "LRFindDisplay":
-        """Take an `LRFindResult`, without drawing."""
+    def from_result(cls, result: LRSweep) -> "LRFindDisplay":
+        """Take an `LRFindResult`, without drawing.
+
+        Parameters
+        ----------
+        result : LRFindResult
+            What `lr_find` returned.
+
+        Returns
+        -------
+        LRFindDisplay
+        """
         return cls(result.lrs, result.losses, result.smoothed_losses, result.suggestion)
 
     @classmethod
     def from_estimator(
         cls, estimator: Any, X: Any, y: Any = None, *, ax: Any = None, **options: Any
     ) -> "LRFindDisplay":
-        """Run `lr_find` and draw what it finds.
+        """Run the range test of `lr_find` and draw what it finds.
 
         Parameters
         ----------
         estimator, X, y
             As for `lr_find`.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
+            As for `plot`.
         **options
-            Passed to `lr_find`.
+            The other parameters of `lr_find`.
 
         Returns
         -------
         LRFindDisplay
         """
-        from skdl.lr_find import lr_find  # lr_find draws with this module
+        return cls.from_result(sweep_estimator(estimator, X, y, **options)).plot(ax=ax)
 
-        return cls.from_result(lr_find(estimator, X, y, **options)).plot(ax=ax)
-
-    def plot(self, ax: Any = None) -> "LRFindDisplay":
-        """Draw the curve on a logarithmic axis.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
-
-        Returns
-        -------
-        LRFindDisplay
-        """
-        ax = axes_or_new(ax, "LRFindDisplay")
+    def _draw(self, ax: Any) -> None:
         ax.plot(self.lrs, self.losses, color="C0", alpha=0.3, label="loss of a step")
         ax.plot(self.lrs, self.smoothed_losses, color="C0", label="smoothed")
         height = np.interp(
@@ -113,8 +103,6 @@ class LRFindDisplay:
             title="Learning-rate range test",
         )
         ax.legend(loc="best")
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
 def _readable_range(losses: np.ndarray, smoothed: np.ndarray) -> tuple[float, float]:

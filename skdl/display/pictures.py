@@ -1,12 +1,13 @@
 """Pictures about pictures: mistakes, confused pairs, and what a network looks at."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from skdl.display._common import pyplot
+from skdl.display.base import last_step, new_axes
 
 _CELL = 1.45  # inches
 
@@ -30,27 +31,24 @@ class PredictedPictures(NamedTuple):
     confidence: np.ndarray
 
 
-def _last_step(estimator: Any) -> Any:
-    return estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-
-
 def _as_seen(estimator: Any, X: Any) -> Any:
     """Return X as the last step of a Pipeline gets it."""
     return estimator[:-1].transform(X) if hasattr(estimator, "steps") else X
 
 
 def _confidence(estimator: Any, X: Any, caller: str) -> tuple[Any, np.ndarray]:
-    model = _last_step(estimator)
+    model = last_step(estimator)
     if not hasattr(model, "to_pictures") or not hasattr(model, "predict_proba"):
         raise TypeError(
-            f"{caller} needs a NeuralClassifier that was fitted on pictures, got "
+            f"{caller} needs a ImageClassifier that was fitted on pictures, got "
             f"{type(model).__name__}."
         )
     return model, model.predict_proba(X)
 
 
 def _show(ax: Any, picture: np.ndarray) -> None:
-    """Draw one picture, without axes."""
+    """Draw one picture in a frame without ticks."""
+    ax.axis("on")
     if picture.shape[2] == 1:
         ax.imshow(picture[:, :, 0], cmap="gray")
     else:
@@ -62,18 +60,49 @@ def _show(ax: Any, picture: np.ndarray) -> None:
     ax.set(xticks=[], yticks=[])
 
 
-def _grid(caller: str, rows: int, columns: int, extra: float = 0.3) -> tuple[Any, Any]:
-    """Return a figure and its axes, none of which shows anything yet."""
-    size = (columns * _CELL, rows * (_CELL + extra) + 0.4)
-    figure, axes = pyplot(caller).subplots(
-        rows, columns, figsize=size, layout="constrained", squeeze=False
-    )
-    for ax in axes.flat:
-        ax.axis("off")
-    return figure, axes
+class GridDisplay(ABC):
+    """Pictures in rows and columns of a new figure; its subclasses say which.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib.axes.Axes, shape (n_rows, n_columns)
+        Where they are drawn.
+    figure_ : matplotlib.figure.Figure
+        Their figure.
+    """
+
+    axes_: np.ndarray
+    figure_: Any
+    _row_extra = 0.0  # inches above the pictures of each row, for titles
+
+    def plot(self) -> Self:
+        """Draw.
+
+        Returns
+        -------
+        self
+            With attributes `axes_`, the axes in rows and columns, and `figure_`.
+        """
+        rows, columns = self._shape()
+        size = (columns * _CELL, rows * (_CELL + self._row_extra) + 0.4)
+        axes = new_axes(self, rows, columns, figsize=size, squeeze=False)
+        for ax in axes.flat:
+            ax.axis("off")
+        title = self._draw(axes)
+        self.axes_, self.figure_ = axes, axes[0, 0].figure
+        self.figure_.suptitle(title, fontsize=11)
+        return self
+
+    @abstractmethod
+    def _shape(self) -> tuple[int, int]:
+        """Return how many rows and columns there are, at least one of each."""
+
+    @abstractmethod
+    def _draw(self, axes: np.ndarray) -> str:
+        """Draw on `axes`, which show nothing yet, and return the figure's title."""
 
 
-class MistakesDisplay:
+class MistakesDisplay(GridDisplay):
     """The pictures that a classifier is most confidently wrong about.
 
     Wrong labels and odd pictures in the data show up here first.
@@ -89,21 +118,21 @@ class MistakesDisplay:
     ----------
     axes_ : ndarray of matplotlib.axes.Axes
         One a picture.
-    figure_ : matplotlib.figure.Figure
-        Their figure.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_digits
-    >>> from skdl import MistakesDisplay, NeuralClassifier
+    >>> from skdl import MistakesDisplay, ImageClassifier
     >>> digits = load_digits()
     >>> X, y = digits.images.astype(np.uint8), digits.target
-    >>> model = NeuralClassifier(network="conv", max_epochs=1, random_state=0)
+    >>> model = ImageClassifier(max_epochs=1, random_state=0)
     >>> display = MistakesDisplay.from_estimator(model.fit(X[:500], y[:500]), X, y)
     >>> display.mistakes.pictures.shape
     (12, 8, 8, 1)
     """
+
+    _row_extra = 0.4
 
     def __init__(
         self, mistakes: PredictedPictures, n_wrong: int, n_pictures: int
@@ -120,7 +149,7 @@ class MistakesDisplay:
 
         Parameters
         ----------
-        estimator : NeuralClassifier or Pipeline
+        estimator : ImageClassifier or Pipeline
             Fitted on pictures.
         X : array-like, DataFrame of paths or list
             Pictures that it has not seen.
@@ -151,31 +180,21 @@ class MistakesDisplay:
         )
         return cls(mistakes, len(wrong), len(y)).plot()
 
-    def plot(self) -> "MistakesDisplay":
-        """Draw.
-
-        Returns
-        -------
-        MistakesDisplay
-        """
+    def _shape(self) -> tuple[int, int]:
         n = len(self.mistakes.true)
         columns = max(1, min(6, n))
-        rows = max(1, -(-n // columns))
-        self.figure_, self.axes_ = _grid("MistakesDisplay", rows, columns, extra=0.4)
+        return max(1, -(-n // columns)), columns
+
+    def _draw(self, axes: np.ndarray) -> str:
         for ax, picture, true, predicted, share in zip(
-            self.axes_.flat, *self.mistakes, strict=False
+            axes.flat, *self.mistakes, strict=False
         ):
-            ax.axis("on")
             _show(ax, picture)
             ax.set_title(f"{predicted} ({share:.0%}),\nis {true}", fontsize=9)
-        self.figure_.suptitle(
-            f"Most confident mistakes: {self.n_wrong} of {self.n_pictures} are wrong",
-            fontsize=11,
-        )
-        return self
+        return f"Most confident mistakes: {self.n_wrong} of {self.n_pictures} are wrong"
 
 
-class ConfusedPairsDisplay:
+class ConfusedPairsDisplay(GridDisplay):
     """The pairs of labels that a classifier confuses most, with examples.
 
     Parameters
@@ -188,8 +207,6 @@ class ConfusedPairsDisplay:
     ----------
     axes_ : ndarray of matplotlib.axes.Axes
         One row a pair.
-    figure_ : matplotlib.figure.Figure
-        Their figure.
     """
 
     def __init__(self, pairs: Sequence[tuple[Any, Any, int, np.ndarray]]) -> None:
@@ -203,12 +220,8 @@ class ConfusedPairsDisplay:
 
         Parameters
         ----------
-        estimator : NeuralClassifier or Pipeline
-            Fitted on pictures.
-        X : array-like, DataFrame of paths or list
-            Pictures that it has not seen.
-        y : array-like of shape (n_samples,)
-            Their labels.
+        estimator, X, y
+            As for `MistakesDisplay.from_estimator`.
         n_pairs : int, default=4
             Pairs to draw.
         n_examples : int, default=6
@@ -233,30 +246,22 @@ class ConfusedPairsDisplay:
             pairs.append((true, predicted, len(rows), model.to_pictures(examples)))
         return cls(pairs).plot()
 
-    def plot(self) -> "ConfusedPairsDisplay":
-        """Draw.
-
-        Returns
-        -------
-        ConfusedPairsDisplay
-        """
+    def _shape(self) -> tuple[int, int]:
         columns = max([len(p[3]) for p in self.pairs], default=1) + 1
-        rows = max(1, len(self.pairs))
-        self.figure_, self.axes_ = _grid("ConfusedPairsDisplay", rows, columns, 0.0)
+        return max(1, len(self.pairs)), columns
+
+    def _draw(self, axes: np.ndarray) -> str:
         for row, (true, predicted, count, pictures) in zip(
-            self.axes_, self.pairs, strict=False
+            axes, self.pairs, strict=False
         ):
             text = f"{true}\ntaken for\n{predicted}\n{count} times"
             row[0].text(0.5, 0.5, text, ha="center", va="center", fontsize=10)
             for ax, picture in zip(row[1:], pictures, strict=False):
-                ax.axis("on")
                 _show(ax, picture)
-        title = "Most confused pairs" if self.pairs else "Nothing is confused"
-        self.figure_.suptitle(title, fontsize=11)
-        return self
+        return "Most confused pairs" if self.pairs else "Nothing is confused"
 
 
-class ActivationMapDisplay:
+class ActivationMapDisplay(GridDisplay):
     """Pictures with what speaks for their prediction laid over them (Grad-CAM).
 
     Parameters
@@ -272,13 +277,13 @@ class ActivationMapDisplay:
     ----------
     axes_ : ndarray of matplotlib.axes.Axes
         Pictures above, with their maps below.
-    figure_ : matplotlib.figure.Figure
-        Their figure.
 
     References
     ----------
     Selvaraju et al. 2017, "Grad-CAM", arXiv 1610.02391, section 3.
     """
+
+    _row_extra = 0.1
 
     def __init__(
         self, pictures: np.ndarray, maps: np.ndarray, titles: Sequence[str]
@@ -295,7 +300,7 @@ class ActivationMapDisplay:
 
         Parameters
         ----------
-        estimator : NeuralClassifier, NeuralRegressor or Pipeline
+        estimator : ImageClassifier, ImageRegressor or Pipeline
             Fitted on pictures.
         X : array-like, DataFrame of paths or list
             Pictures.
@@ -306,32 +311,25 @@ class ActivationMapDisplay:
         -------
         ActivationMapDisplay
         """
-        model = _last_step(estimator)
+        model = last_step(estimator)
         if not hasattr(model, "activation_maps"):
             raise TypeError(
-                "ActivationMapDisplay needs a NeuralClassifier or NeuralRegressor that "
+                "ActivationMapDisplay needs a ImageClassifier or ImageRegressor that "
                 f"was fitted on pictures, got {type(model).__name__}."
             )
         X = _as_seen(estimator, _safe_indexing(X, slice(0, n_pictures)))
         titles = [str(label) for label in model.predict(X)]
         return cls(model.to_pictures(X), model.activation_maps(X), titles).plot()
 
-    def plot(self) -> "ActivationMapDisplay":
-        """Draw.
+    def _shape(self) -> tuple[int, int]:
+        return 2, len(self.titles)
 
-        Returns
-        -------
-        ActivationMapDisplay
-        """
-        columns = len(self.titles)
-        self.figure_, self.axes_ = _grid("ActivationMapDisplay", 2, columns, 0.1)
+    def _draw(self, axes: np.ndarray) -> str:
         for (above, below), picture, heat, title in zip(
-            self.axes_.T, self.pictures, self.maps, self.titles, strict=True
+            axes.T, self.pictures, self.maps, self.titles, strict=True
         ):
             for ax in (above, below):
-                ax.axis("on")
                 _show(ax, picture)
             below.imshow(heat, cmap="inferno", alpha=0.6, vmin=0, vmax=1)
             above.set_title(title, fontsize=10)
-        self.figure_.suptitle("What speaks for each prediction", fontsize=11)
-        return self
+        return "What speaks for each prediction"

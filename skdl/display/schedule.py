@@ -5,23 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from skdl.display._common import axes_or_new
+from skdl.display.base import AxesDisplay, last_step
+from skdl.training.optimization.schedules import resolve_schedule
 
 
-class ScheduleDisplay:
+class ScheduleDisplay(AxesDisplay):
     """Learning-rate schedules by training progress.
 
     Parameters
     ----------
     schedules : dict of str to callable
         Functions of progress in [0, 1] that return the factor of the learning rate.
-
-    Attributes
-    ----------
-    ax_ : matplotlib.axes.Axes
-        Where it is drawn.
-    figure_ : matplotlib.figure.Figure
-        Its figure.
 
     Examples
     --------
@@ -43,15 +37,13 @@ class ScheduleDisplay:
         estimator : estimator or Pipeline
             Fitted or not.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
+            As for `plot`.
 
         Returns
         -------
         ScheduleDisplay
         """
-        if hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        return cls.from_schedules([estimator.schedule]).plot(ax=ax)
+        return cls.from_schedules([last_step(estimator).schedule]).plot(ax=ax)
 
     @classmethod
     def from_schedules(
@@ -68,8 +60,6 @@ class ScheduleDisplay:
         -------
         ScheduleDisplay
         """
-        from skdl.training.optimization.schedules import resolve_schedule
-
         return cls(
             {
                 s if isinstance(s, str) else _name(s): resolve_schedule(s).lr
@@ -77,19 +67,7 @@ class ScheduleDisplay:
             }
         )
 
-    def plot(self, ax: Any = None) -> "ScheduleDisplay":
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
-
-        Returns
-        -------
-        ScheduleDisplay
-        """
-        ax = axes_or_new(ax, "ScheduleDisplay")
+    def _draw(self, ax: Any) -> None:
         progress = np.linspace(0, 1, 501)
         for name, factor in self.schedules.items():
             ax.plot(progress, [factor(float(p)) for p in progress], label=name)
@@ -102,8 +80,6 @@ class ScheduleDisplay:
             ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         else:
             ax.legend(loc="best")
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
 def _name(function: Callable) -> str:

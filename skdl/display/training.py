@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skdl.display._common import pyplot
+from skdl.display.base import last_step, new_axes
 
 
 class TrainingDisplay:
@@ -52,14 +52,13 @@ class TrainingDisplay:
         estimator : estimator or Pipeline
             Fitted.
         axes : sequence of two matplotlib.axes.Axes, default=None
-            Where to draw; a new figure if None.
+            As for `plot`.
 
         Returns
         -------
         TrainingDisplay
         """
-        if hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
+        estimator = last_step(estimator)
         if not hasattr(estimator, "history_"):
             raise TypeError(
                 f"{type(estimator).__name__} has no training history; give a fitted "
@@ -80,13 +79,8 @@ class TrainingDisplay:
         TrainingDisplay
         """
         if axes is None:
-            _, axes = pyplot("TrainingDisplay").subplots(
-                2,
-                1,
-                figsize=(6.4, 5.2),
-                sharex=True,
-                height_ratios=(3, 1),
-                layout="constrained",
+            axes = new_axes(
+                self, 2, 1, figsize=(6.4, 5.2), sharex=True, height_ratios=(3, 1)
             )
         upper, lower = axes
         self._draw_losses(upper)

@@ -171,8 +171,10 @@ def test_an_interruption_keeps_the_epochs_done_and_says_so(blobs):
         return module
 
     interrupted.set_params(network=network)
-    with pytest.warns(ConvergenceWarning, match="interrupted; the weights after epoch"):
+    said = "interrupted; the weights after epoch"
+    with pytest.warns(ConvergenceWarning, match=said) as caught:
         interrupted.fit(*blobs)
+    assert caught[0].filename == __file__
     calls.clear()
     assert 0 < interrupted.n_iter_ < 10
     assert interrupted.predict(blobs[0]).shape == (240,)

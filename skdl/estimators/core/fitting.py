@@ -1,7 +1,6 @@
 """From encoded rows to a trained network: the engine put together for one fit."""
 
 import copy
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,9 +13,11 @@ from torch import nn
 
 from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
+from skdl.estimators.core.auto_lr import AUTO_RANGE, find_auto_lr
 from skdl.estimators.core.checkpoint import match_training
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import check_output
+from skdl.estimators.core.user_warnings import warn_user
 from skdl.training.inference import evaluate
 from skdl.training.loop import Outcome, train
 from skdl.training.objectives import Objective
@@ -24,19 +25,13 @@ from skdl.training.optimization.averaging import TriggeredAverage, WeightAverage
 from skdl.training.optimization.freezing import Freezing
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.optimization.schedules import resolve_schedule
-from skdl.training.range_test import doubts, smooth_losses, suggest, sweep
+from skdl.training.range_test import sweep
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
 from skdl.training.survival.checkpoint import Checkpoint
 from skdl.training.trainer import BatchSource, Trainer
 
 _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
-
-# The range test of lr="auto", and the rule that reads its curve. Chosen with
-# benchmarks/lr_find.py.
-AUTO_RANGE = {"min_lr": 1e-5, "max_lr": 10.0}
-DEFAULT_SUGGESTION = "slide"
-_FEWEST_STEPS = 30
 
 
 @dataclass
@@ -194,7 +189,9 @@ def train_parts(
         elif "lr" in notes:
             parts.lr = notes["lr"]
         elif parts.lr is None or not continued:
-            parts.lr = find_auto_lr(settings, parts, batches, runtime)
+            parts.lr = find_auto_lr(
+                trainer_of_copy(settings, parts, runtime, AUTO_RANGE["min_lr"]), batches
+            )
         notes["lr"] = parts.lr
         trainer = _build_trainer(
             settings, parts, runtime, continued, n_steps=epochs * len(batches)
@@ -269,30 +266,6 @@ def sweep_lr(
     return sweep(trainer, batches, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter)
 
 
-def find_auto_lr(
-    settings: Any, parts: FittedParts, batches: BatchSource, runtime: Runtime
-) -> float:
-    """Return the rate that the range test suggests for ``lr="auto"``."""
-    num_iter = max(_FEWEST_STEPS, min(100, len(batches) * 3 // 2))
-    lrs, losses = sweep_lr(
-        settings, parts, batches, runtime, num_iter=num_iter, **AUTO_RANGE
-    )
-    if len(losses) < 2:
-        raise ValueError(
-            f"lr='auto' found no learning rate: the loss is not finite at "
-            f"{AUTO_RANGE['min_lr']:g} already. Check the data and the network, or "
-            "give lr a number."
-        )
-    smoothed = smooth_losses(losses)
-    for doubt in doubts(lrs, smoothed, num_iter):
-        warnings.warn(
-            f"lr='auto' may be off: {doubt}. Look at lr_find(...).plot().",
-            ConvergenceWarning,
-            stacklevel=6,
-        )
-    return suggest(lrs, smoothed)[DEFAULT_SUGGESTION]
-
-
 def _build_trainer(
     settings: Any,
     parts: FittedParts,
@@ -356,9 +329,8 @@ def _validation(
 
 
 def _warn_of_interruption(outcome: Outcome, max_epochs: int) -> None:
-    warnings.warn(
+    warn_user(
         f"Training was interrupted; the weights after epoch {outcome.kept_epoch} "
         f"of {max_epochs} are kept.",
         ConvergenceWarning,
-        stacklevel=5,
     )

@@ -7,7 +7,6 @@ Options of a callable are nested parameters, ``network__width``, kept as a
 
 import copy
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skdl.estimators.core.user_warnings import warn_user
 from skdl.training.objectives import MemberMean, Objective
 from skdl.training.runtime import work_per_row
 
@@ -137,12 +137,11 @@ def warn_of_equal_members(members: Sequence[nn.Module]) -> None:
     if not first or not others:
         return
     if all(torch.equal(a, b) for a, b in zip(first, others[0], strict=True)):
-        warnings.warn(
+        warn_user(
             f"All {len(members)} networks begin with the same weights, so that their "
             "mean is hardly better than one: let network be a callable that builds a "
             "new module, or set n_estimators=1.",
             UserWarning,
-            stacklevel=6,
         )
 
 
@@ -205,13 +204,12 @@ def check_output(
             "layer n_outputs units, the second argument that `network` is called with."
         )
     if _looks_like_probabilities(found[0], objective):
-        warnings.warn(
+        warn_user(
             "network returns what looks like probabilities: numbers in [0, 1] whose "
             "sum is one in every row. It should return logits; the softmax is part of "
             "the loss, and a second one keeps the network from learning. Leave its "
             "softmax out.",
             UserWarning,
-            stacklevel=6,
         )
     return work
 
