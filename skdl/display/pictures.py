@@ -40,7 +40,7 @@ def _confidence(estimator: Any, X: Any, caller: str) -> tuple[Any, np.ndarray]:
     model = last_step(estimator)
     if not hasattr(model, "to_pictures") or not hasattr(model, "predict_proba"):
         raise TypeError(
-            f"{caller} needs a ImageClassifier that was fitted on pictures, got "
+            f"{caller} needs an ImageClassifier that was fitted on pictures, got "
             f"{type(model).__name__}."
         )
     return model, model.predict_proba(X)
@@ -314,7 +314,7 @@ class ActivationMapDisplay(GridDisplay):
         model = last_step(estimator)
         if not hasattr(model, "activation_maps"):
             raise TypeError(
-                "ActivationMapDisplay needs a ImageClassifier or ImageRegressor that "
+                "ActivationMapDisplay needs an ImageClassifier or ImageRegressor that "
                 f"was fitted on pictures, got {type(model).__name__}."
             )
         X = _as_seen(estimator, _safe_indexing(X, slice(0, n_pictures)))
