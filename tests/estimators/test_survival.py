@@ -150,6 +150,7 @@ def roomy(n_inputs, n_outputs):
     return network
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("kind", [dense, table])
 @pytest.mark.parametrize("step", [1, 7])
 def test_out_of_memory_gives_the_same_model_and_one_warning(kind, step, monkeypatch):
@@ -182,6 +183,7 @@ def test_out_of_memory_gives_the_same_model_and_one_warning(kind, step, monkeypa
     assert model.history_["rows_at_once"].iloc[-1] <= 10
 
 
+@pytest.mark.kernels
 def test_out_of_memory_in_a_language_model(monkeypatch):
     plain = {"dropout": 0.0}
     expected = text(**plain).fit(TEXTS)
@@ -331,6 +333,7 @@ def test_a_language_model_shortens_its_windows_and_goes_on(monkeypatch):
 # Checkpoints: cut off and gone on with.
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -379,6 +382,7 @@ def test_windows_that_were_chosen_stay(path, monkeypatch):
     assert model.bptt_report_["chosen"].sum() == 1
 
 
+@pytest.mark.kernels
 def test_pictures_go_on_with_the_same_bits(path):
     y = np.arange(40) % 2
     augmentation = {"shift": 0.1, "flip": True, "mixup": 0.2}
