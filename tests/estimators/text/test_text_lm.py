@@ -380,7 +380,7 @@ def test_early_stopping_holds_texts_out():
 
 
 def test_averaged_descent_needs_held_out_texts():
-    sgd = {"optimizer": "sgd", "momentum": 0.0, "schedule": "constant", "lr": 5.0}
+    sgd = {"optimizer": "sgd", "betas": (0.0, 0.9), "schedule": "constant", "lr": 5.0}
     model = make(weight_averaging="nt_asgd", **sgd)
     with pytest.raises(ValueError, match="X_val"):
         model.fit(TEXTS)
