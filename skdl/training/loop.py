@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from skdl.training.optimization.resuming import made_of, misfit
 from skdl.training.stopping import EarlyStopping
 from skdl.training.survival.checkpoint import Checkpoint, load_mask_states, mask_states
 from skdl.training.survival.snapshot import copied
@@ -223,6 +224,7 @@ class _Run:
             "epoch": self.last_epoch,
             "records": copied([asdict(record) for record in self.records]),
             "good": self._good,
+            "optimizer of": made_of(self.trainer.optimizer, self.trainer.network),
             "best": None if stopping is None else self._best,
             "stopping": None if stopping is None else copied(stopping.state_dict()),
             "restorations": self.restorations,
@@ -234,6 +236,7 @@ class _Run:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from where a training was after an epoch."""
+        self._check_optimizer(state["optimizer of"])
         runtime = self.trainer.runtime
         self.records = [EpochRecord(**record) for record in state["records"]]
         self.trainer.load_state_dict(state["good"])
@@ -249,6 +252,16 @@ class _Run:
         load_mask_states(self.trainer.network, state["masks"])
         runtime.set_random_states(state["generators"])
         self.last_epoch = state["epoch"]
+
+    def _check_optimizer(self, of: dict[str, Any]) -> None:
+        """Refuse the state of another optimizer, which kernels would not notice."""
+        reason = misfit(self.trainer.optimizer, self.trainer.network, of)
+        if reason:
+            raise ValueError(
+                f"The checkpoint has the state of another optimizer: {reason}. To go "
+                "on with it, fit as then; to begin anew, delete the file or give "
+                "another path."
+            )
 
     def _check_held_out(self) -> None:
         """Refuse to go on with other held-out data, on which losses do not compare."""

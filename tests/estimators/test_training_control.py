@@ -146,7 +146,7 @@ def test_partial_fit_continues_a_fit_and_keeps_the_optimizers_state(line):
     for _ in range(3):
         model.partial_fit(X, y)
     assert model.score(X, y) > before - 0.05
-    steps = model._optimizer_state["state"][0]["step"]
+    steps = model._optimizer_state["state"]["state"][0]["step"]
     assert steps == 3 * -(-len(X) // 32)
 
 

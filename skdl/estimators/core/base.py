@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skdl.estimators.core.callbacks import EpochReporter
+from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.fitting import (
     FittedParts,
     fit_parts,
@@ -171,7 +172,7 @@ class NeuralEstimator(NetworkEstimator):
         seen = {"X": X, "y": y, "metadata": metadata}
         with all_or_nothing(self):
             check_held_out(X_val, y_val, sample_weight_val)
-            warm = self.warm_start and self.__sklearn_is_fitted__()
+            warm = goes_on(self, is_warm=self.warm_start)
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
             held_out = None
             if X_val is not None:
@@ -184,7 +185,7 @@ class NeuralEstimator(NetworkEstimator):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
         with all_or_nothing(self):
-            warm = self.__sklearn_is_fitted__()
+            warm = goes_on(self, is_warm=True)
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
             self._fit(rows, None, warm=warm, continued=True, classes=classes)
         return self  # of a single epoch nothing is kept that ended badly
@@ -261,8 +262,9 @@ class NeuralEstimator(NetworkEstimator):
         if warm:
             encoder, network, state = self._grown(rows.X)
             network = network.to(runtime.device)
+            objective = self._objective_of(target)
             return rows, FittedParts(
-                encoder, target, self._objective, network, state, self.lr_
+                encoder, target, objective, network, state, self.lr_
             )
         target.fit(rows.y, rows.weight)
         encoder = self._new_encoder(rows.X, rng)
@@ -270,15 +272,22 @@ class NeuralEstimator(NetworkEstimator):
             self._new_network(encoder, target.n_outputs)
             for _ in range(self.n_estimators)
         ]
-        network, objective = members[0], self._new_objective(target)
+        network, objective = members[0], self._objective_of(target)
         if not isinstance(network, nn.Module):
             raise TypeError(
                 "network must return a torch.nn.Module, got "
                 f"{type(network).__name__}: {network!r}."
             )
         if len(members) > 1:
-            network, objective = Ensemble(members), MemberMean(objective, len(members))
+            network = Ensemble(members)
         return rows, FittedParts(encoder, target, objective, network.to(runtime.device))
+
+    def _objective_of(self, target: Any) -> Any:
+        """Return the objective of one network, or of several whose mean is used."""
+        objective = self._new_objective(target)
+        if self.n_estimators == 1:
+            return objective
+        return MemberMean(objective, self.n_estimators)
 
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any
@@ -286,7 +295,7 @@ class NeuralEstimator(NetworkEstimator):
         """Run the learning-rate range test as `fit` would begin; see `lr_find`."""
         self._check_parameters()
         with all_or_nothing(self):
-            warm = self.warm_start and self.__sklearn_is_fitted__()
+            warm = goes_on(self, is_warm=self.warm_start)
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
             rng = seed_source(self.random_state)
             runtime = self._runtime()

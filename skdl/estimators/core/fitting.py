@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
 from skdl.estimators.core.checkpoint import match_training
+from skdl.estimators.core.continuing import lr_is_new, tell_of_new_state
 from skdl.estimators.core.rows import Rows
 from skdl.training.inference import evaluate
 from skdl.training.loop import Outcome, train
@@ -22,6 +23,7 @@ from skdl.training.objectives import Objective
 from skdl.training.optimization.averaging import TriggeredAverage, WeightAverage
 from skdl.training.optimization.freezing import Freezing
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.optimization.resuming import saved_state, take_over
 from skdl.training.optimization.schedules import resolve_schedule
 from skdl.training.range_test import doubts, smooth_losses, suggest, sweep
 from skdl.training.runtime import Runtime, work_per_row
@@ -218,7 +220,7 @@ def train_parts(
             parts.lr = float(settings.lr)
         elif "lr" in notes:
             parts.lr = notes["lr"]
-        elif parts.lr is None or not continued:
+        elif parts.lr is None or not continued or lr_is_new(settings):
             parts.lr = find_auto_lr(settings, parts, batches, runtime)
         notes["lr"] = parts.lr
         trainer = _build_trainer(
@@ -237,8 +239,10 @@ def train_parts(
     if outcome.failure is not None and outcome.kept_epoch == 0:
         raise outcome.failure
     parts.lr = trainer.lr  # lower than it was if training went back
-    if continued:
-        parts.optimizer_state = trainer.optimizer.state_dict()
+    # A whole fit ends at a low rate and leaves nothing to go on with.
+    parts.optimizer_state = (
+        saved_state(trainer.optimizer, parts.network) if continued else None
+    )
     if outcome.reason == "interrupted":
         _warn_of_interruption(outcome, settings.max_epochs)
     return outcome
@@ -338,7 +342,7 @@ def _build_trainer(
         ),
     )
     if continued and parts.optimizer_state is not None:
-        optimizer.load_state_dict(parts.optimizer_state)
+        tell_of_new_state(take_over(optimizer, parts.network, parts.optimizer_state))
     freezing = None
     if settings.freeze is not None:
         freezing = Freezing(parts.network, settings.freeze, settings.thaw)

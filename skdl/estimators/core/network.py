@@ -49,12 +49,14 @@ class NetworkEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
         checkpoint = None if continued else open_checkpoint(self, warm=warm)
         return checkpoint, fit_seeds(self.random_state, checkpoint)
 
-    def _conclude(self, outcome: Outcome) -> None:
+    def _conclude(self, outcome: Outcome, *, continued: bool = False) -> None:
         """Raise what ended a training whose model is kept, or clear up after it."""
         if outcome.failure is not None:
             raise outcome.failure
-        if self.checkpoint is not None and outcome.reason != "interrupted":
+        if self.checkpoint is not None and not continued:
             remove_checkpoint(self.checkpoint)
+            if isinstance(self.random_state, np.random.RandomState):
+                self.random_state.random_sample()  # the next fit is another one
 
     def _keep(
         self,

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skdl.data.text import TextEncoder, TokenStream, check_texts
 from skdl.estimators.core.callbacks import EpochReporter
+from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.docs import fill_docstring
 from skdl.estimators.core.fitting import FittedParts, sweep_lr, train_parts
 from skdl.estimators.core.network import NetworkEstimator
@@ -237,7 +238,7 @@ class TextLM(TextUse, NetworkEstimator):
         with all_or_nothing(self):
             texts = check_texts(X)
             held_out = None if X_val is None else check_texts(X_val)
-            warm = self.warm_start and self.__sklearn_is_fitted__()
+            warm = goes_on(self, is_warm=self.warm_start)
             outcome = self._fit(texts, held_out, warm=warm, watch=(context, seen))
         self._conclude(outcome)
         return self
@@ -258,7 +259,7 @@ class TextLM(TextUse, NetworkEstimator):
         """
         self._check_parameters()
         with all_or_nothing(self):
-            warm = self.__sklearn_is_fitted__()
+            warm = goes_on(self, is_warm=True)
             self._fit(check_texts(X), None, warm=warm, continued=True)
         return self
 
@@ -351,7 +352,7 @@ class TextLM(TextUse, NetworkEstimator):
         if sample_weight is not None:
             raise ValueError("TextLM takes no sample_weight.")
         with all_or_nothing(self):
-            warm = self.warm_start and self.__sklearn_is_fitted__()
+            warm = goes_on(self, is_warm=self.warm_start)
             rng = seed_source(self.random_state)
             runtime = self._runtime()
             with runtime.seeded(draw_seed(rng)):
