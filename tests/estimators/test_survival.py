@@ -270,7 +270,7 @@ def test_a_fit_that_cannot_be_saved_keeps_the_last_good_epoch_and_says_so():
     assert model.lr_ == pytest.approx(0.01 / 8)
     expected = dense(network=poisoned(()), batch_size=20, max_epochs=5)
     stop_after_two = CutOff(3, KeyboardInterrupt)
-    with pytest.warns(ConvergenceWarning, match="interrupted"):
+    with pytest.raises(KeyboardInterrupt, match="interrupted"):
         expected.set_callbacks(stop_after_two).fit(NUMBERS, LABELS)
     assert np.array_equal(model.predict_proba(NUMBERS), expected.predict_proba(NUMBERS))
 
@@ -492,7 +492,7 @@ def test_a_killed_process_loses_no_more_than_an_epoch(name, when, epochs_done, p
 def test_an_interruption_keeps_the_epochs_done_and_the_file(name, path):
     make, data = FAMILIES[name]
     model = make(checkpoint=path).set_callbacks(CutOff(3, KeyboardInterrupt))
-    with pytest.warns(ConvergenceWarning, match="weights after epoch 2 of 5 are kept"):
+    with pytest.raises(KeyboardInterrupt, match="after epoch 2 of 5 are kept"):
         model.fit(*data)
     assert model.n_iter_ == 2
     model.set_callbacks().fit(*data)  # the same estimator goes on

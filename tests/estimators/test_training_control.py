@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.callback import ProgressBar, ScoringMonitor
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -171,7 +170,7 @@ def test_an_interruption_keeps_the_epochs_done_and_says_so(blobs):
         return module
 
     interrupted.set_params(network=network)
-    with pytest.warns(ConvergenceWarning, match="interrupted; the weights after epoch"):
+    with pytest.raises(KeyboardInterrupt, match="interrupted; the weights after epoch"):
         interrupted.fit(*blobs)
     calls.clear()
     assert 0 < interrupted.n_iter_ < 10

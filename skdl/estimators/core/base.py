@@ -158,13 +158,14 @@ class NeuralEstimator(NetworkEstimator):
             If training diverges and going back to the last good epoch with a lower
             rate does not help. The model of that epoch is kept; if there is none, the
             estimator stays as it was.
+        KeyboardInterrupt
+            If interrupted (Ctrl-C). The epochs done are kept; before the first one is
+            done, the estimator stays as it was.
 
         Warns
         -----
         RuntimeWarning
             If memory runs out and batches are worked through in parts.
-        ConvergenceWarning
-            If training was interrupted (Ctrl-C); the epochs done are kept.
         """
         self._check_parameters()
         context = self._init_callback_context(max_subtasks=self.max_epochs)
@@ -187,7 +188,8 @@ class NeuralEstimator(NetworkEstimator):
         with all_or_nothing(self):
             warm = goes_on(self, is_warm=True)
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
-            self._fit(rows, None, warm=warm, continued=True, classes=classes)
+            outcome = self._fit(rows, None, warm=warm, continued=True, classes=classes)
+        self._conclude(outcome, continued=True)
         return self  # of a single epoch nothing is kept that ended badly
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:

@@ -197,7 +197,8 @@ def train_parts(
     Returns
     -------
     Outcome
-        With what is to be raised, once the model is kept, if training diverged.
+        With what is to be raised, once the model is kept, if training diverged or was
+        interrupted.
 
     Raises
     ------
@@ -243,8 +244,6 @@ def train_parts(
     parts.optimizer_state = (
         saved_state(trainer.optimizer, parts.network) if continued else None
     )
-    if outcome.reason == "interrupted":
-        _warn_of_interruption(outcome, settings.max_epochs)
     return outcome
 
 
@@ -381,12 +380,3 @@ def _validation(
         return evaluate(parts.network, batches, parts.objective, score)
 
     return validate
-
-
-def _warn_of_interruption(outcome: Outcome, max_epochs: int) -> None:
-    warnings.warn(
-        f"Training was interrupted; the weights after epoch {outcome.kept_epoch} "
-        f"of {max_epochs} are kept.",
-        ConvergenceWarning,
-        stacklevel=5,
-    )

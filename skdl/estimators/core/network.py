@@ -13,7 +13,6 @@ from sklearn.callback import CallbackSupportMixin
 
 from skdl.estimators.core.checkpoint import fit_seeds, open_checkpoint
 from skdl.estimators.core.parameters import TrainingParameters
-from skdl.estimators.core.state import to_cpu
 from skdl.training.loop import Outcome
 from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loading
 from skdl.training.survival.checkpoint import Checkpoint, remove_checkpoint
@@ -80,16 +79,24 @@ class NetworkEstimator(CallbackSupportMixin, TrainingParameters, BaseEstimator):
         """Tell whether there is a trained network."""
         return hasattr(self, "network_")
 
-    # Pickling: a pickle holds no device.
+    # Pickling: a pickle holds no device, and nothing but what predicts.
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state with every tensor on the CPU."""
+        """Return the state with every tensor on the CPU, without the optimizer's."""
         state = dict(super().__getstate__())
+        if "network_" in state:
+            state["_optimizer_state"] = None  # twice the weights
         if torch.device(state.get("device_", "cpu")).type != "cpu":
             state["network_"] = copy.deepcopy(state["network_"]).to("cpu")
-            state["_optimizer_state"] = to_cpu(state["_optimizer_state"])
             state["device_"] = "cpu"
         return state
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "NetworkEstimator":
+        """Return a copy that goes on as this estimator would: nothing is left out."""
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        vars(copied).update(copy.deepcopy(vars(self), memo))
+        return copied
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the state and go where `device` says, if this machine has it."""

@@ -28,6 +28,8 @@ from skdl.estimators.tables.dense import DenseEstimator
 from skdl.networks.conv import ConvNet, PictureNetwork, activation_maps
 from skdl.training.augmentation import AugmentedBatches, AveragedViews
 from skdl.training.runtime import Runtime, resolve_runtime
+from skdl.training.surroundings import own_settings
+from skdl.training.survival.out_of_memory import as_memory_error
 
 CONV = "conv"
 # Of pictures: without it a network learns them by heart (mnist_10k .988 -> .995).
@@ -185,6 +187,8 @@ class PictureEstimator(DenseEstimator):
         """
         return self._fitted_pictures(X).transpose(0, 2, 3, 1)
 
+    @own_settings()
+    @as_memory_error("making activation maps")
     def activation_maps(self, X: Any, outputs: Any = None) -> np.ndarray:
         """Return where each picture speaks for its prediction (Grad-CAM).
 

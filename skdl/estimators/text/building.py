@@ -13,6 +13,7 @@ from torch import nn
 
 from skdl.data.streams import StreamBatches
 from skdl.data.text import TextEncoder, TokenStream, resolve_analyzer
+from skdl.estimators.core.left_out import LeftOut
 from skdl.networks.language_model import Continued, LanguageModel
 from skdl.training.loop import EpochRecord
 from skdl.training.runtime import Runtime
@@ -165,6 +166,12 @@ def dropout(settings: Any, name: str) -> float:
     return min(settings.dropout_scale * share, 0.95)
 
 
+def check_source(init_from: Any) -> None:
+    """Refuse what a TextLM cannot start from, unless it has started already."""
+    if not isinstance(init_from, LeftOut):
+        fitted_source(init_from)
+
+
 def fitted_source(init_from: Any) -> Any:
     """Return the fitted TextLM that another one starts from, or None.
 
@@ -177,6 +184,11 @@ def fitted_source(init_from: Any) -> Any:
         init_from = init_from.estimator
     if init_from is None:
         return None
+    if isinstance(init_from, LeftOut):
+        raise ValueError(
+            "init_from is not in the pickle of a fitted model, which does not need it "
+            "any more. To fit anew, give it again: set_params(init_from=...)."
+        )
     if not hasattr(init_from, "_lm_encoder"):
         if hasattr(init_from, "generate"):
             raise ValueError(

@@ -21,7 +21,7 @@ from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
 from skdl.estimators.text.building import (
     DROPOUTS,
     PRESETS,
-    fitted_source,
+    check_source,
     language_history,
     new_encoder,
     new_network,
@@ -225,6 +225,8 @@ class TextLM(TextUse, NetworkEstimator):
         FloatingPointError
             If training diverges and going back to the last good epoch does not help;
             the model of that epoch is kept.
+        KeyboardInterrupt
+            If interrupted (Ctrl-C); the epochs done are kept.
 
         Warns
         -----
@@ -260,12 +262,13 @@ class TextLM(TextUse, NetworkEstimator):
         self._check_parameters()
         with all_or_nothing(self):
             warm = goes_on(self, is_warm=True)
-            self._fit(check_texts(X), None, warm=warm, continued=True)
+            outcome = self._fit(check_texts(X), None, warm=warm, continued=True)
+        self._conclude(outcome, continued=True)
         return self
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        fitted_source(self.init_from)
+        check_source(self.init_from)
 
     def _runtime(self) -> Runtime:
         return resolve_runtime(self.device, self.precision, prefer_bfloat16=True)
