@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from skdl.training.objectives import Objective
+from skdl.training.surroundings import prediction_settings
+from skdl.training.survival.out_of_memory import RowLimit, as_memory_error
 
 # Matrix products of a few rows go through other kernels than those of many. With rows
 # padded to a multiple of this, a row's prediction has the same bits whatever other
@@ -20,6 +22,7 @@ def _pad(tensor: Tensor, rows: int) -> Tensor:
     return torch.cat([tensor, tensor.new_zeros((rows, *tensor.shape[1:]))])
 
 
+@as_memory_error("predicting")
 @torch.inference_mode()
 def infer(
     network: nn.Module,
@@ -48,21 +51,32 @@ def infer(
     -------
     Tensor of shape (n_rows, ...)
         float32 and on the CPU.
+
+    Raises
+    ------
+    MemoryError
+        If memory runs out even with the fewest rows at a time.
     """
     if network.training:
         network.eval()
-    result: Tensor | None = None
-    start = 0
-    for inputs in chunks:
+
+    def predict(inputs: tuple[Tensor, ...]) -> Tensor:
         n = len(inputs[0])
         raw = network(*(_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs))
-        output = link(raw[:n].float())
-        if len(output) == n_rows:
-            return output.cpu()
-        if result is None:
-            result = torch.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
-        result[start : start + len(output)] = output
-        start += len(output)
+        return link(raw[:n].float())
+
+    limit = RowLimit("predicting", _ROW_MULTIPLE)
+    with prediction_settings():
+        result: Tensor | None = None
+        start = 0
+        for inputs in chunks:
+            output = limit.apply(predict, inputs)
+            if len(output) == n_rows:
+                return output.cpu()
+            if result is None:
+                result = torch.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
+            result[start : start + len(output)] = output
+            start += len(output)
     if result is None:
         raise ValueError("There are no rows to run the network on.")
     return result
@@ -93,9 +107,10 @@ def evaluate(
     loss, score : float
     """
     network.eval()
+    limit = RowLimit("validating")
     losses, rows, predictions, targets = [], [], [], []
     for inputs, target, weight in batches:
-        raw = network(*inputs).float()
+        raw = limit.apply(lambda part: network(*part).float(), inputs)
         losses.append(objective.loss(raw, target, weight))
         rows.append(len(target))
         predictions.append(objective.inverse_link(raw))

@@ -8,22 +8,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
 from skdl.estimators.core.auto_lr import AUTO_RANGE, find_auto_lr
 from skdl.estimators.core.checkpoint import match_training
+from skdl.estimators.core.continuing import lr_is_new, tell_of_new_state
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import check_output
-from skdl.estimators.core.user_warnings import warn_user
 from skdl.training.inference import evaluate
 from skdl.training.loop import Outcome, train
 from skdl.training.objectives import Objective
 from skdl.training.optimization.averaging import TriggeredAverage, WeightAverage
 from skdl.training.optimization.freezing import Freezing
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.optimization.resuming import saved_state, take_over
 from skdl.training.optimization.schedules import resolve_schedule
 from skdl.training.range_test import sweep
 from skdl.training.runtime import Runtime
@@ -165,7 +165,8 @@ def train_parts(
     Returns
     -------
     Outcome
-        With what is to be raised, once the model is kept, if training diverged.
+        With what is to be raised, once the model is kept, if training diverged or was
+        interrupted.
 
     Raises
     ------
@@ -188,7 +189,7 @@ def train_parts(
             parts.lr = float(settings.lr)
         elif "lr" in notes:
             parts.lr = notes["lr"]
-        elif parts.lr is None or not continued:
+        elif parts.lr is None or not continued or lr_is_new(settings):
             parts.lr = find_auto_lr(
                 trainer_of_copy(settings, parts, runtime, AUTO_RANGE["min_lr"]), batches
             )
@@ -209,10 +210,10 @@ def train_parts(
     if outcome.failure is not None and outcome.kept_epoch == 0:
         raise outcome.failure
     parts.lr = trainer.lr  # lower than it was if training went back
-    if continued:
-        parts.optimizer_state = trainer.optimizer.state_dict()
-    if outcome.reason == "interrupted":
-        _warn_of_interruption(outcome, settings.max_epochs)
+    # A whole fit ends at a low rate and leaves nothing to go on with.
+    parts.optimizer_state = (
+        saved_state(trainer.optimizer, parts.network) if continued else None
+    )
     return outcome
 
 
@@ -287,7 +288,7 @@ def _build_trainer(
         ),
     )
     if continued and parts.optimizer_state is not None:
-        optimizer.load_state_dict(parts.optimizer_state)
+        tell_of_new_state(take_over(optimizer, parts.network, parts.optimizer_state))
     freezing = None
     if tuning is not None and tuning.freeze is not None:
         freezing = Freezing(parts.network, tuning.freeze, tuning.thaw)
@@ -326,11 +327,3 @@ def _validation(
         return evaluate(parts.network, batches, parts.objective, score)
 
     return validate
-
-
-def _warn_of_interruption(outcome: Outcome, max_epochs: int) -> None:
-    warn_user(
-        f"Training was interrupted; the weights after epoch {outcome.kept_epoch} "
-        f"of {max_epochs} are kept.",
-        ConvergenceWarning,
-    )
