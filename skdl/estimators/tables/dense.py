@@ -11,8 +11,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 from torch import nn
 
+from skdl.data.containers import without_gradient
 from skdl.data.numeric import NumericEncoder
 from skdl.estimators.core.base import NeuralEstimator
+from skdl.estimators.tables.numbers import explain, readable
 from skdl.networks.mlp import ACTIVATIONS, MLP
 
 # Values up to which the validation of inputs takes longer than the network.
@@ -80,6 +82,7 @@ class DenseEstimator(NeuralEstimator):
         )
 
     def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
+        y = without_gradient(y)
         X, y = self._validate(X, y, reset=reset, multi_output=True)
         return X, self._check_target(y)
 
@@ -91,16 +94,20 @@ class DenseEstimator(NeuralEstimator):
                 "X.toarray(); in a pipeline OneHotEncoder(sparse_output=False) and "
                 "ColumnTransformer(sparse_threshold=0)."
             )
+        X, *y = arrays
+        X = readable(X, self, reset=reset)
         try:
             return validate_data(
                 self,
-                *arrays,
+                X,
+                *y,
                 reset=reset,
                 dtype=(np.float64, np.float32),
                 ensure_all_finite="allow-nan",
                 **options,
             )
-        except ValueError as error:
+        except (ValueError, TypeError, OverflowError) as error:
+            explain(error, X)
             if "could not convert string to float" not in str(error):
                 raise
             family = name.replace("Neural", "EntityEmbedding")
