@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from skdl.training.objectives import Objective
-from skdl.training.surroundings import prediction_settings
-from skdl.training.survival.out_of_memory import RowLimit, as_memory_error
+from skdl.training.surroundings import are_usual, own_settings
+from skdl.training.survival.out_of_memory import RowLimit, raise_memory_error
 
 # Matrix products of a few rows go through other kernels than those of many. With rows
 # padded to a multiple of this, a row's prediction has the same bits whatever other
@@ -22,8 +22,6 @@ def _pad(tensor: Tensor, rows: int) -> Tensor:
     return torch.cat([tensor, tensor.new_zeros((rows, *tensor.shape[1:]))])
 
 
-@as_memory_error("predicting")
-@torch.inference_mode()
 def infer(
     network: nn.Module,
     chunks: Iterable[tuple[Tensor, ...]],
@@ -59,24 +57,40 @@ def infer(
     """
     if network.training:
         network.eval()
+    if are_usual():
+        return _infer(network, chunks, n_rows, device, link)
+    with own_settings(training=False):
+        return _infer(network, chunks, n_rows, device, link)
 
+
+@torch.inference_mode()
+def _infer(
+    network: nn.Module,
+    chunks: Iterable[tuple[Tensor, ...]],
+    n_rows: int,
+    device: torch.device,
+    link: Callable[[Tensor], Tensor],
+) -> Tensor:
     def predict(inputs: tuple[Tensor, ...]) -> Tensor:
         n = len(inputs[0])
         raw = network(*(_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs))
         return link(raw[:n].float())
 
     limit = RowLimit("predicting", _ROW_MULTIPLE)
-    with prediction_settings():
-        result: Tensor | None = None
-        start = 0
+    result: Tensor | None = None
+    start = 0
+    try:
         for inputs in chunks:
             output = limit.apply(predict, inputs)
             if len(output) == n_rows:
                 return output.cpu()
             if result is None:
-                result = torch.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
+                shape = (n_rows, *output.shape[1:])
+                result = torch.empty(shape, dtype=output.dtype, device="cpu")
             result[start : start + len(output)] = output
             start += len(output)
+    except (RuntimeError, OSError) as error:  # chunks are made here, too
+        raise_memory_error(error, "predicting")
     if result is None:
         raise ValueError("There are no rows to run the network on.")
     return result

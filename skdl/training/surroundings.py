@@ -1,12 +1,7 @@
 """Settings of torch around a call, which are not those to train or predict with."""
 
 from collections.abc import Iterator
-from contextlib import (
-    AbstractContextManager,
-    ExitStack,
-    contextmanager,
-    nullcontext,
-)
+from contextlib import ExitStack, contextmanager
 
 import torch
 
@@ -35,7 +30,7 @@ def own_settings(*, training: bool = True) -> Iterator[None]:
     True
     """
     with ExitStack() as stack:
-        if not _is_usual():
+        if not are_usual() or torch.empty(0).device.type != "cpu":
             stack.callback(torch.set_default_dtype, torch.get_default_dtype())
             torch.set_default_dtype(torch.float32)
             stack.enter_context(torch.device("cpu"))
@@ -47,16 +42,10 @@ def own_settings(*, training: bool = True) -> Iterator[None]:
         yield
 
 
-def prediction_settings() -> AbstractContextManager:
-    """Return `own_settings` to predict with, at no cost where they are usual."""
-    return nullcontext() if _is_usual() else own_settings(training=False)
-
-
-def _is_usual() -> bool:
-    """Tell, cheaply, whether numbers are made and multiplied as they usually are."""
-    made = torch.empty(0)
+def are_usual() -> bool:
+    """Tell, cheaply, whether numbers are of the usual type and multiplied in it."""
     return (
-        made.dtype == torch.float32
-        and made.device.type == "cpu"
-        and not any(torch.is_autocast_enabled(kind) for kind in _DEVICE_TYPES)
+        torch.get_default_dtype() is torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.is_autocast_enabled("cuda")
     )

@@ -5,7 +5,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -177,12 +177,17 @@ def as_memory_error(doing: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, OSError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise MemoryError(
-            f"Memory runs out while {doing}: give fewer rows, make the network or its "
-            f"inputs smaller, or free memory. ({error})"
-        ) from error
+        raise_memory_error(error, doing)
+
+
+def raise_memory_error(error: Exception, doing: str) -> NoReturn:
+    """Raise an error again, as a MemoryError if that is what it means."""
+    if not is_out_of_memory(error):
+        raise error
+    raise MemoryError(
+        f"Memory runs out while {doing}: give fewer rows, make the network or its "
+        f"inputs smaller, or free memory. ({error})"
+    ) from error
 
 
 def _in_parts(
