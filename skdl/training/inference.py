@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from skdl.training.foreign import lent_where_needed
 from skdl.training.objectives import Objective
+from skdl.training.threads import threads_here
 
 # Matrix products of a few rows go through other kernels than those of many. With rows
 # padded to a multiple of this, a row's prediction has the same bits whatever other
@@ -49,13 +51,16 @@ def infer(
     Tensor of shape (n_rows, ...)
         float32 and on the CPU.
     """
+    threads_here()
     if network.training:
         network.eval()
     result: Tensor | None = None
     start = 0
     for inputs in chunks:
         n = len(inputs[0])
-        raw = network(*(_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs))
+        padded = [_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs]
+        with lent_where_needed(network):
+            raw = network(*padded)
         output = link(raw[:n].float())
         if len(output) == n_rows:
             return output.cpu()
@@ -95,7 +100,8 @@ def evaluate(
     network.eval()
     losses, rows, predictions, targets = [], [], [], []
     for inputs, target, weight in batches:
-        raw = network(*inputs).float()
+        with lent_where_needed(network):
+            raw = network(*inputs).float()
         losses.append(objective.loss(raw, target, weight))
         rows.append(len(target))
         predictions.append(objective.inverse_link(raw))

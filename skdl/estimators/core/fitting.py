@@ -16,6 +16,7 @@ from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
 from skdl.estimators.core.checkpoint import match_training
 from skdl.estimators.core.rows import Rows
+from skdl.training.foreign import lent_where_needed
 from skdl.training.inference import evaluate
 from skdl.training.loop import Outcome, train
 from skdl.training.objectives import Objective
@@ -100,11 +101,12 @@ def check_output(network: nn.Module, inputs: tuple[Tensor, ...], width: int) -> 
     """
     network.eval()
     found: list[Any] = []
-    handle = network.register_forward_hook(lambda *seen: found.append(seen[2]))
-    try:
-        work = work_per_row(network, inputs)
-    finally:
-        handle.remove()
+    with lent_where_needed(network):
+        handle = network.register_forward_hook(lambda *seen: found.append(seen[2]))
+        try:
+            work = work_per_row(network, inputs)
+        finally:
+            handle.remove()
     shape = tuple(found[0].shape) if isinstance(found[0], Tensor) else None
     if shape != (len(inputs[0]), width):
         came = type(found[0]).__name__ if shape is None else f"shape {shape}"

@@ -26,6 +26,7 @@ from skdl.estimators.pictures.inputs import (
 )
 from skdl.estimators.tables.dense import DenseEstimator
 from skdl.networks.conv import ConvNet, PictureNetwork, activation_maps
+from skdl.randomness import lent_generators
 from skdl.training.augmentation import AugmentedBatches, AveragedViews
 from skdl.training.runtime import Runtime, resolve_runtime
 
@@ -135,7 +136,8 @@ class PictureEstimator(DenseEstimator):
                 dropout=self.dropout,
             )
         else:
-            body = self.network(channels, n_outputs)
+            with lent_generators():
+                body = self.network(channels, n_outputs)
         if not isinstance(body, nn.Module):
             return body  # the base says what is wrong
         return PictureNetwork(body, encoder.mean, encoder.spread)

@@ -14,6 +14,7 @@ from torch import nn
 from skdl.data.numeric import NumericEncoder
 from skdl.estimators.core.base import NeuralEstimator
 from skdl.networks.mlp import ACTIVATIONS, MLP
+from skdl.randomness import lent_generators
 
 # Values up to which the validation of inputs takes longer than the network.
 _FEW_VALUES = 1 << 16
@@ -119,7 +120,8 @@ class DenseEstimator(NeuralEstimator):
     def _new_head(self, n_inputs: int, n_outputs: int) -> nn.Module:
         """Return the user's network, or the dense one."""
         if self.network is not None:
-            return self.network(n_inputs, n_outputs)
+            with lent_generators():
+                return self.network(n_inputs, n_outputs)
         return MLP(
             n_inputs,
             n_outputs,
