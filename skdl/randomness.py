@@ -126,6 +126,11 @@ def generator_on(device: torch.device) -> torch.Generator | None:
     return None if current is None else current.generator(device)
 
 
+def is_in_fit() -> bool:
+    """Tell whether a fit runs in the present thread."""
+    return _current.get() is not None
+
+
 @contextmanager
 def lent_generators() -> Iterator[None]:
     """Run code inside that may draw from torch's global generators.

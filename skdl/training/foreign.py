@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
-from skdl.randomness import lent_generators
+from skdl.randomness import is_in_fit, lent_generators
 
 # Layers of torch that draw in training, if their rate is not zero; and always.
 _IN_TRAINING = (
@@ -30,7 +30,7 @@ _RATES = ("p", "dropout")
 def lent_where_needed(
     network: nn.Module, optimizer: torch.optim.Optimizer | None = None
 ) -> AbstractContextManager:
-    """Lend torch's global generators to code that may draw from them.
+    """Lend torch's global generators, inside of a fit, to code that may draw from them.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ def lent_where_needed(
     optimizer : torch.optim.Optimizer, optional
         What takes steps inside.
     """
+    if not is_in_fit():  # what is drawn is the caller's
+        return nullcontext()
     foreign = optimizer is not None and not _is_known(type(optimizer), "torch.optim")
     return lent_generators() if foreign or may_draw(network) else nullcontext()
 

@@ -56,18 +56,17 @@ def infer(
         network.eval()
     result: Tensor | None = None
     start = 0
-    for inputs in chunks:
-        n = len(inputs[0])
-        padded = [_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs]
-        with lent_where_needed(network):
-            raw = network(*padded)
-        output = link(raw[:n].float())
-        if len(output) == n_rows:
-            return output.cpu()
-        if result is None:
-            result = torch.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
-        result[start : start + len(output)] = output
-        start += len(output)
+    with lent_where_needed(network):
+        for inputs in chunks:
+            n = len(inputs[0])
+            raw = network(*(_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs))
+            output = link(raw[:n].float())
+            if len(output) == n_rows:
+                return output.cpu()
+            if result is None:
+                result = torch.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
+            result[start : start + len(output)] = output
+            start += len(output)
     if result is None:
         raise ValueError("There are no rows to run the network on.")
     return result
@@ -99,13 +98,13 @@ def evaluate(
     """
     network.eval()
     losses, rows, predictions, targets = [], [], [], []
-    for inputs, target, weight in batches:
-        with lent_where_needed(network):
+    with lent_where_needed(network):
+        for inputs, target, weight in batches:
             raw = network(*inputs).float()
-        losses.append(objective.loss(raw, target, weight))
-        rows.append(len(target))
-        predictions.append(objective.inverse_link(raw))
-        targets.append(target)
+            losses.append(objective.loss(raw, target, weight))
+            rows.append(len(target))
+            predictions.append(objective.inverse_link(raw))
+            targets.append(target)
     share = torch.tensor(rows, dtype=torch.float32, device=losses[0].device)
     loss = (torch.stack(losses) * share).sum() / share.sum()
     return loss.item(), score(torch.cat(predictions), torch.cat(targets))
