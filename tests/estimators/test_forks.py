@@ -17,7 +17,12 @@ import pandas as pd
 import torch
 from torch import nn
 
-from skdl import EntityEmbeddingRegressor, NeuralClassifier, TextLM
+from skdl import (
+    EntityEmbeddingRegressor,
+    ImageClassifier,
+    NeuralClassifier,
+    TextLM,
+)
 
 torch.set_num_threads(2)
 rng = np.random.default_rng(0)
@@ -43,7 +48,7 @@ def dense(**options):
 
 def conv():
     options = {"augmentation": {"shift": 0.1}, "batch_size": 128, **ones}
-    model = NeuralClassifier(network="conv", **options).fit(pictures, y[:128])
+    model = ImageClassifier(**options).fit(pictures, y[:128])
     return lambda: model.predict_proba(pictures)
 
 def embedding():

@@ -16,6 +16,7 @@ from skdl import (
     EmbeddingTransformer,
     EntityEmbeddingClassifier,
     EntityEmbeddingRegressor,
+    ImageClassifier,
     NeuralClassifier,
     NeuralRegressor,
     TextLM,
@@ -36,7 +37,7 @@ PICTURES = rng.integers(0, 255, size=(60, 12, 12), dtype=np.uint8)
 TEXTS = ["the cat sat on the mat", "a dog lay on the rug", "the cat saw a dog"] * 20
 
 SMALL = {"max_epochs": 3, "random_state": 0}
-EMBEDDED = {**SMALL, "embedding_dropout": 0.2, "unknown_rate": 0.1}
+EMBEDDED = {**SMALL, "embedding_dropout": 0.2}
 CHANGED = {"rotation": 10, "flip": True, "shift": 0.1, "erasing": 0.3, "mixup": 0.4}
 LM = {
     **SMALL,
@@ -45,9 +46,7 @@ LM = {
     "batch_size": 4,
     "bptt": 8,
     "lr": 0.01,
-    "input_dropout": 0.2,
-    "word_dropout": 0.1,
-    "recurrent_dropout": 0.2,
+    "dropout": {"input": 0.2, "word": 0.1, "recurrent": 0.2},
     "variable_bptt": True,
 }
 
@@ -114,9 +113,9 @@ FITS = {
     "table, several": lambda: EntityEmbeddingClassifier(
         **EMBEDDED, n_estimators=2, random_effects=["day"]
     ).fit(TABLE, LABELS),
-    "pictures": lambda: NeuralClassifier(
-        **SMALL, network="conv", augmentation=CHANGED, dropout=0.2
-    ).fit(PICTURES, LABELS[:60]),
+    "pictures": lambda: ImageClassifier(**SMALL, augmentation=CHANGED, dropout=0.2).fit(
+        PICTURES, LABELS[:60]
+    ),
     "lstm": lambda: TextLM(**LM).fit(TEXTS),
     "qrnn": lambda: TextLM(**LM, cell="qrnn", zoneout=0.2, tie_weights=False).fit(
         TEXTS
