@@ -132,7 +132,7 @@ FITS = {
     "own head": lambda: EntityEmbeddingClassifier(**EMBEDDED, network=with_dropout).fit(
         TABLE, LABELS
     ),
-    "own network on pictures": lambda: NeuralClassifier(
+    "own network on pictures": lambda: ImageClassifier(
         **SMALL, network=convolutions, augmentation=CHANGED
     ).fit(PICTURES, LABELS[:60]),
     "own optimizer": lambda: NeuralClassifier(**SMALL, optimizer=jittered, lr=0.01).fit(
