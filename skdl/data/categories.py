@@ -146,20 +146,41 @@ class Vocabulary:
     def extended(self, columns: Sequence[Factors]) -> "Vocabulary":
         """Return a vocabulary with the new categories of more rows at its end.
 
-        Where rarer values are hashed there is nothing to add.
+        Codes stay what they were and never become more than `max_categories`: where
+        there is not room for all new categories, the most frequent of them get the
+        room but for a quarter of all codes, or what is left of it, to which the others
+        and all that come later are hashed. In a vocabulary that is full to the last
+        code they are unknown.
         """
         result = Vocabulary(self.max_categories)
         result.n_hashed, result.n_before = self.n_hashed, len(self)
         result.categories = list(self.categories)
         if not self.n_hashed:
-            fresh = Vocabulary(self.max_categories).fit(columns)
-            new = [v for v in fresh.categories if normalized(v) not in self._codes]
-            result.categories += new
+            fresh = Vocabulary().fit(columns)
+            new = [
+                (value, count)
+                for value, count in zip(
+                    fresh.categories, fresh.counts[FIRST:], strict=True
+                )
+                if normalized(value) not in self._codes
+            ]
+            result._add(new)
         result._number()
         result.counts = np.zeros(len(result), dtype=np.int64)
         result.counts[: len(self)] = self.counts
         result.counts += result._counts_of(columns)
         return result
+
+    def _add(self, new: list[tuple[Any, int]]) -> None:
+        """Append categories, as far as there is room."""
+        if self.max_categories is not None:
+            room = max(0, self.max_categories - len(self.categories))
+            if len(new) > room:
+                self.n_hashed = min(room, max(1, self.max_categories // _HASHED_SHARE))
+                frequent = sorted(new, key=lambda entry: -entry[1])
+                kept = {id(entry) for entry in frequent[: room - self.n_hashed]}
+                new = [entry for entry in new if id(entry) in kept]
+        self.categories += [value for value, _ in new]
 
     def _number(self) -> None:
         keys = map(normalized, self.categories)

@@ -24,6 +24,7 @@ from skdl.estimators.core.fitting import (
     sweep_lr,
     training_batches,
 )
+from skdl.estimators.core.learning_on import TRIAL_ROWS, with_new_target
 from skdl.estimators.core.names import answers_names
 from skdl.estimators.core.network import NetworkEstimator
 from skdl.estimators.core.rows import (
@@ -77,7 +78,9 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         """Validate y."""
 
     @abstractmethod
-    def _new_target(self, rows: Rows, classes: Any) -> Any:
+    def _new_target(
+        self, rows: Rows, classes: Any, *, more_to_come: bool = False
+    ) -> Any:
         """Return a target coder; `classes` is None or all labels there are."""
 
     @abstractmethod
@@ -88,13 +91,13 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         """Return the rows with the weights that the task adds."""
         return rows
 
-    def _grown(self, X: Any) -> tuple[Any, nn.Module, dict | None]:
-        """Return encoder, network and optimizer state to go on from with these rows."""
-        return (
-            self._encoder,
-            copy.deepcopy(self.network_),
-            copy.deepcopy(self._optimizer_state),
-        )
+    @abstractmethod
+    def _grown(self, X: Any) -> tuple[Any, nn.Module]:
+        """Return encoder and network that have learned of these rows too.
+
+        The network is `network_` itself where nothing in it has to change, else a
+        changed copy.
+        """
 
     def _augmented(self, batches: Any, parts: FittedParts) -> Any:
         """Return the batches to train on, changed at random where that helps."""
@@ -207,15 +210,17 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     ) -> Outcome:
         checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
-        target = self._target if warm else self._new_target(rows, classes)
+        target = None
+        if not warm:
+            target = self._new_target(rows, classes, more_to_come=continued)
         if held_out is None and self.early_stopping and not continued:
             rows, held_out = split_validation(
                 rows, self.validation_fraction, self._strata(rows.y), draw_seed(rng)
             )
-        if held_out is not None:
-            held_out = self._weigh(held_out, target).without_zero_weights()
         with runtime.seeded(draw_seed(rng)):
-            rows, parts = self._parts(rows, target, runtime, rng, warm=warm)
+            rows, parts = self._parts(rows, target, runtime, rng)
+            if held_out is not None:
+                held_out = self._weigh(held_out, parts.target).without_zero_weights()
             reporter = EpochReporter(
                 self,
                 *(watch or (None, {})),
@@ -242,23 +247,41 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         return outcome
 
     def _parts(
-        self,
-        rows: Rows,
-        target: Any,
-        runtime: Runtime,
-        rng: np.random.RandomState,
-        *,
-        warm: bool,
+        self, rows: Rows, target: Any, runtime: Runtime, rng: np.random.RandomState
     ) -> tuple[Rows, FittedParts]:
-        """Return the rows to train on, weighted, and what is trained."""
-        rows = self._weigh(rows, target).without_zero_weights()
-        if warm:
-            encoder, network, state = self._grown(rows.X)
-            network = network.to(runtime.device)
-            return rows, FittedParts(
-                encoder, target, self._objective, network, state, self.lr_
-            )
-        target.fit(rows.y, rows.weight)
+        """Return the rows to train on, weighted, and what is trained.
+
+        Without a `target` that is what there is, extended by these rows.
+        """
+        rows = rows.without_zero_weights()
+        if target is None:
+            parts = self._extended_parts(rows, runtime)
+        else:
+            target.fit(rows.y, rows.weight)
+            parts = self._new_parts(rows, target, runtime, rng)
+        return self._weigh(rows, parts.target).without_zero_weights(), parts
+
+    def _extended_parts(self, rows: Rows, runtime: Runtime) -> FittedParts:
+        encoder, network = self._grown(rows.X)
+        target, change = self._target.extended(rows.y, rows.weight)
+        if change is not None:
+            trial = encoder.transform(rows.X[:TRIAL_ROWS])
+            changed = with_new_target(change, network, trial)
+            if changed is None:
+                target = target.in_units_of(self._target)
+            network = changed or network
+        state = None  # the optimizer's is of other sizes or units
+        if network is self.network_:
+            network = copy.deepcopy(network)
+            state = copy.deepcopy(self._optimizer_state)
+        network = network.to(runtime.device)
+        return FittedParts(
+            encoder, target, self._objective, network, state, self.lr_, self._pace
+        )
+
+    def _new_parts(
+        self, rows: Rows, target: Any, runtime: Runtime, rng: np.random.RandomState
+    ) -> FittedParts:
         encoder = self._new_encoder(rows.X, rng)
         members = [
             self._new_network(encoder, target.n_outputs)
@@ -268,7 +291,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         network, objective = members[0], self._new_objective(target)
         if len(members) > 1:
             network, objective = Ensemble(members), MemberMean(objective, len(members))
-        return rows, FittedParts(encoder, target, objective, network.to(runtime.device))
+        return FittedParts(encoder, target, objective, network.to(runtime.device))
 
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any
@@ -280,9 +303,9 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
             rng = seed_source(self.random_state)
             runtime = self._runtime()
-            target = self._target if warm else self._new_target(rows, None)
+            target = None if warm else self._new_target(rows, None)
             with runtime.seeded(draw_seed(rng)):
-                rows, parts = self._parts(rows, target, runtime, rng, warm=warm)
+                rows, parts = self._parts(rows, target, runtime, rng)
                 batches, work = training_batches(self, parts, rows, runtime)
                 with runtime.threads(work):
                     return sweep_lr(self, parts, batches, runtime, **how)
@@ -298,6 +321,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             "_target": parts.target,
             "_objective": parts.objective,
             "_optimizer_state": parts.optimizer_state,
+            "_pace": parts.pace,
             **self._task_attributes(parts.target),
         }
 

@@ -24,7 +24,7 @@ from skdl.training.objectives import Objective
 from skdl.training.optimization.averaging import TriggeredAverage, WeightAverage
 from skdl.training.optimization.freezing import Freezing
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
-from skdl.training.optimization.schedules import resolve_schedule
+from skdl.training.optimization.schedules import late_rate, resolve_schedule
 from skdl.training.range_test import sweep
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
@@ -36,7 +36,10 @@ _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
 
 @dataclass
 class FittedParts:
-    """What a fit makes and predict needs."""
+    """What a fit makes and predict needs.
+
+    `pace` is the share of `lr` at which `partial_fit` goes on.
+    """
 
     encoder: Any
     target: Any
@@ -44,6 +47,7 @@ class FittedParts:
     network: nn.Module
     optimizer_state: dict | None = None
     lr: float | None = None
+    pace: float = 1.0
 
 
 def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
@@ -193,8 +197,13 @@ def train_parts(
                 trainer_of_copy(settings, parts, runtime, AUTO_RANGE["min_lr"]), batches
             )
         notes["lr"] = parts.lr
+        pace = parts.pace if continued else 1.0
         trainer = _build_trainer(
-            settings, parts, runtime, continued, n_steps=epochs * len(batches)
+            settings,
+            replace(parts, lr=parts.lr * pace),
+            runtime,
+            continued,
+            n_steps=epochs * len(batches),
         )
         outcome = train(
             trainer,
@@ -208,8 +217,10 @@ def train_parts(
         )
     if outcome.failure is not None and outcome.kept_epoch == 0:
         raise outcome.failure
-    parts.lr = trainer.lr  # lower than it was if training went back
-    if continued:
+    parts.lr = trainer.lr / pace  # lower than it was if training went back
+    if not continued:
+        parts.pace = late_rate(trainer.schedule)
+    else:
         parts.optimizer_state = trainer.optimizer.state_dict()
     if outcome.reason == "interrupted":
         _warn_of_interruption(outcome, settings.max_epochs)

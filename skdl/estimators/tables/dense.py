@@ -19,6 +19,7 @@ from skdl.data.arrays import ArrayEncoder
 from skdl.data.numeric import NumericEncoder
 from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.constructor import parameters
+from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
 from skdl.networks.mlp import ACTIVATIONS, MLP
@@ -224,6 +225,11 @@ class DenseEstimator(NeuralEstimator):
     ) -> NumericEncoder | ArrayEncoder:
         kind = NumericEncoder if X.ndim == 2 else ArrayEncoder
         return kind(scale=self.scale_inputs).fit(X, rng)
+
+    def _grown(self, X: Any) -> tuple[Any, nn.Module]:
+        encoder, rescaling = self._encoder.extended(X)
+        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        return with_new_scales(encoder, rescaling, self.network_, list(names))
 
     def _new_network(self, encoder: Any, n_outputs: int) -> nn.Module:
         return self._new_head(encoder.n_outputs, n_outputs)
