@@ -1,16 +1,28 @@
 """Categorical columns to codes.
 
-Values are compared by a normalised text, so that a category is the same whether it
-comes as text, as an integer, as a float without a fraction or from an Arrow column.
+Values are compared by their canonical text (`values.py`), so that a category is the
+same whatever holds it. What a text or a number means in a column is
+decided by the values it was fitted on (`reading.py`).
 """
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from numbers import Number
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from skdl.data.reading import Distinct, Reading, distinct
+from skdl.data.values import (
+    blurred_width,
+    is_float32,
+    plain,
+    rounded,
+    sort_key,
+    spelled,
+)
 
 # Codes that every vocabulary has: of values never seen, of missing ones, and from FIRST
 # on of categories.
@@ -30,14 +42,17 @@ class Factors:
         Positions in `values`; -1 is missing.
     values : ndarray of object, shape (n_values,)
         Distinct values, some of which may have no row.
+    looked_up : list
+        The last vocabulary that looked the values up, and what it found.
     """
 
     codes: np.ndarray
     values: np.ndarray
+    looked_up: list = field(default_factory=list, repr=False, compare=False)
 
     def take(self, rows: Any) -> "Factors":
         """Return some of the rows."""
-        return Factors(self.codes[rows], self.values)
+        return Factors(self.codes[rows], self.values, self.looked_up)
 
     def counts(self) -> np.ndarray:
         """Return the rows of each value."""
@@ -55,32 +70,49 @@ def factorize(column: Any) -> Factors:
     Returns
     -------
     Factors
+        Two values are distinct if they are not equal or one of them is a boolean; those
+        of a floating type narrower than float64 keep it.
     """
-    if isinstance(getattr(column, "dtype", None), pd.CategoricalDtype):
-        codes, values = column.cat.codes.to_numpy(), column.cat.categories
-    else:
-        codes, values = pd.factorize(column, use_na_sentinel=True)
-    return Factors(codes, np.asarray(values, dtype=object))
+    kind = getattr(column, "dtype", None)
+    if isinstance(kind, pd.CategoricalDtype):
+        return Factors(column.cat.codes.to_numpy(), _objects(column.cat.categories))
+    if isinstance(kind, np.dtype) and not kind.isnative:
+        column = column.astype(kind.newbyteorder("="))
+    codes, found = pd.factorize(column, use_na_sentinel=True)
+    if isinstance(kind, np.dtype) and kind.kind == "f":
+        found = np.asarray(found, dtype=kind)  # pandas has no index of float16
+    values = _objects(found)
+    if kind == np.dtype(object):
+        return _booleans_apart(column, codes, values)
+    return Factors(codes, values)
 
 
-def normalized(value: Any) -> str:
-    """Return the text by which a value is compared.
+def _objects(values: Any) -> np.ndarray:
+    """Return an array of Python's objects; floats narrower than Python's stay so."""
+    kind = getattr(values.dtype, "numpy_dtype", values.dtype)
+    is_plain = isinstance(kind, np.dtype) and kind.kind in "iufb"
+    if is_plain and (kind.kind != "f" or kind.itemsize == 8):
+        return np.asarray(values, dtype=object)
+    items = list(np.asarray(values, dtype=kind) if is_plain else values)
+    result = np.empty(len(items), dtype=object)
+    result[:] = items
+    return result
 
-    Examples
-    --------
-    >>> normalized(3), normalized(3.0), normalized("3"), normalized(3.5)
-    ('3', '3', '3', '3.5')
-    """
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
 
-
-def _sort_key(value: Any) -> tuple:
-    """Order numbers by size and all else, after them, by its text."""
-    if isinstance(value, int | float | np.number):
-        return (0, float(value), "")
-    return (1, 0.0, str(value))
+def _booleans_apart(column: Any, codes: np.ndarray, values: np.ndarray) -> Factors:
+    """Tell True from 1, and False from 0: Python's hashes do not."""
+    column = np.asarray(column, dtype=object)
+    for i, value in enumerate(values.tolist()):
+        if not isinstance(value, Number | np.bool_) or value not in (0, 1):
+            continue
+        rows = np.flatnonzero(codes == i)
+        is_truth = np.array([isinstance(v, bool | np.bool_) for v in column[rows]])
+        if is_truth.any() and not is_truth.all():
+            codes = codes.copy()
+            codes[rows[is_truth]] = len(values)
+            values[i] = column[rows[~is_truth][0]]
+            values = np.append(values, np.array([bool(value)], dtype=object))
+    return Factors(codes, values)
 
 
 class Vocabulary:
@@ -102,6 +134,8 @@ class Vocabulary:
         Codes that rarer values share.
     n_before : int
         Codes that it had before it was extended, 0 if it was not.
+    reading : Reading
+        What texts and numbers mean here.
     """
 
     def __init__(self, max_categories: int | None = None) -> None:
@@ -110,10 +144,16 @@ class Vocabulary:
         self.n_hashed = 0
         self.n_before = 0
         self.counts = np.zeros(FIRST, dtype=np.int64)
+        self.reading = Reading()
         self._codes: dict[str, int] = {}
+        self._by_width: dict[Any, dict[float, int]] = {}
 
     def __len__(self) -> int:
         return FIRST + len(self.categories) + self.n_hashed
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without what follows from it."""
+        return {**vars(self), "_by_width": {}}
 
     def fit(self, columns: Sequence[Factors]):
         """Learn the categories that have rows.
@@ -127,18 +167,10 @@ class Vocabulary:
         -------
         self
         """
-        found: dict[str, list] = {}
-        for column in columns:
-            for value, count in zip(column.values, column.counts(), strict=True):
-                if count:
-                    entry = found.setdefault(normalized(value), [value, 0])
-                    entry[1] += int(count)
-        kept = list(found.values())
-        room = self.max_categories
-        if room is not None and len(kept) > room:
-            self.n_hashed = max(1, room // _HASHED_SHARE)
-            kept = sorted(kept, key=lambda entry: -entry[1])[: room - self.n_hashed]
-        self.categories = sorted((value for value, _ in kept), key=_sort_key)
+        found = _with_rows(columns)
+        self.reading = Reading.of(found)
+        kept = self._with_room(sorted(self._merged(found).items()))
+        self.categories = _in_order([value for _, (value, _) in kept])
         self._number()
         self.counts = self._counts_of(columns)
         return self
@@ -150,41 +182,60 @@ class Vocabulary:
         there is not room for all new categories, the most frequent of them get the
         room but for a quarter of all codes, or what is left of it, to which the others
         and all that come later are hashed. In a vocabulary that is full to the last
-        code they are unknown.
+        code they are unknown. What texts and numbers mean
+        stays as it was fitted.
         """
         result = Vocabulary(self.max_categories)
         result.n_hashed, result.n_before = self.n_hashed, len(self)
         result.categories = list(self.categories)
+        result.reading = self.reading
         if not self.n_hashed:
-            fresh = Vocabulary().fit(columns)
-            new = [
-                (value, count)
-                for value, count in zip(
-                    fresh.categories, fresh.counts[FIRST:], strict=True
-                )
-                if normalized(value) not in self._codes
-            ]
-            result._add(new)
+            found = _with_rows(columns)
+            new = [d for d in found if self.code(d.value) == UNKNOWN]
+            result.reading = self.reading.extended(self.categories, new)
+            kept = result._with_room(sorted(result._merged(new).items()))
+            result.categories += _in_order(
+                [result.reading.number_in(value) for _, (value, _) in kept]
+            )
         result._number()
         result.counts = np.zeros(len(result), dtype=np.int64)
         result.counts[: len(self)] = self.counts
         result.counts += result._counts_of(columns)
         return result
 
-    def _add(self, new: list[tuple[Any, int]]) -> None:
-        """Append categories, as far as there is room."""
-        if self.max_categories is not None:
-            room = max(0, self.max_categories - len(self.categories))
-            if len(new) > room:
-                self.n_hashed = min(room, max(1, self.max_categories // _HASHED_SHARE))
-                frequent = sorted(new, key=lambda entry: -entry[1])
-                kept = {id(entry) for entry in frequent[: room - self.n_hashed]}
-                new = [entry for entry in new if id(entry) in kept]
-        self.categories += [value for value, _ in new]
+    def _with_room(self, found: list[tuple[str, tuple[Any, int]]]) -> list:
+        """Return the categories that there is room for; make codes for the others."""
+        if self.max_categories is None:
+            return found
+        room = max(0, self.max_categories - len(self.categories))
+        if len(found) <= room:
+            return found
+        self.n_hashed = min(room, max(1, self.max_categories // _HASHED_SHARE))
+        found = sorted(found, key=lambda entry: -entry[1][1])
+        return found[: room - self.n_hashed]
+
+    def _merged(self, found: list[Distinct]) -> dict[str, tuple[Any, int]]:
+        """Return by key the value that stands for all that are the same, and the rows.
+
+        Numbers come before truth values and these before texts, so that which one
+        stands for all does not depend on the order of the rows.
+        """
+        merged: dict[str, tuple[Any, int]] = {}
+        for kind, text, value, rows in found:
+            key = self.reading.key(kind, text)
+            if key in merged:
+                other, before = merged[key]
+                value, rows = min(value, other, key=_rank), rows + before
+            merged[key] = value, rows
+        return {key: (plain(value), rows) for key, (value, rows) in merged.items()}
 
     def _number(self) -> None:
-        keys = map(normalized, self.categories)
+        keys = self._keys(self.categories)
         self._codes = {key: FIRST + i for i, key in enumerate(keys)}
+
+    def _keys(self, values: list[Any]) -> list[str]:
+        key = self.reading.key
+        return [key(d.kind, d.text) for d in distinct(values, [0] * len(values))]
 
     def _counts_of(self, columns: Iterable[Factors]) -> np.ndarray:
         counts = np.zeros(len(self), dtype=np.int64)
@@ -207,14 +258,65 @@ class Vocabulary:
 
     def code(self, value: Any) -> int:
         """Return the code of a value."""
-        key = normalized(value)
+        width = blurred_width(value)
+        code = None if width is None else self._nearby(value, width)
+        if code is not None:
+            return code
+        key = self.reading.key(*spelled(value))
         code = self._codes.get(key)
+        if code is None:
+            number = self.reading.number_in(value)
+            width = np.float32 if is_float32(number) else self.reading.width
+            code = None if width is None else self._nearby(number, width)
         if code is not None:
             return code
         if self.n_hashed:
-            bucket = zlib.crc32(key.encode()) % self.n_hashed
+            bucket = zlib.crc32(key.encode(errors="surrogatepass")) % self.n_hashed
             return FIRST + len(self.categories) + bucket
         return UNKNOWN
+
+    def _nearby(self, value: Any, width: Any) -> int | None:
+        """Return the code of the category that is the same number at some width.
+
+        Where several are, the value may be any of them: it is unknown.
+        """
+        if width not in self._by_width:
+            table: dict[float, int] = {}
+            for i, category in enumerate(self.categories):
+                number = rounded(category, width)
+                if number is not None:
+                    table[number] = UNKNOWN if number in table else FIRST + i
+            self._by_width[width] = table
+        number = rounded(value, width)
+        return None if number is None else self._by_width[width].get(number)
+
+    def lookup(self, column: Factors) -> np.ndarray:
+        """Return the code of each distinct value and, as the last, of missing ones.
+
+        Parameters
+        ----------
+        column : Factors
+            Any values; those never seen are unknown.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_values + 1,)
+        """
+        known = column.looked_up[:]
+        if known and known[0][0] is self:
+            return known[0][1]
+        values = column.values.tolist()
+        if set(map(type, values)) <= {int, str}:
+            found = map(self._codes.get, self._keys(values))
+            codes = [
+                self.code(value) if code is None else code
+                for value, code in zip(values, found, strict=True)
+            ]
+        else:
+            codes = [self.code(value) for value in values]
+        table = np.array([*codes, MISSING], dtype=np.int64)
+        column.looked_up[:] = [(self, table)]
+        return table
 
     def encode(self, column: Factors) -> np.ndarray:
         """Return the code of each row.
@@ -228,7 +330,29 @@ class Vocabulary:
         -------
         ndarray of int64, shape (n_samples,)
         """
-        table = np.empty(len(column.values) + 1, dtype=np.int64)
-        table[:-1] = [self.code(value) for value in column.values]
-        table[-1] = MISSING  # code -1
-        return table[column.codes]
+        return self.lookup(column)[column.codes]
+
+
+def _with_rows(columns: Sequence[Factors]) -> list[Distinct]:
+    """Return the distinct values of some columns that have rows."""
+    found = []
+    for column in columns:
+        counts = column.counts()
+        present = np.flatnonzero(counts)
+        found += distinct(column.values[present].tolist(), counts[present].tolist())
+    return found
+
+
+def _in_order(values: list[Any]) -> list[Any]:
+    """Return categories in order: numbers by size, then texts."""
+    if set(map(type, values)) in ({int}, {str}):
+        return sorted(values)
+    return sorted(values, key=sort_key)
+
+
+def _rank(value: Any) -> tuple:
+    """Order values that are the same by which of them shall stand for all."""
+    kinds = (int, float, Number, str)
+    is_truth = isinstance(value, bool | np.bool_)
+    place = next((i for i, kind in enumerate(kinds) if isinstance(value, kind)), 4)
+    return (2.5 if is_truth else place, str(value))

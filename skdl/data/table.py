@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skdl.data.categories import MISSING, UNKNOWN, Factors, Vocabulary
+from skdl.data.categories import FIRST, MISSING, UNKNOWN, Factors, Vocabulary
 from skdl.data.groups import NEW, Groups
 from skdl.data.numeric import NumericEncoder, Rescaling
 
@@ -41,6 +41,48 @@ class Table:
     def __getitem__(self, rows: Any) -> "Table":
         """Return some of the rows."""
         return Table([f.take(rows) for f in self.factors], self.numeric[rows])
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """What a vocabulary does not know of a column.
+
+    Attributes
+    ----------
+    rows : int
+        Rows of categories never seen; missing ones do not count.
+    values : int
+        Categories never seen.
+    column : Factors
+        The column.
+    vocabulary : Vocabulary
+        The vocabulary.
+    example : object
+        The most frequent of the categories never seen; None if there is none.
+    """
+
+    rows: int
+    values: int
+    column: Factors
+    vocabulary: Vocabulary
+    example: Any
+
+    @property
+    def is_most(self) -> bool:
+        """Whether most rows and most values are unknown, where categories are known.
+
+        Of a single row nobody can tell: a new category looks like a changed form.
+        """
+        if self.rows < 2 or not self.vocabulary.categories:
+            return False
+        counts = self.column.counts()
+        return 2 * self.rows > counts.sum() and 2 * self.values > (counts > 0).sum()
+
+    @property
+    def known(self) -> Any:
+        """The most frequent of the categories that are known."""
+        counts = self.vocabulary.counts[FIRST:][: len(self.vocabulary.categories)]
+        return self.vocabulary.categories[int(counts.argmax())]
 
 
 class TableEncoder:
@@ -158,14 +200,20 @@ class TableEncoder:
         sizes, _ = self.sizes
         return np.cumsum([0, *sizes[:-1]]) if sizes else np.zeros(0, dtype=np.int64)
 
-    def unknown_rows(self, table: Table) -> list[int]:
-        """Count for each categorical column the rows of categories never seen."""
-        return [
-            int((self.vocabularies[number].encode(factors) == UNKNOWN).sum())
-            for factors, number in zip(
-                table.factors, self.vocabulary_of_column, strict=True
-            )
-        ]
+    def unseen(self, table: Table) -> list[Unseen]:
+        """Return for each categorical column what its vocabulary does not know."""
+        found = []
+        for factors, number in zip(
+            table.factors, self.vocabulary_of_column, strict=True
+        ):
+            vocabulary = self.vocabularies[number]
+            unknown = np.flatnonzero(vocabulary.lookup(factors)[:-1] == UNKNOWN)
+            rows = factors.counts()[unknown] if len(unknown) else np.zeros(1, int)
+            example = factors.values[unknown[rows.argmax()]] if rows.any() else None
+            n_values = int((rows > 0).sum())
+            total = int(rows.sum())
+            found.append(Unseen(total, n_values, factors, vocabulary, example))
+        return found
 
     def indices(self, table: Table) -> np.ndarray:
         """Return the index of each value in the table of vectors.

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from skdl.data.containers import as_pandas, is_frame
+
 UNKNOWN = "<unk>"
 END = "<eos>"
 
@@ -311,16 +313,7 @@ def check_texts(X: Any) -> list[str]:
             f"X must be an iterable of strings, got one {type(X).__name__}; put it into"
             " a list, or read a file with skdl.datasets.read_lines."
         )
-    shape: tuple[int, ...] = getattr(X, "shape", ())
-    if len(shape) > 1:
-        if shape[1] != 1:
-            raise ValueError(f"X must be one column of strings, got shape {shape}.")
-        X = X[X.columns[0]] if hasattr(X, "columns") else X[:, 0]
-    if not isinstance(X, Iterable):
-        raise TypeError(
-            f"X must be an iterable of strings, got {type(X).__name__}: {X!r}."
-        )
-    texts = X.tolist() if isinstance(X, np.ndarray) else list(X)
+    texts = _items(X)
     if not texts:
         raise ValueError("X holds no documents; at least 1 is needed.")
     bad = [i for i, text in enumerate(texts) if not isinstance(text, str)]
@@ -332,9 +325,27 @@ def check_texts(X: Any) -> list[str]:
     return texts
 
 
+def _items(X: Any) -> list[Any]:
+    """Return what an iterable or one column holds, as Python's objects."""
+    shape: tuple[int, ...] = getattr(X, "shape", ())
+    if len(shape) > 1:
+        if shape[1] != 1:
+            raise ValueError(f"X must be one column of strings, got shape {shape}.")
+        X = as_pandas(X).iloc[:, 0] if is_frame(X) else X[:, 0]
+    if not isinstance(X, Iterable):
+        raise TypeError(
+            f"X must be an iterable of strings, got {type(X).__name__}: {X!r}."
+        )
+    if hasattr(X, "to_pylist"):  # of Arrow
+        return X.to_pylist()
+    return X.tolist() if isinstance(X, np.ndarray) else list(X)
+
+
 def _advice(item: Any) -> str:
     if isinstance(item, (bytes, bytearray)):
         return "Decode bytes first: text.decode('utf-8')."
-    if item is None or item != item or type(item).__name__ == "NAType":
+    # pandas' NA must not be compared: it is neither equal to itself nor not.
+    is_nan = isinstance(item, float | np.floating) and item != item
+    if is_nan or type(item).__name__ in ("NoneType", "NAType", "NaTType"):
         return "Fill missing texts first, for example with fillna('')."
     return "Turn them into strings first, for example with astype(str)."

@@ -1,5 +1,6 @@
 """Convolutional networks: pictures in, raw outputs out."""
 
+import copy
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -206,13 +207,11 @@ def activation_maps(
         if output.requires_grad and output[0, 0].numel() > 1:
             seen.append(output)
 
-    handles = [module.register_forward_hook(keep) for module in network.modules()]
-    try:
-        with torch.enable_grad():
-            raw = network(pictures)
-    finally:
-        for handle in handles:
-            handle.remove()
+    watched = _with_the_same_weights(network)
+    for module in watched.modules():
+        module.register_forward_hook(keep)
+    with torch.enable_grad():
+        raw = watched(pictures)
     if not seen:
         raise ValueError(
             "The network has no module that returns maps of shape (B, C, H, W)."
@@ -224,3 +223,12 @@ def activation_maps(
     heat = functional.relu((weight * maps.detach()).sum(1, keepdim=True))
     heat = functional.interpolate(heat, pictures.shape[2:], mode="bilinear")[:, 0]
     return heat / heat.amax((1, 2), keepdim=True).clamp_min(1e-12)
+
+
+def _with_the_same_weights(network: nn.Module) -> nn.Module:
+    """Return a copy whose modules are its own, and whose tensors are the network's.
+
+    Hooks on a network that others run at the same time would see their tensors too.
+    """
+    tensors = [*network.parameters(), *network.buffers()]
+    return copy.deepcopy(network, {id(t): t for t in tensors})

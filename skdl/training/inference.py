@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from skdl.training.objectives import Objective
+from skdl.training.surroundings import are_usual, own_settings
+from skdl.training.survival.out_of_memory import RowLimit, raise_memory_error
 
 # Matrix products of a few rows go through other kernels than those of many. With rows
 # padded to a multiple of this, a row's prediction has the same bits whatever other
@@ -20,7 +22,6 @@ def _pad(tensor: Tensor, rows: int) -> Tensor:
     return torch.cat([tensor, tensor.new_zeros((rows, *tensor.shape[1:]))])
 
 
-@torch.inference_mode()
 def infer(
     network: nn.Module,
     chunks: Iterable[tuple[Tensor, ...]],
@@ -48,21 +49,48 @@ def infer(
     -------
     Tensor of shape (n_rows, ...)
         float32 and on the CPU.
+
+    Raises
+    ------
+    MemoryError
+        If memory runs out even with the fewest rows at a time.
     """
     if network.training:
         network.eval()
-    result: Tensor | None = None
-    start = 0
-    for inputs in chunks:
+    if are_usual():
+        return _infer(network, chunks, n_rows, device, link)
+    with own_settings(training=False):
+        return _infer(network, chunks, n_rows, device, link)
+
+
+@torch.inference_mode()
+def _infer(
+    network: nn.Module,
+    chunks: Iterable[tuple[Tensor, ...]],
+    n_rows: int,
+    device: torch.device,
+    link: Callable[[Tensor], Tensor],
+) -> Tensor:
+    def predict(inputs: tuple[Tensor, ...]) -> Tensor:
         n = len(inputs[0])
         raw = network(*(_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs))
-        output = link(raw[:n].float())
-        if len(output) == n_rows:
-            return output.cpu()
-        if result is None:
-            result = torch.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
-        result[start : start + len(output)] = output
-        start += len(output)
+        return link(raw[:n].float())
+
+    limit = RowLimit("predicting", _ROW_MULTIPLE)
+    result: Tensor | None = None
+    start = 0
+    try:
+        for inputs in chunks:
+            output = limit.apply(predict, inputs)
+            if len(output) == n_rows:
+                return output.cpu()
+            if result is None:
+                shape = (n_rows, *output.shape[1:])
+                result = torch.empty(shape, dtype=output.dtype, device="cpu")
+            result[start : start + len(output)] = output
+            start += len(output)
+    except (RuntimeError, OSError) as error:  # chunks are made here, too
+        raise_memory_error(error, "predicting")
     if result is None:
         raise ValueError("There are no rows to run the network on.")
     return result
@@ -93,9 +121,10 @@ def evaluate(
     loss, score : float
     """
     network.eval()
+    limit = RowLimit("validating")
     losses, rows, predictions, targets = [], [], [], []
     for inputs, target, weight in batches:
-        raw = network(*inputs).float()
+        raw = limit.apply(lambda part: network(*part).float(), inputs)
         losses.append(objective.loss(raw, target, weight))
         rows.append(len(target))
         predictions.append(objective.inverse_link(raw))

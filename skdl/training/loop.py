@@ -3,12 +3,14 @@
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from skdl.training.optimization.resuming import made_of, misfit
 from skdl.training.stopping import EarlyStopping
 from skdl.training.survival.checkpoint import Checkpoint, load_mask_states, mask_states
+from skdl.training.survival.interrupts import interrupts_held
 from skdl.training.survival.snapshot import copied
 from skdl.training.trainer import BatchSource, Trainer
 
@@ -53,14 +55,15 @@ class Outcome:
         Why it ended.
     kept_epoch : int
         The epoch whose weights the network has; 0 for those it began with.
-    failure : FloatingPointError or None
-        What is to be raised where the reason is "diverged".
+    failure : FloatingPointError, KeyboardInterrupt or None
+        What is to be raised, once the network is kept, where the reason is "diverged"
+        or "interrupted".
     """
 
     records: list[EpochRecord]
     reason: Reason
     kept_epoch: int
-    failure: FloatingPointError | None = None
+    failure: FloatingPointError | KeyboardInterrupt | None = None
 
 
 def train(
@@ -108,7 +111,7 @@ def train(
     ------
     KeyboardInterrupt
         If interrupted before the first epoch is done; after that the epochs done are
-        kept and the outcome's reason is "interrupted".
+        kept, and it is the outcome's failure.
     """
     if stopping is not None and validate is None:
         raise ValueError("Early stopping needs validation data.")
@@ -128,7 +131,7 @@ def train(
             if run.last_epoch == 0:
                 raise
             reason = "interrupted"
-    return run.finish(reason or "finished")
+    return run.finish(reason or "finished", max_epochs)
 
 
 class _Run:
@@ -183,9 +186,7 @@ class _Run:
         record.rows_at_once = self.trainer.runtime.memory.most_rows
         if self.validate is not None:
             record.training_seconds = time.perf_counter() - started
-        self._keep(record)
-        record.seconds = time.perf_counter() - started
-        self.records.append(record)
+        self._keep(record, started)
         return record
 
     def _go_back(self) -> None:
@@ -204,17 +205,24 @@ class _Run:
         average = self.trainer.average
         return nullcontext() if average is None else average.applied()
 
-    def _keep(self, record: EpochRecord) -> None:
-        if self.validate is not None:
-            with self._averaged():
-                record.validation_loss, record.validation_score = self.validate()
-                stopping = self.stopping
-                if stopping and stopping.is_best(record.epoch, record.validation_loss):
-                    self._best = copied(self.trainer.network.state_dict())
-            if self.trainer.average is not None:
-                self.trainer.average.observe(record.validation_loss)
-        self._good = self.trainer.keep()
-        self.last_epoch = record.epoch
+    def _keep(self, record: EpochRecord, started: float) -> None:
+        """Validate, and take the epoch as done: wholly, or not if interrupted."""
+        with ExitStack() as held:
+            if self.validate is not None:
+                with self._averaged():
+                    record.validation_loss, record.validation_score = self.validate()
+                    held.enter_context(interrupts_held())
+                    loss, stopping = record.validation_loss, self.stopping
+                    if stopping and stopping.is_best(record.epoch, loss):
+                        self._best = copied(self.trainer.network.state_dict())
+                if self.trainer.average is not None:
+                    self.trainer.average.observe(loss)
+            else:
+                held.enter_context(interrupts_held())
+            self._good = self.trainer.keep()
+            record.seconds = time.perf_counter() - started
+            self.records.append(record)
+            self.last_epoch = record.epoch
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that training goes on from after an epoch."""
@@ -223,6 +231,7 @@ class _Run:
             "epoch": self.last_epoch,
             "records": copied([asdict(record) for record in self.records]),
             "good": self._good,
+            "optimizer of": made_of(self.trainer.optimizer, self.trainer.network),
             "best": None if stopping is None else self._best,
             "stopping": None if stopping is None else copied(stopping.state_dict()),
             "restorations": self.restorations,
@@ -234,6 +243,7 @@ class _Run:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from where a training was after an epoch."""
+        self._check_optimizer(state["optimizer of"])
         runtime = self.trainer.runtime
         self.records = [EpochRecord(**record) for record in state["records"]]
         self.trainer.load_state_dict(state["good"])
@@ -250,6 +260,16 @@ class _Run:
         runtime.set_random_states(state["generators"])
         self.last_epoch = state["epoch"]
 
+    def _check_optimizer(self, of: dict[str, Any]) -> None:
+        """Refuse the state of another optimizer, which kernels would not notice."""
+        reason = misfit(self.trainer.optimizer, self.trainer.network, of)
+        if reason:
+            raise ValueError(
+                f"The checkpoint has the state of another optimizer: {reason}. To go "
+                "on with it, fit as then; to begin anew, delete the file or give "
+                "another path."
+            )
+
     def _check_held_out(self) -> None:
         """Refuse to go on with other held-out data, on which losses do not compare."""
         if self.validate is None:
@@ -265,7 +285,7 @@ class _Run:
                 "the file or give another path."
             )
 
-    def finish(self, reason: Reason) -> Outcome:
+    def finish(self, reason: Reason, max_epochs: int) -> Outcome:
         kept, average = self.last_epoch, self.trainer.average
         if self.stopping is not None:
             self.trainer.network.load_state_dict(self._best)
@@ -278,10 +298,17 @@ class _Run:
         self.trainer.network.eval()
         if self.trainer.freezing is not None:
             self.trainer.freezing.release()
-        failure = self._failure(kept) if reason == "diverged" else None
+        failure: FloatingPointError | KeyboardInterrupt | None = None
+        if reason == "diverged":
+            failure = self._divergence(kept)
+        elif reason == "interrupted":
+            failure = KeyboardInterrupt(
+                f"Training was interrupted; the weights after epoch {kept} of "
+                f"{max_epochs} are kept."
+            )
         return Outcome(self.records, reason, kept, failure)
 
-    def _failure(self, kept_epoch: int) -> FloatingPointError:
+    def _divergence(self, kept_epoch: int) -> FloatingPointError:
         kept = "No epoch ended well, so nothing is kept."
         if kept_epoch:
             kept = f"The model of epoch {kept_epoch} is kept."

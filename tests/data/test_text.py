@@ -3,6 +3,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 
@@ -93,6 +94,11 @@ def test_bpe_without_its_library_says_what_to_install(monkeypatch):
         pd.DataFrame({"text": ["a", "b"]}),
         pl.Series(["a", "b"]),
         pl.DataFrame({"text": ["a", "b"]}),
+        pd.Series(["a", "b"], dtype="string"),
+        pd.Series(["a", "b"], dtype="string[pyarrow]"),
+        pa.array(["a", "b"]),
+        pa.chunked_array([["a"], ["b"]]),
+        pa.table({"text": ["a", "b"]}),
         (c for c in "ab"),
     ],
 )
@@ -109,7 +115,11 @@ def test_texts_come_in_many_forms(X):
         (7, TypeError, "iterable of strings"),
         (["a", None], ValueError, "position 1: None. Fill missing"),
         (["a", np.nan], ValueError, "Fill missing"),
-        (pd.Series(["a", pd.NA]), ValueError, "Fill missing"),
+        (pd.Series(["a", pd.NA], dtype=object), ValueError, "<NA>. Fill missing"),
+        (pd.Series(["a", pd.NA], dtype="string"), ValueError, "<NA>. Fill missing"),
+        (pd.Series(["a", None], dtype="string[pyarrow]"), ValueError, "Fill missing"),
+        (pd.Series(["a", np.nan]), ValueError, "nan. Fill missing"),
+        (pa.array(["a", None]), ValueError, "position 1: None. Fill missing"),
         ([b"a"], ValueError, "Decode bytes"),
         ([1, 2], ValueError, "astype"),
         (np.array([["a", "b"]]), ValueError, "one column"),

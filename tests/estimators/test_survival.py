@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import warnings
 
 import numpy as np
@@ -22,6 +23,7 @@ import skdl
 from skdl import (
     EntityEmbeddingClassifier,
     EntityEmbeddingRegressor,
+    FineTuning,
     ImageClassifier,
     NeuralClassifier,
     NeuralRegressor,
@@ -29,6 +31,8 @@ from skdl import (
 )
 from skdl.networks.language_model import LanguageModel
 from skdl.training.survival import checkpoint as checkpoint_module
+from skdl.training.survival.checkpoint import read_checkpoint
+from skdl.training.survival.whole_file import write_whole
 
 rng = np.random.default_rng(0)
 NUMBERS = rng.normal(size=(120, 4))
@@ -120,7 +124,8 @@ def cut_off(model, epoch, *data, **held_out):
     with pytest.raises(CutOffError):
         model.set_callbacks(CutOff(epoch)).fit(*data, **held_out)
     assert not hasattr(model, "network_")
-    assert os.path.exists(model.checkpoint)
+    file = model.checkpoint
+    assert os.path.exists(file[0] if isinstance(file, tuple) else file)
 
 
 @pytest.fixture
@@ -150,6 +155,7 @@ def roomy(n_inputs, n_outputs):
     return network
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("kind", [dense, table])
 @pytest.mark.parametrize("step", [1, 7])
 def test_out_of_memory_gives_the_same_model_and_one_warning(kind, step, monkeypatch):
@@ -182,6 +188,7 @@ def test_out_of_memory_gives_the_same_model_and_one_warning(kind, step, monkeypa
     assert model.history_["rows_at_once"].iloc[-1] <= 10
 
 
+@pytest.mark.kernels
 def test_out_of_memory_in_a_language_model(monkeypatch):
     plain = {"dropout": 0.0}
     expected = text(**plain).fit(TEXTS)
@@ -267,7 +274,7 @@ def test_a_fit_that_cannot_be_saved_keeps_the_last_good_epoch_and_says_so():
     assert model.lr_ == pytest.approx(0.01 / 8)
     expected = dense(network=poisoned(()), batch_size=20, max_epochs=5)
     stop_after_two = CutOff(3, KeyboardInterrupt)
-    with pytest.warns(ConvergenceWarning, match="interrupted"):
+    with pytest.raises(KeyboardInterrupt, match="interrupted"):
         expected.set_callbacks(stop_after_two).fit(NUMBERS, LABELS)
     assert np.array_equal(model.predict_proba(NUMBERS), expected.predict_proba(NUMBERS))
 
@@ -331,6 +338,7 @@ def test_a_language_model_shortens_its_windows_and_goes_on(monkeypatch):
 # Checkpoints: cut off and gone on with.
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -340,7 +348,7 @@ def test_a_language_model_shortens_its_windows_and_goes_on(monkeypatch):
         ("dense", {"weight_averaging": "ema", "batch_norm": True}),
         ("dense", {"early_stopping": True, "weight_averaging": "nt_asgd"}),
         ("dense", {"n_estimators": 2, "optimizer": "sgd"}),
-        ("dense", {"freeze": "all_but_last", "thaw": "gradual"}),
+        ("dense", {"fine_tuning": FineTuning("all_but_last", "gradual")}),
         ("dense", {"optimizer": torch.optim.RMSprop, "clip_grad_norm": 1.0}),
         ("table", {"embedding_dropout": 0.2}),
         ("table", {"class_weight": "balanced", "early_stopping": True}),
@@ -362,7 +370,7 @@ def test_a_fit_that_goes_on_has_the_same_bits(name, options, path):
 
 def test_every_other_epoch_is_written_if_so_asked(path):
     cut_off(dense(checkpoint=(path, 2)), 4, NUMBERS, LABELS)
-    assert torch.load(path, weights_only=True)["state"]["epoch"] == 2
+    assert read_checkpoint(path)["state"]["epoch"] == 2
     model = dense(checkpoint=(path, 3)).fit(NUMBERS, LABELS)
     assert_same(result(dense().fit(NUMBERS, LABELS)), result(model))
 
@@ -370,7 +378,7 @@ def test_every_other_epoch_is_written_if_so_asked(path):
 def test_windows_that_were_chosen_stay(path, monkeypatch):
     options = {"bptt": "auto", "batch_size": "auto", "random_state": None}
     cut_off(text(checkpoint=path, **options), 3, TEXTS)
-    chosen = torch.load(path, weights_only=True)["notes"]["windows"]
+    chosen = read_checkpoint(path)["notes"]["windows"]
     chosen = next(c for c in chosen if c["chosen"])
     monkeypatch.setattr("skdl.estimators.text.windows.choose", None)  # not asked again
     model = text(checkpoint=path, **options).fit(TEXTS)
@@ -379,6 +387,7 @@ def test_windows_that_were_chosen_stay(path, monkeypatch):
     assert model.bptt_report_["chosen"].sum() == 1
 
 
+@pytest.mark.kernels
 def test_pictures_go_on_with_the_same_bits(path):
     y = np.arange(40) % 2
     augmentation = {"shift": 0.1, "flip": True, "mixup": 0.2}
@@ -477,7 +486,7 @@ def test_a_killed_process_loses_no_more_than_an_epoch(name, when, epochs_done, p
         check=False,
     )
     assert done.returncode == -9, done.stderr.decode()[-2000:]
-    stored = torch.load(path, weights_only=True)
+    stored = read_checkpoint(path)
     assert stored["state"]["epoch"] == epochs_done
     make, data = FAMILIES[name]
     model = make(checkpoint=path).fit(*data)
@@ -489,7 +498,7 @@ def test_a_killed_process_loses_no_more_than_an_epoch(name, when, epochs_done, p
 def test_an_interruption_keeps_the_epochs_done_and_the_file(name, path):
     make, data = FAMILIES[name]
     model = make(checkpoint=path).set_callbacks(CutOff(3, KeyboardInterrupt))
-    with pytest.warns(ConvergenceWarning, match="weights after epoch 2 of 5 are kept"):
+    with pytest.raises(KeyboardInterrupt, match="after epoch 2 of 5 are kept"):
         model.fit(*data)
     assert model.n_iter_ == 2
     model.set_callbacks().fit(*data)  # the same estimator goes on
@@ -513,7 +522,7 @@ def test_a_diverged_fit_leaves_its_checkpoint(path):
     model = dense(network=poisoned(range(13, 10_000)), batch_size=20, checkpoint=path)
     with pytest.raises(FloatingPointError, match="epoch 2 is kept"):
         model.fit(NUMBERS, LABELS)
-    assert torch.load(path, weights_only=True)["state"]["epoch"] == 2
+    assert read_checkpoint(path)["state"]["epoch"] == 2
 
 
 # Checkpoints that do not belong.
@@ -555,13 +564,14 @@ def test_other_held_out_data_are_refused(path):
 
 def test_the_checkpoint_of_another_version_is_refused(path, monkeypatch):
     cut_off(dense(checkpoint=path), 3, NUMBERS, LABELS)
-    content = torch.load(path, weights_only=True)
+    content = read_checkpoint(path)
     content["identity"]["skdl"] = "0.0.1"
-    torch.save(content, path)
+    header = checkpoint_module._HEADER
+    write_whole(path, header, lambda file: torch.save(content, file))
     with pytest.raises(ValueError, match="skdl is 0.0.1 there"):
         dense(checkpoint=path).fit(NUMBERS, LABELS)
-    monkeypatch.setattr(checkpoint_module, "PROTOCOL", 2)
-    with pytest.raises(ValueError, match="version 1 of the format"):
+    monkeypatch.setattr(checkpoint_module, "PROTOCOL", 3)
+    with pytest.raises(ValueError, match="version 2 of the format"):
         dense(checkpoint=path).fit(NUMBERS, LABELS)
 
 
@@ -569,9 +579,64 @@ def test_a_function_is_the_same_function_in_another_process(path):
     options = {"network": cramped, "schedule": lambda p: 1 - p}
     with pytest.warns(RuntimeWarning):
         cut_off(dense(checkpoint=path, **options), 3, NUMBERS, LABELS)
-    identity = torch.load(path, weights_only=True)["identity"]
-    assert identity["network"].endswith("test_survival.cramped")
+    identity = read_checkpoint(path)["identity"]
+    assert "test_survival.cramped (" in identity["network"]
     assert " at 0x" not in str(identity)
+
+
+def wide(width):
+    return lambda n_inputs, n_outputs: nn.Sequential(
+        nn.Linear(n_inputs, 8), nn.Tanh(), nn.Dropout(width), nn.Linear(8, n_outputs)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "same", "other"),
+    [
+        ("network", wide(0.1), wide(0.1), wide(0.2)),
+        ("schedule", lambda p: 1 - p, lambda p: 1 - p, lambda p: 1 - p / 2),
+        (
+            "optimizer",
+            lambda groups, lr: torch.optim.SGD(groups, lr=lr),
+            lambda groups, lr: torch.optim.SGD(groups, lr=lr),
+            lambda groups, lr: torch.optim.SGD(groups, lr=lr, momentum=0.5),
+        ),
+        ("random_state", *(np.random.RandomState(seed) for seed in (3, 3, 4))),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_another_value_of_the_same_name_is_refused(name, one, same, other, path):
+    cut_off(dense(checkpoint=path, **{name: one}), 3, NUMBERS, LABELS)
+    with pytest.raises(ValueError, match=rf"another fit: {name} is .* there and"):
+        dense(checkpoint=path, **{name: other}).fit(NUMBERS, LABELS)
+    model = dense(checkpoint=path, **{name: same}).fit(NUMBERS, LABELS)
+    assert model.n_iter_ == 5
+
+
+def test_a_shared_generator_stays_until_the_fit_is_done(path):
+    expected = dense(random_state=np.random.RandomState(3)).fit(NUMBERS, LABELS)
+    shared = np.random.RandomState(3)
+    model = dense(checkpoint=path, random_state=shared)
+    cut_off(model, 3, NUMBERS, LABELS)
+    model.set_callbacks().fit(NUMBERS, LABELS)  # the same object, in the same process
+    assert_same(result(expected), result(model))
+    other = result(model.fit(NUMBERS, LABELS))  # the next fit is another one
+    assert not torch.equal(
+        next(iter(other[0].values())), next(iter(result(expected)[0].values()))
+    )
+
+
+def test_what_cannot_be_told_apart_is_refused_before_anything_is_written(path):
+    lock = threading.Lock()
+
+    def network(n_inputs, n_outputs):
+        with lock:
+            return nn.Linear(n_inputs, n_outputs)
+
+    with pytest.raises(ValueError, match="network holds an object of type lock"):
+        dense(checkpoint=path, network=network).fit(NUMBERS, LABELS)
+    assert os.listdir(path.parent) == []
+    dense(network=network).fit(NUMBERS, LABELS)
 
 
 def test_a_search_may_use_a_path_one_fit_at_a_time(path):

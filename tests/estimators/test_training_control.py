@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.callback import ProgressBar, ScoringMonitor
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -146,7 +145,7 @@ def test_partial_fit_continues_a_fit_and_keeps_the_optimizers_state(line):
     for _ in range(3):
         model.partial_fit(X, y)
     assert model.score(X, y) > before - 0.05
-    steps = model._optimizer_state["state"][0]["step"]
+    steps = model._optimizer_state["state"]["state"][0]["step"]
     assert steps == 3 * -(-len(X) // 32)
 
 
@@ -171,10 +170,8 @@ def test_an_interruption_keeps_the_epochs_done_and_says_so(blobs):
         return module
 
     interrupted.set_params(network=network)
-    said = "interrupted; the weights after epoch"
-    with pytest.warns(ConvergenceWarning, match=said) as caught:
+    with pytest.raises(KeyboardInterrupt, match="interrupted; the weights after epoch"):
         interrupted.fit(*blobs)
-    assert caught[0].filename == __file__
     calls.clear()
     assert 0 < interrupted.n_iter_ < 10
     assert interrupted.predict(blobs[0]).shape == (240,)

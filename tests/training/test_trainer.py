@@ -122,6 +122,8 @@ def test_an_interruption_keeps_the_epochs_done(problem):
         on_epoch_end=lambda record: kept.append(network.weight.clone()),
     )
     assert (outcome.reason, outcome.kept_epoch) == ("interrupted", 2)
+    assert isinstance(outcome.failure, KeyboardInterrupt)
+    assert len(outcome.records) == 2
     assert torch.equal(network.weight, kept[1])
 
 

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skdl.estimators.core.callbacks import EpochReporter
+from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.fitting import (
     FittedParts,
     fit_parts,
@@ -158,13 +159,14 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             If training diverges and going back to the last good epoch with a lower
             rate does not help. The model of that epoch is kept; if there is none, the
             estimator stays as it was.
+        KeyboardInterrupt
+            If interrupted (Ctrl-C). The epochs done are kept; before the first one is
+            done, the estimator stays as it was.
 
         Warns
         -----
         RuntimeWarning
             If memory runs out and batches are worked through in parts.
-        ConvergenceWarning
-            If training was interrupted (Ctrl-C); the epochs done are kept.
         """
         self._check_parameters()
         context = self._init_callback_context(max_subtasks=self.max_epochs)
@@ -172,7 +174,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         seen = {"X": X, "y": y, "metadata": metadata}
         with all_or_nothing(self):
             check_held_out(X_val, y_val, sample_weight_val)
-            warm = self.warm_start and self.__sklearn_is_fitted__()
+            warm = goes_on(self, is_warm=self.warm_start)
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
             held_out = None
             if X_val is not None:
@@ -185,9 +187,10 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
         with all_or_nothing(self):
-            warm = self.__sklearn_is_fitted__()
+            warm = goes_on(self, is_warm=True)
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
-            self._fit(rows, None, warm=warm, continued=True, classes=classes)
+            outcome = self._fit(rows, None, warm=warm, continued=True, classes=classes)
+        self._conclude(outcome, continued=True)
         return self  # of a single epoch nothing is kept that ended badly
 
     @abstractmethod
@@ -274,9 +277,14 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         if network is self.network_:
             network = copy.deepcopy(network)
             state = copy.deepcopy(self._optimizer_state)
-        network = network.to(runtime.device)
         return FittedParts(
-            encoder, target, self._objective, network, state, self.lr_, self._pace
+            encoder,
+            target,
+            self._objective_of(target),
+            network.to(runtime.device),
+            state,
+            self.lr_,
+            self._pace,
         )
 
     def _new_parts(
@@ -288,10 +296,17 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             for _ in range(self.n_estimators)
         ]
         warn_of_equal_members(members)
-        network, objective = members[0], self._new_objective(target)
+        network, objective = members[0], self._objective_of(target)
         if len(members) > 1:
-            network, objective = Ensemble(members), MemberMean(objective, len(members))
+            network = Ensemble(members)
         return FittedParts(encoder, target, objective, network.to(runtime.device))
+
+    def _objective_of(self, target: Any) -> Any:
+        """Return the objective of one network, or of several whose mean is used."""
+        objective = self._new_objective(target)
+        if self.n_estimators == 1:
+            return objective
+        return MemberMean(objective, self.n_estimators)
 
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any
@@ -299,7 +314,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         """Run the learning-rate range test as `fit` would begin; see `lr_find`."""
         self._check_parameters()
         with all_or_nothing(self):
-            warm = self.warm_start and self.__sklearn_is_fitted__()
+            warm = goes_on(self, is_warm=self.warm_start)
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
             rng = seed_source(self.random_state)
             runtime = self._runtime()

@@ -1,17 +1,17 @@
 """Checkpoints of a fit: what a fit is, and the seeds that it began with."""
 
+import copy
 import os
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from torch import nn
 
 from skdl._version import __version__
+from skdl.estimators.core.description import described
 from skdl.estimators.core.state import seed_source
 from skdl.training.survival.checkpoint import Checkpoint, digest, layers_of
 from skdl.training.trainer import BatchSource
@@ -26,7 +26,8 @@ def open_checkpoint(settings: Any, *, warm: bool) -> Checkpoint | None:
     Raises
     ------
     ValueError
-        If the file is of another estimator or of other parameters.
+        If the file is of another estimator or of other parameters, or if a parameter
+        cannot be told apart from others.
     """
     if settings.checkpoint is None:
         return None
@@ -36,7 +37,7 @@ def open_checkpoint(settings: Any, *, warm: bool) -> Checkpoint | None:
         "skdl": __version__,
         "warm start": str(warm),
         **{
-            name: described(value)
+            name: _told_apart(name, value)
             for name, value in parameters.items()
             if name not in _WITHOUT_EFFECT
         },
@@ -65,13 +66,29 @@ def checkpoint_file(checkpoint: Any) -> tuple[Any, int]:
     return path, int(every)
 
 
+def _told_apart(name: str, value: Any) -> str:
+    try:
+        return described(value)
+    except ValueError as error:
+        raise ValueError(
+            f"checkpoint cannot tell whether a file is of this fit: {name} holds "
+            f"{error}. Give {name} as a function, a class or a functools.partial with "
+            "plain values, or leave checkpoint out."
+        ) from error
+
+
 def fit_seeds(
     random_state: Any, checkpoint: Checkpoint | None
 ) -> np.random.RandomState:
-    """Return the source of a fit's seeds: the one it began with if it goes on."""
+    """Return the source of a fit's seeds: the one it began with if it goes on.
+
+    With a checkpoint it is a copy: a `random_state` that is a generator of the user's
+    must stand where it stood when the fit goes on.
+    """
     rng = seed_source(random_state)
     if checkpoint is None:
         return rng
+    rng = copy.deepcopy(rng)
     if "seeds" in checkpoint.notes:
         name, keys, *rest = checkpoint.notes["seeds"]
         rng = np.random.RandomState()
@@ -98,30 +115,3 @@ def match_training(
             "kind of device": device.type,
         }
     )
-
-
-def described(value: Any) -> str:
-    """Return a text that is the same for the same parameter in another process."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return repr(value)
-    if isinstance(value, np.ndarray):
-        return described(value.tolist())
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(sorted(_pairs(value))) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(described(item) for item in value) + "]"
-    if isinstance(value, BaseEstimator):  # how to fine-tune
-        inside = described(value.get_params(deep=False))
-        return f"{type(value).__name__}({inside})"
-    if isinstance(value, partial):
-        inside = [described(value.func), described(value.args)]
-        return "partial(" + ", ".join([*inside, described(value.keywords)]) + ")"
-    if hasattr(value, "__qualname__"):  # functions and classes
-        return f"{value.__module__}.{value.__qualname__}"
-    return type(value).__name__
-
-
-def _pairs(value: Mapping) -> list[str]:
-    return [f"{described(k)}: {described(v)}" for k, v in value.items()]

@@ -8,22 +8,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
 from skdl.estimators.core.auto_lr import AUTO_RANGE, find_auto_lr
 from skdl.estimators.core.checkpoint import match_training
+from skdl.estimators.core.continuing import lr_is_new, tell_of_new_state
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import check_output
-from skdl.estimators.core.user_warnings import warn_user
 from skdl.training.inference import evaluate
 from skdl.training.loop import Outcome, train
 from skdl.training.objectives import Objective
 from skdl.training.optimization.averaging import TriggeredAverage, WeightAverage
 from skdl.training.optimization.freezing import Freezing
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.optimization.resuming import saved_state, take_over
 from skdl.training.optimization.schedules import late_rate, resolve_schedule
 from skdl.training.range_test import sweep
 from skdl.training.runtime import Runtime
@@ -169,7 +169,8 @@ def train_parts(
     Returns
     -------
     Outcome
-        With what is to be raised, once the model is kept, if training diverged.
+        With what is to be raised, once the model is kept, if training diverged or was
+        interrupted.
 
     Raises
     ------
@@ -192,11 +193,13 @@ def train_parts(
             parts.lr = float(settings.lr)
         elif "lr" in notes:
             parts.lr = notes["lr"]
-        elif parts.lr is None or not continued:
+        elif parts.lr is None or not continued or lr_is_new(settings):
             parts.lr = find_auto_lr(
                 trainer_of_copy(settings, parts, runtime, AUTO_RANGE["min_lr"]), batches
             )
         notes["lr"] = parts.lr
+        if lr_is_new(settings):
+            parts.pace = 1.0  # what is set after a fit is meant as it is
         pace = parts.pace if continued else 1.0
         trainer = _build_trainer(
             settings,
@@ -220,10 +223,10 @@ def train_parts(
     parts.lr = trainer.lr / pace  # lower than it was if training went back
     if not continued:
         parts.pace = late_rate(trainer.schedule)
-    else:
-        parts.optimizer_state = trainer.optimizer.state_dict()
-    if outcome.reason == "interrupted":
-        _warn_of_interruption(outcome, settings.max_epochs)
+    # A whole fit ends at a low rate and leaves nothing to go on with.
+    parts.optimizer_state = (
+        saved_state(trainer.optimizer, parts.network) if continued else None
+    )
     return outcome
 
 
@@ -298,7 +301,7 @@ def _build_trainer(
         ),
     )
     if continued and parts.optimizer_state is not None:
-        optimizer.load_state_dict(parts.optimizer_state)
+        tell_of_new_state(take_over(optimizer, parts.network, parts.optimizer_state))
     freezing = None
     if tuning is not None and tuning.freeze is not None:
         freezing = Freezing(parts.network, tuning.freeze, tuning.thaw)
@@ -337,11 +340,3 @@ def _validation(
         return evaluate(parts.network, batches, parts.objective, score)
 
     return validate
-
-
-def _warn_of_interruption(outcome: Outcome, max_epochs: int) -> None:
-    warn_user(
-        f"Training was interrupted; the weights after epoch {outcome.kept_epoch} "
-        f"of {max_epochs} are kept.",
-        ConvergenceWarning,
-    )

@@ -91,4 +91,3 @@ def with_new_target(
     expected = before.double() * scale.repeat(times) + shift.repeat(times)
     tolerance = 1e-4 * (1 + expected.abs().max())
     return changed if (after - expected).abs().max() <= tolerance else None
-

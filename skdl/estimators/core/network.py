@@ -18,7 +18,6 @@ from skdl.estimators.core.checkpoint import (
 from skdl.estimators.core.fine_tuning import FineTuning
 from skdl.estimators.core.names import unexpected
 from skdl.estimators.core.parameters import RunningParameters, TrainingParameters
-from skdl.estimators.core.state import to_cpu
 from skdl.training.loop import Outcome
 from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loading
 from skdl.training.survival.checkpoint import Checkpoint, remove_checkpoint
@@ -107,12 +106,14 @@ class NetworkEstimator(
         checkpoint = None if continued else open_checkpoint(self, warm=warm)
         return checkpoint, fit_seeds(self.random_state, checkpoint)
 
-    def _conclude(self, outcome: Outcome) -> None:
+    def _conclude(self, outcome: Outcome, *, continued: bool = False) -> None:
         """Raise what ended a training whose model is kept, or clear up after it."""
         if outcome.failure is not None:
             raise outcome.failure
-        if self.checkpoint is not None and outcome.reason != "interrupted":
-            remove_checkpoint(self.checkpoint)
+        if self.checkpoint is not None and not continued:
+            remove_checkpoint(checkpoint_file(self.checkpoint)[0])
+            if isinstance(self.random_state, np.random.RandomState):
+                self.random_state.random_sample()  # the next fit is another one
 
     def _keep(
         self,
@@ -136,16 +137,24 @@ class NetworkEstimator(
         """Tell whether there is a trained network."""
         return hasattr(self, "network_")
 
-    # Pickling: a pickle holds no device.
+    # Pickling: a pickle holds no device, and nothing but what predicts.
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state with every tensor on the CPU."""
+        """Return the state with every tensor on the CPU, without the optimizer's."""
         state = dict(super().__getstate__())
+        if "network_" in state:
+            state["_optimizer_state"] = None  # twice the weights
         if torch.device(state.get("device_", "cpu")).type != "cpu":
             state["network_"] = copy.deepcopy(state["network_"]).to("cpu")
-            state["_optimizer_state"] = to_cpu(state["_optimizer_state"])
             state["device_"] = "cpu"
         return state
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "NetworkEstimator":
+        """Return a copy that goes on as this estimator would: nothing is left out."""
+        copied = type(self).__new__(type(self))
+        memo[id(self)] = copied
+        vars(copied).update(copy.deepcopy(vars(self), memo))
+        return copied
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the state and go where `device` says, if this machine has it."""

@@ -5,17 +5,24 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
+
+from skdl.training.surroundings import own_settings
+from skdl.training.survival.out_of_memory import as_memory_error
 
 
 @contextmanager
 def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Leave the estimator as it was if what is inside fails."""
+    """Leave the estimator as it was if what is inside fails.
+
+    What is inside does not see the caller's settings of torch (see `own_settings`), and
+    where memory runs out it raises a MemoryError.
+    """
     before = dict(vars(estimator))
     try:
-        yield
+        with own_settings(), as_memory_error("fitting"):
+            yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)
@@ -32,14 +39,3 @@ def seed_source(random_state: Any) -> np.random.RandomState:
 def draw_seed(rng: np.random.RandomState) -> int:
     """Return a seed for torch or scikit-learn."""
     return int(rng.randint(np.iinfo(np.int32).max))
-
-
-def to_cpu(value: Any) -> Any:
-    """Return a nest of dicts and lists with its tensors on the CPU."""
-    if isinstance(value, torch.Tensor):
-        return value.cpu()
-    if isinstance(value, dict):
-        return {key: to_cpu(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [to_cpu(item) for item in value]
-    return value

@@ -31,6 +31,8 @@ from skdl.networks.folding import members_of
 from skdl.networks.mlp import ACTIVATIONS
 from skdl.training.augmentation import AugmentedBatches, AveragedViews
 from skdl.training.runtime import Runtime, resolve_runtime
+from skdl.training.surroundings import own_settings
+from skdl.training.survival.out_of_memory import as_memory_error
 
 
 @parameters
@@ -225,6 +227,8 @@ class ImageEstimator(NeuralEstimator):
         """
         return self._fitted_pictures(X).transpose(0, 2, 3, 1)
 
+    @own_settings()
+    @as_memory_error("making activation maps")
     def activation_maps(self, X: Any, outputs: Any = None) -> np.ndarray:
         """Return where each picture speaks for its prediction (Grad-CAM).
 

@@ -77,6 +77,27 @@ def split_rows(
         return list(folds.split(frame, y))
 
 
+def check_partition(
+    splits: Sequence[tuple[np.ndarray, np.ndarray]], n_rows: int
+) -> None:
+    """Refuse folds that do not hold out each row once.
+
+    Raises
+    ------
+    ValueError
+        If some row would get no vectors, or several.
+    """
+    times = np.zeros(n_rows, dtype=np.int64)
+    for _, held_out in splits:
+        times += np.bincount(np.arange(n_rows)[held_out], minlength=n_rows)
+    if (times != 1).any():
+        raise ValueError(
+            "cv must hold out each row once, so that fit_transform has vectors for it; "
+            f"{(times == 0).sum()} of {n_rows} rows are never held out, and "
+            f"{(times > 1).sum()} several times. Use KFold or the like, or cv=None."
+        )
+
+
 def _commonest(y: np.ndarray) -> int:
     """Return the rows of the most frequent class; of label indicators all rows."""
     return len(y) if y.ndim > 1 else int(np.unique(y, return_counts=True)[1].max())

@@ -16,12 +16,14 @@ from sklearn.utils.validation import (
 from torch import nn
 
 from skdl.data.arrays import ArrayEncoder
+from skdl.data.containers import without_gradient
 from skdl.data.numeric import NumericEncoder
 from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
+from skdl.estimators.tables.numbers import explain, readable
 from skdl.networks.mlp import ACTIVATIONS, MLP
 
 # Values up to which the validation of inputs takes longer than the network.
@@ -142,6 +144,7 @@ class DenseEstimator(NeuralEstimator):
         return self._weighted_rows(X, y, sample_weight)
 
     def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
+        y = without_gradient(y)
         if _n_axes(X) > 2:
             return self._check_array_and_target(X, y, reset=reset)
         X, y = self._validate(X, y, reset=reset, multi_output=True)
@@ -156,16 +159,20 @@ class DenseEstimator(NeuralEstimator):
                 "X.toarray(); in a pipeline OneHotEncoder(sparse_output=False) and "
                 "ColumnTransformer(sparse_threshold=0)."
             )
+        X, *y = arrays
+        X = readable(X, self, reset=reset)
         try:
             return validate_data(
                 self,
-                *arrays,
+                X,
+                *y,
                 reset=reset,
                 dtype=(np.float64, np.float32),
                 ensure_all_finite="allow-nan",
                 **options,
             )
-        except ValueError as error:
+        except (ValueError, TypeError, OverflowError) as error:
+            explain(error, X)
             if "could not convert string to float" not in str(error):
                 raise
             family = name.replace("Neural", "EntityEmbedding")

@@ -1,7 +1,6 @@
 """The family of estimators that takes tables with categories."""
 
 import copy
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -16,6 +15,7 @@ from sklearn.utils.validation import (
 )
 from torch import nn
 
+from skdl.data.containers import without_gradient
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
@@ -29,7 +29,9 @@ from skdl.estimators.tables.random_effects import (
     effects_by_group,
     vocabularies_without_vectors,
 )
+from skdl.estimators.tables.sharing import joined
 from skdl.estimators.tables.shrinkage import shrink
+from skdl.estimators.tables.unknown import warn_of_unknown
 from skdl.estimators.tables.vectors import (
     Vectors,
     VectorsMixin,
@@ -135,23 +137,18 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
 
     def _check_new_inputs(self, X: Any) -> Table:
         table = self._check_inputs(X, reset=False)
-        if self.handle_unknown == "warn":
-            unknown = dict(
-                zip(
-                    self._schema.categorical_names,
-                    self._encoder.unknown_rows(table),
-                    strict=True,
-                )
-            )
-            if any(unknown.values()):
-                found = ", ".join(f"{k!r}: {n}" for k, n in unknown.items() if n)
-                warnings.warn(
-                    f"Unknown categories in {len(table)} rows, by column: {found}. "
-                    "They get the vector of unknown categories.",
-                    UserWarning,
-                    stacklevel=4,
-                )
+        self._warn_of_unknown(table)
         return table
+
+    def _warn_of_unknown(self, table: Table) -> None:
+        """Say which columns hold categories that were not fitted."""
+        names = self._schema.categorical_names
+        encoder = self._encoder
+        alone = vocabularies_without_vectors(
+            encoder.columns_of_groups, encoder.vocabulary_of_column, names
+        )
+        count = self.handle_unknown == "warn"
+        warn_of_unknown(table, encoder, names, count=count, exempt=alone, stacklevel=6)
 
     def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
         if y is None:
@@ -160,7 +157,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
                 "None."
             )
         table = self._check_inputs(X, reset=reset)
-        y = _check_y(y, multi_output=True, estimator=self)
+        y = _check_y(without_gradient(y), multi_output=True, estimator=self)
         check_consistent_length(table, y)
         return table, self._check_target(y)
 
@@ -177,7 +174,6 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
     def _vocabulary_of_column(self) -> list[int]:
         """Return the number of each column's vocabulary; columns may share one."""
         names = self._schema.categorical_names
-        partner = {}
         for group in self.shared_embeddings or ():
             absent = [name for name in group if name not in names]
             if absent:
@@ -185,10 +181,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
                     f"shared_embeddings names {absent}, which are not categorical "
                     f"columns of X: {names}."
                 )
-            partner.update(dict.fromkeys(group, group[0]))
-        heads = [partner.get(name, name) for name in names]
-        numbers = {head: i for i, head in enumerate(dict.fromkeys(heads))}
-        return [numbers[head] for head in heads]
+        return joined(names, self.shared_embeddings or ())
 
     def _embedding_dims(self, encoder: TableEncoder) -> list[int]:
         """Return the entries of each vocabulary's vectors; 0 where it has none."""

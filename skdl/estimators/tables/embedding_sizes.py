@@ -1,6 +1,7 @@
 """How many entries the vectors of a column have."""
 
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import Any
 
 from skdl.data.categories import FIRST, Vocabulary
@@ -44,9 +45,11 @@ def embedding_dims(
         if choice == "auto":
             choice = auto_dim(n_categories, int(vocabulary.counts[FIRST:].sum()))
         dim = choice(n_categories) if callable(choice) else choice
-        if int(dim) < 1:
+        is_whole = isinstance(dim, Integral) and not isinstance(dim, bool)
+        if not is_whole or dim < 1:
             raise ValueError(
-                f"embedding_dim must be at least 1, got {dim!r} for column {name!r}."
+                "embedding_dim must be at least 1 and an integer, got "
+                f"{dim!r} for column {name!r}."
             )
         dims.append(int(dim))
     return dims

@@ -9,18 +9,39 @@ import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils.validation import _num_samples, validate_data
 
-from skdl.data.categories import Factors, factorize
+from skdl.data.columns import (
+    CATEGORIES,
+    DATES,
+    as_factors,
+    as_numbers,
+    check_kind,
+    kind_of,
+)
+from skdl.data.containers import as_array, as_pandas, check_collected, is_frame
 from skdl.data.table import Table
 
 FROM_DTYPE = "from_dtype"
+# Types that are kept: a category is compared at the width it comes in.
+_FLOATS = (np.float64, np.float32, np.float16)
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What was learned of the columns: their names and which are categorical."""
+    """What was learned of the columns.
+
+    Attributes
+    ----------
+    names : list
+        Of all columns.
+    categorical : ndarray of bool, shape (n_features,)
+        Which are categorical.
+    empty : frozenset
+        Names of the others that `fit` saw nothing of but missing values.
+    """
 
     names: list[Any]
     categorical: np.ndarray
+    empty: frozenset = frozenset()
 
     @property
     def categorical_names(self) -> list[Any]:
@@ -33,11 +54,6 @@ class Schema:
         return [n for n, c in zip(self.names, self.categorical, strict=True) if not c]
 
 
-def is_frame(X: Any) -> bool:
-    """Tell whether X is a data frame of any library."""
-    return hasattr(X, "columns") and hasattr(X, "shape") and len(X.shape) == 2
-
-
 def as_frame(X: Any, estimator: Any, *, reset: bool) -> pd.DataFrame:
     """Return X as a pandas frame, its columns checked against those of `fit`.
 
@@ -46,7 +62,8 @@ def as_frame(X: Any, estimator: Any, *, reset: bool) -> pd.DataFrame:
     X : DataFrame of any library, or array-like of shape (n_samples, n_features)
         The columns of an array are named by their numbers.
     estimator : estimator
-        Gets, or is asked for, `n_features_in_` and `feature_names_in_`.
+        Gets, or is asked for, `n_features_in_`, `feature_names_in_` and the names that
+        are not text.
     reset : bool
         Whether this is `fit`.
 
@@ -59,43 +76,67 @@ def as_frame(X: Any, estimator: Any, *, reset: bool) -> pd.DataFrame:
             f"Sparse data was passed for X, but {type(estimator).__name__} takes dense "
             "data: pass the categories themselves, not their one-hot encoding."
         )
+    check_collected(X)
     if not is_frame(X):
         return _frame_of_array(X, estimator, reset=reset)
-    columns = list(X.columns)
-    repeated = sorted({str(c) for c in columns if columns.count(c) > 1})
-    if repeated:
-        raise ValueError(f"Names of columns must be unique; twice there: {repeated}.")
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
-    _check_not_empty(X, estimator)
-    if isinstance(X, pd.DataFrame):
-        return X
-    return pd.DataFrame({name: X[name].to_numpy() for name in columns})
+    frame = as_pandas(X)
+    validate_data(estimator, frame, reset=reset, skip_check_array=True)
+    check_names(estimator, list(frame.columns), reset=reset)
+    check_not_empty(frame, estimator)
+    return frame
+
+
+def check_names(estimator: Any, names: list[Any] | None, *, reset: bool) -> None:
+    """Compare names of columns that are no text, which scikit-learn does not.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets the names, or is asked for them.
+    names : list or None
+        Of the columns; None for an array.
+    reset : bool
+        Whether this is `fit`.
+
+    Raises
+    ------
+    ValueError
+        If there are such names now and there were in `fit`, and they differ.
+    """
+    others = names if names and not isinstance(names[0], str) else None
+    if reset:
+        estimator._other_names = others
+        return
+    fitted = getattr(estimator, "_other_names", None)
+    if others is None or fitted is None or others == fitted:
+        return
+    hint = "the same ones in another order" if set(others) == set(fitted) else others
+    raise ValueError(
+        "The feature names should match those that were passed during fit, in the same "
+        f"order. {type(estimator).__name__} was fitted on the columns {fitted}, and "
+        f"gets {hint}. Use X[{fitted}]."
+    )
 
 
 def _frame_of_array(X: Any, estimator: Any, *, reset: bool) -> pd.DataFrame:
-    kind = getattr(X, "dtype", None)
-    array = X if isinstance(kind, np.dtype) else _as_array(X)
-    if array.dtype.kind in "OUS" and array.ndim == 2:
+    check_names(estimator, None, reset=reset)
+    array = as_array(X)
+    if array.dtype.kind in "mM":
+        check_kind(DATES, None, array.dtype)
+    if array.dtype.kind in "OUST" and array.ndim == 2:
         validate_data(estimator, array, reset=reset, skip_check_array=True)
-        _check_not_empty(array, estimator)
-        return pd.DataFrame(array.astype(object)).infer_objects()
+        check_not_empty(array, estimator)
+        return pd.DataFrame(array.astype(object))
+    # Integers stay what they are: as floats those beyond 2**53 would be rounded.
+    kept = "numeric" if array.dtype.kind in "iu" else _FLOATS
     array = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        dtype=(np.float64, np.float32),
-        ensure_all_finite="allow-nan",
+        estimator, array, reset=reset, dtype=kept, ensure_all_finite="allow-nan"
     )
     return pd.DataFrame(array)
 
 
-def _as_array(X: Any) -> np.ndarray:
-    """Return a list of rows as an array that keeps each value's type."""
-    array = np.asarray(X)
-    return np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
-
-
-def _check_not_empty(X: Any, estimator: Any) -> None:
+def check_not_empty(X: Any, estimator: Any) -> None:
+    """Refuse what has no rows or no columns."""
     if _num_samples(X) == 0 or X.shape[1] == 0:
         raise ValueError(
             f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s) "
@@ -105,8 +146,19 @@ def _check_not_empty(X: Any, estimator: Any) -> None:
 
 
 def learn_schema(frame: pd.DataFrame, categorical_features: Any) -> Schema:
-    """Decide which columns are categorical."""
+    """Decide which columns are categorical.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What `fit` gets.
+    categorical_features : "from_dtype", array-like or None
+        Names and indices are added to the columns that hold text, categories or
+        booleans; a mask says it of all columns; None is no column.
+    """
     names = list(frame.columns)
+    kinds = [kind_of(frame.iloc[:, j]) for j in range(len(names))]
+    found = np.array([kind == CATEGORIES for kind in kinds], dtype=bool)
     if categorical_features is None:
         mask = np.zeros(len(names), dtype=bool)
     elif isinstance(categorical_features, str):
@@ -116,33 +168,21 @@ def learn_schema(frame: pd.DataFrame, categorical_features: Any) -> Schema:
                 f"or a mask of columns, got {categorical_features!r}. For one column "
                 f"write [{categorical_features!r}]."
             )
-        mask = np.array([is_categorical(frame[name]) for name in names], dtype=bool)
+        mask = found
     else:
-        mask = _mask_of(names, list(categorical_features))
-    for name, categorical in zip(names, mask, strict=True):
-        _check_type(frame[name], name, categorical=bool(categorical))
-    return Schema(names, mask)
+        mask = _mask_of(names, list(categorical_features), found)
+    empty = []
+    for j in np.flatnonzero(~mask):
+        column = frame.iloc[:, j]
+        if column.iloc[:1].isna().all() and column.isna().all():
+            empty.append(names[j])
+        elif found[j]:
+            _check_no_text(column, names[j])
+    return Schema(names, mask, frozenset(empty))
 
 
-def is_categorical(column: pd.Series) -> bool:
-    """Tell whether a column's type makes it categorical: text, category or bool."""
-    kind = column.dtype
-    if pd.api.types.is_bool_dtype(kind) or isinstance(kind, pd.CategoricalDtype):
-        return True
-    if kind == np.dtype(object):
-        return not pd.api.types.is_numeric_dtype(column.infer_objects().dtype)
-    return pd.api.types.is_string_dtype(kind)
-
-
-def _is_text(column: pd.Series) -> bool:
-    kind = column.dtype
-    if pd.api.types.is_bool_dtype(kind) or isinstance(kind, pd.CategoricalDtype):
-        return False
-    return is_categorical(column)
-
-
-def _mask_of(names: Sequence[Any], chosen: list[Any]) -> np.ndarray:
-    """Return a mask of the columns chosen by mask, name or number."""
+def _mask_of(names: Sequence[Any], chosen: list[Any], found: np.ndarray) -> np.ndarray:
+    """Return a mask of the columns chosen by mask, or by name or number in addition."""
     n = len(names)
     if chosen and all(isinstance(c, bool | np.bool_) for c in chosen):
         if len(chosen) != n:
@@ -151,7 +191,7 @@ def _mask_of(names: Sequence[Any], chosen: list[Any]) -> np.ndarray:
                 f"{n}."
             )
         return np.array(chosen, dtype=bool)
-    mask = np.zeros(n, dtype=bool)
+    mask = found.copy()
     for choice in chosen:
         if choice in names:
             mask[list(names).index(choice)] = True
@@ -165,34 +205,36 @@ def _mask_of(names: Sequence[Any], chosen: list[Any]) -> np.ndarray:
     return mask
 
 
-def _check_type(column: pd.Series, name: Any, *, categorical: bool) -> None:
+def _check_no_text(column: pd.Series, name: Any) -> None:
+    """Refuse text where a user says that there are no categories; booleans are 0, 1."""
     kind = column.dtype
-    dates = (
-        pd.api.types.is_datetime64_any_dtype(kind)
-        or pd.api.types.is_timedelta64_dtype(kind)
-        or isinstance(kind, pd.PeriodDtype)
+    if pd.api.types.is_bool_dtype(kind) or isinstance(kind, pd.CategoricalDtype):
+        return
+    if pd.api.types.infer_dtype(column, skipna=True) == "boolean":
+        return
+    example = column.dropna().iloc[0]
+    raise ValueError(
+        f"Column {name!r} holds text ({example!r} ...) but is not among "
+        "categorical_features. None and a mask say of every column whether it is "
+        "categorical; names are added to the columns of text."
     )
-    if dates:
-        raise ValueError(
-            f"Column {name!r} holds dates or times ({kind}), which are neither "
-            "categories nor numbers. Expand it to what matters, such as "
-            f"X[{name!r}].dt.year, .dt.month and .dt.dayofweek."
-        )
-    if pd.api.types.is_complex_dtype(kind):
-        raise ValueError(f"Complex data not supported: column {name!r}.")
-    if not categorical and _is_text(column):
-        raise ValueError(
-            f"Column {name!r} holds text ({column.iloc[0]!r} ...) but is not among "
-            "categorical_features."
-        )
+
+
+def named(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return a frame with the names of `fit`, which an array does not have."""
+    return frame.set_axis(schema.names, axis=1)
 
 
 def make_table(frame: pd.DataFrame, schema: Schema) -> Table:
     """Return categories as factors and all else as one matrix of floats."""
     columns = [frame.iloc[:, j] for j in range(frame.shape[1])]
     pairs = list(zip(schema.names, columns, schema.categorical, strict=True))
-    factors = [_factors(column, name) for name, column, wanted in pairs if wanted]
-    numbers = [_numbers(column, name) for name, column, wanted in pairs if not wanted]
+    factors = [as_factors(column, name) for name, column, wanted in pairs if wanted]
+    numbers = [
+        as_numbers(column, name, empty=name in schema.empty)
+        for name, column, wanted in pairs
+        if not wanted
+    ]
     if not numbers:
         return Table(factors, np.empty((len(frame), 0), dtype=np.float32))
     matrix = np.stack(numbers, axis=1)
@@ -204,26 +246,3 @@ def make_table(frame: pd.DataFrame, schema: Schema) -> Table:
         ]
         raise ValueError(f"Input X contains infinity, in the columns {bad}.")
     return Table(factors, matrix)
-
-
-def _factors(column: pd.Series, name: Any) -> Factors:
-    try:
-        return factorize(column)
-    except TypeError as error:
-        raise TypeError(
-            f"Column {name!r} holds values that cannot be compared ({error}); "
-            "categories must be text, numbers or booleans."
-        ) from error
-
-
-def _numbers(column: pd.Series, name: Any) -> np.ndarray:
-    """Return a column as float32 if it is that, else as float64; NaN is missing."""
-    kind = np.float32 if column.dtype == np.float32 else np.float64
-    try:
-        return column.to_numpy(dtype=kind, na_value=np.nan)
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"Column {name!r} should hold numbers, but could not convert string to "
-            f"float ({error}). If it holds categories, name it in "
-            "categorical_features."
-        ) from error

@@ -9,9 +9,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_y, check_is_fitted
 
+from skdl.data.containers import without_gradient
 from skdl.data.table import Table
 from skdl.estimators.core.rows import check_weight
 from skdl.estimators.core.state import all_or_nothing
@@ -19,6 +19,7 @@ from skdl.estimators.tables.alignment import align, as_used, principal_axes
 from skdl.estimators.tables.cross_fitting import (
     Fold,
     blanked,
+    check_partition,
     fit_folds,
     harmful_columns,
     split_rows,
@@ -28,7 +29,12 @@ from skdl.estimators.tables.entity_embedding_classifier import (
     EntityEmbeddingClassifier,
 )
 from skdl.estimators.tables.entity_embedding_regressor import EntityEmbeddingRegressor
-from skdl.estimators.tables.frames import as_frame, learn_schema, make_table
+from skdl.estimators.tables.frames import as_frame, learn_schema, make_table, named
+from skdl.estimators.tables.target_type import (
+    TARGET_TYPES,
+    as_plain_target,
+    resolve_target_type,
+)
 from skdl.estimators.tables.vectors import Vectors, VectorsMixin
 
 
@@ -47,6 +53,12 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Which columns hold categories, where `estimator` is None; see
         `EntityEmbeddingClassifier`.
+    target_type : {"auto", "binary", "multiclass", "continuous"}, default="auto"
+        What the target is, where `estimator` is None. "auto" takes text, booleans and
+        integers for classes, and numbers with a fraction for continuous, as
+        scikit-learn's ``TargetEncoder`` does; but integers of more than 50 distinct
+        values are continuous: counts, amounts, scores of 0 to 100. How many rows there
+        are does not matter.
     remainder : {"passthrough", "drop"}, default="passthrough"
         What happens to the other columns.
     scale : bool, default=False
@@ -128,6 +140,7 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
             FrozenEstimator,
         ],
         "categorical_features": ["array-like", str, None],
+        "target_type": [StrOptions(set(TARGET_TYPES))],
         "remainder": [StrOptions({"passthrough", "drop"})],
         "scale": ["boolean"],
         "rotate": ["boolean"],
@@ -141,6 +154,7 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
         estimator: Any = None,
         *,
         categorical_features: Any = "from_dtype",
+        target_type: str = "auto",
         remainder: str = "passthrough",
         scale: bool = False,
         rotate: bool = True,
@@ -150,6 +164,7 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
     ) -> None:
         self.estimator = estimator
         self.categorical_features = categorical_features
+        self.target_type = target_type
         self.remainder = remainder
         self.scale = scale
         self.rotate = rotate
@@ -217,14 +232,16 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
                 "None."
             )
         frame = as_frame(X, self, reset=True)
-        y = _check_y(y, multi_output=True, estimator=self)
+        y = _check_y(without_gradient(y), multi_output=True, estimator=self)
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+        y = as_plain_target(y) if self.estimator is None else y
         folds: list[Fold] = []
         self.harmful_features_: list[Any] = []
         if isinstance(self.estimator, FrozenEstimator):
             fitted = self.estimator.estimator
             _check_family(fitted)
             check_is_fitted(fitted)
+            frame = named(as_frame(X, fitted, reset=False), fitted._schema)
         else:
             weight = check_weight(sample_weight, frame)
             keep_folds = keep_folds and self.cv is not None
@@ -248,8 +265,11 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
     ) -> tuple[pd.DataFrame, list[Fold]]:
         """Fit the folds' networks; return the frame without harmful columns, too."""
         estimator = self._new_estimator(y)
-        if not learn_schema(frame, estimator.categorical_features).categorical.any():
+        categorical = learn_schema(frame, estimator.categorical_features).categorical
+        if not categorical.any():
             return frame, []
+        # What a fold holds of a column says less about it than all rows do.
+        estimator.set_params(categorical_features=categorical.tolist())
         splits = split_rows(
             self.cv,
             frame,
@@ -257,6 +277,8 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
             classifier=isinstance(estimator, EntityEmbeddingClassifier),
             seed=_fold_seed(self.random_state),
         )
+        if keep_folds:
+            check_partition(splits, len(y))
         folds = fit_folds(estimator, frame, y, weight, splits)
         if self.drop_harmful:
             self.harmful_features_ = harmful_columns(folds, y, weight)
@@ -275,13 +297,8 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
         if self.estimator is not None:
             _check_family(self.estimator)
             return clone(self.estimator)
-        continuous = type_of_target(y).startswith("continuous")
-        many = type_of_target(y) == "multiclass" and _looks_like_counts(y)
-        kind = (
-            EntityEmbeddingRegressor
-            if continuous or many
-            else EntityEmbeddingClassifier
-        )
+        continuous = resolve_target_type(y, self.target_type) == "continuous"
+        kind = EntityEmbeddingRegressor if continuous else EntityEmbeddingClassifier
         return kind(
             categorical_features=self.categorical_features,
             random_state=self.random_state,
@@ -315,10 +332,14 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
             In the order of the columns; float32 where only vectors are kept.
         """
         check_is_fitted(self)
-        frame = blanked(as_frame(X, self, reset=False), self.harmful_features_)
-        return self._transform(make_table(frame, self.estimator_._schema))
+        schema = self.estimator_._schema
+        frame = named(as_frame(X, self, reset=False), schema)
+        return self._transform(
+            make_table(blanked(frame, self.harmful_features_), schema)
+        )
 
     def _transform(self, table: Table) -> np.ndarray:
+        self.estimator_._warn_of_unknown(table)
         return self._fitted_vectors.transform(
             table, self.estimator_._encoder.indices(table)
         )
@@ -371,14 +392,6 @@ def _check_family(estimator: Any) -> None:
             "estimator must be an EntityEmbeddingClassifier or "
             f"EntityEmbeddingRegressor, got {type(estimator).__name__}."
         )
-
-
-def _looks_like_counts(y: np.ndarray) -> bool:
-    """Tell integers with many values, such as sales, from class labels."""
-    if not np.issubdtype(y.dtype, np.number):
-        return False
-    n_values = len(np.unique(y))
-    return n_values > 20 and n_values > 0.01 * len(y)
 
 
 def _fold_seed(random_state: Any) -> int:

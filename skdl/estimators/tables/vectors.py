@@ -136,12 +136,16 @@ class Vectors:
     def feature_names(self, estimator: Any, input_features: Any) -> np.ndarray:
         """Return the names of the output's columns."""
         names = _check_feature_names_in(estimator, input_features)
+        rest = zip(names, self.schema.categorical, strict=True)
+        taken = {str(name) for name, c in rest if self.keep_rest and not c}
         columns = iter(self.by_column.values())
         result: list[str] = []
         for name, is_category in zip(names, self.schema.categorical, strict=True):
             if is_category:
                 dim = next(columns).vectors.shape[1]
-                result += [f"{name}_{k}" for k in range(dim)]
+                found = _numbered(str(name), dim, taken)
+                taken.update(found)
+                result += found
             elif self.keep_rest:
                 result.append(str(name))
         return np.array(result, dtype=object)
@@ -165,6 +169,14 @@ class Vectors:
                 continue
             start = end
         return pd.DataFrame(result)
+
+
+def _numbered(name: str, dim: int, taken: set[str]) -> list[str]:
+    """Return a name for each entry of a column's vectors, none of which is taken."""
+    separator = "_"
+    while taken & {f"{name}{separator}{k}" for k in range(dim)}:
+        separator += "_"
+    return [f"{name}{separator}{k}" for k in range(dim)]
 
 
 def _nearest_category(column: ColumnVectors, X: np.ndarray) -> np.ndarray:
@@ -222,7 +234,8 @@ class VectorsMixin(TransformerMixin, ABC):
         Returns
         -------
         ndarray of str
-            The column's name with "_0", "_1", ... for a categorical one.
+            The column's name with "_0", "_1", ... for a categorical one, and with
+            more underscores where a column that is kept is called so.
         """
         check_is_fitted(self)
         return self._vectors().feature_names(self, input_features)

@@ -9,6 +9,7 @@ from sklearn.callback import with_callbacks
 
 from skdl.data.text import TextEncoder, TokenStream, check_texts
 from skdl.estimators.core.callbacks import EpochReporter
+from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.fitting import FittedParts, sweep_lr, train_parts
 from skdl.estimators.core.names import answers_names
 from skdl.estimators.core.network import NetworkEstimator
@@ -18,7 +19,7 @@ from skdl.estimators.text.held_out import split_texts, validation
 from skdl.estimators.text.history import language_history, progress_details
 from skdl.estimators.text.network import (
     check_dropout,
-    fitted_source,
+    check_source,
     new_network,
     step_work,
 )
@@ -104,6 +105,8 @@ class LanguageModelEstimator(NetworkEstimator):
         FloatingPointError
             If training diverges and going back to the last good epoch does not help;
             the model of that epoch is kept.
+        KeyboardInterrupt
+            If interrupted (Ctrl-C); the epochs done are kept.
 
         Warns
         -----
@@ -117,7 +120,7 @@ class LanguageModelEstimator(NetworkEstimator):
         with all_or_nothing(self):
             texts = check_texts(X)
             held_out = None if X_val is None else check_texts(X_val)
-            warm = self.warm_start and self.__sklearn_is_fitted__()
+            warm = goes_on(self, is_warm=self.warm_start)
             outcome = self._fit(texts, held_out, warm=warm, watch=(context, seen))
         self._conclude(outcome)
         return self
@@ -138,13 +141,14 @@ class LanguageModelEstimator(NetworkEstimator):
         """
         self._check_parameters()
         with all_or_nothing(self):
-            warm = self.__sklearn_is_fitted__()
-            self._fit(check_texts(X), None, warm=warm, continued=True)
+            warm = goes_on(self, is_warm=True)
+            outcome = self._fit(check_texts(X), None, warm=warm, continued=True)
+        self._conclude(outcome, continued=True)
         return self
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        fitted_source(self.init_from)
+        check_source(self.init_from)
         check_dropout(self.dropout)
 
     def _runtime(self) -> Runtime:
@@ -235,7 +239,7 @@ class LanguageModelEstimator(NetworkEstimator):
         if sample_weight is not None:
             raise ValueError(f"{type(self).__name__} takes no sample_weight.")
         with all_or_nothing(self):
-            warm = self.warm_start and self.__sklearn_is_fitted__()
+            warm = goes_on(self, is_warm=self.warm_start)
             rng = seed_source(self.random_state)
             runtime = self._runtime()
             with runtime.seeded(draw_seed(rng)):

@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from torch import nn
 
 from skdl.data.text import TextEncoder
+from skdl.estimators.core.left_out import LeftOut
 from skdl.networks.language_model import LanguageModel
 from skdl.training.runtime import Runtime
 
@@ -134,6 +135,12 @@ def check_dropout(dropout: float | Mapping[str, float]) -> None:
             raise ValueError(f"dropout[{kind!r}] must be in [0, 1), got {share!r}.")
 
 
+def check_source(init_from: Any) -> None:
+    """Refuse what a TextLM cannot start from, unless it has started already."""
+    if not isinstance(init_from, LeftOut):
+        fitted_source(init_from)
+
+
 def fitted_source(init_from: Any) -> Any:
     """Return the fitted TextLM that another one starts from, or None.
 
@@ -146,6 +153,11 @@ def fitted_source(init_from: Any) -> Any:
         init_from = init_from.estimator
     if init_from is None:
         return None
+    if isinstance(init_from, LeftOut):
+        raise ValueError(
+            "init_from is not in the pickle of a fitted model, which does not need it "
+            "any more. To fit anew, give it again: set_params(init_from=...)."
+        )
     if not hasattr(init_from, "_lm_encoder"):
         if hasattr(init_from, "generate"):
             raise ValueError(

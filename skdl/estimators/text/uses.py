@@ -10,7 +10,10 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skdl.data.text import TextEncoder, TokenStream, check_texts
+from skdl.estimators.core.description import described
+from skdl.estimators.core.left_out import LeftOut
 from skdl.estimators.core.state import draw_seed, seed_source
+from skdl.training.surroundings import own_settings
 from skdl.training.text.documents import document_nll, document_vectors, read_to_end
 from skdl.training.text.generation import Sampling, generate
 
@@ -24,6 +27,14 @@ class TextUse(TransformerMixin):
     network_: Any
     _lm_encoder: TextEncoder
     pooling: str
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state; once fitted, without the model that it was begun from."""
+        state = dict(super().__getstate__())
+        source = state.get("init_from")
+        if "network_" in state and source is not None:
+            state["init_from"] = LeftOut(described(source))
+        return state
 
     # How likely texts are.
 
@@ -206,7 +217,7 @@ class TextUse(TransformerMixin):
             raise ValueError(f"k must be between 1 and {len(names)}, got {k}.")
         tokens, chances = [], []
         for part in hidden.split(256):
-            with torch.inference_mode():
+            with torch.inference_mode(), own_settings(training=False):
                 found = self.network_.softmax.log_prob(part).exp().topk(k, dim=1)
             tokens.append(names[found.indices.cpu().numpy()])
             chances.append(found.values.cpu().numpy())

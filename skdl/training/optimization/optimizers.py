@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from skdl.training.optimization.adamw import LeanAdamW
+from skdl.training.survival.interrupts import rehearse_step
 
 _UNDECAYED_MODULES = (
     nn.Embedding,
@@ -149,6 +150,7 @@ def build_optimizer(
     torch.optim.Optimizer
         One that has no state yet.
     """
+    rehearse_step()
     groups = parameter_groups(network, settings.weight_decay, settings.layer_lr_decay)
     if isinstance(optimizer, str):
         return OPTIMIZERS[optimizer](groups, settings)

@@ -1,6 +1,7 @@
 """Files from which an interrupted training goes on as if nothing had happened."""
 
 import hashlib
+import io
 import os
 import warnings
 from collections.abc import Iterable, Mapping
@@ -11,8 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_FORMAT = "skdl checkpoint"
-PROTOCOL = 1
+from skdl.training.survival.whole_file import read_whole, remove_remains, write_whole
+
+_HEADER = b"skdl checkpoint\n"
+PROTOCOL = 2
 
 # Differences that an error names at most.
 _NAMED = 4
@@ -23,7 +26,7 @@ class Checkpoint:
 
     A file is written beside the old one and then takes its place, so that a crash while
     writing leaves the old one. It holds tensors and plain values, and is read without
-    running code from it.
+    running code from it, after its checksum was found right.
 
     Parameters
     ----------
@@ -74,6 +77,7 @@ class Checkpoint:
                 f"checkpoint={str(path)!r} must be the path of a file in a folder that "
                 "is there; make the folder, or give another path."
             )
+        remove_remains(self.path)
         content = self._read()
         self._stored = None if content is None else content["identity"]
         self._identity: dict[str, str] = {}
@@ -112,16 +116,16 @@ class Checkpoint:
             )
 
     def _read(self) -> dict[str, Any] | None:
-        if not self.path.exists():
-            return None
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-            is_ours = content["format"] == _FORMAT
+            content = read_checkpoint(self.path)
+        except MemoryError:
+            raise
         except Exception as error:  # whatever bytes of another kind lead to
-            raise self._unreadable() from error
-        if not is_ours:
-            raise self._unreadable()
-        if content["protocol"] != PROTOCOL:
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} is there, but is no checkpoint of "
+                f"skdl, or damaged: {error}. Delete the file or give another path."
+            ) from error
+        if content is not None and content["protocol"] != PROTOCOL:
             raise ValueError(
                 f"checkpoint={str(self.path)!r} has version {content['protocol']} of "
                 f"the format, written by skdl {content['identity'].get('skdl')}; this "
@@ -129,12 +133,6 @@ class Checkpoint:
                 "it; to begin anew, delete the file or give another path."
             )
         return content
-
-    def _unreadable(self) -> ValueError:
-        return ValueError(
-            f"checkpoint={str(self.path)!r} is there, but is no checkpoint of skdl, or "
-            "damaged. Delete the file or give another path."
-        )
 
     def save(self, epoch: int, state: Mapping[str, Any], *, last: bool = False) -> None:
         """Write the state after an epoch, if it is the turn of one.
@@ -157,14 +155,13 @@ class Checkpoint:
         if epoch % self._every and not last:
             return
         content = {
-            "format": _FORMAT,
             "protocol": PROTOCOL,
             "identity": self._identity,
             "notes": self.notes,
             "state": state,
         }
         try:
-            self._write(content)
+            write_whole(self.path, _HEADER, lambda file: torch.save(content, file))
         except Exception as error:  # a fit must not end for lack of a checkpoint
             if not self._warned:
                 self._warned = True
@@ -175,29 +172,26 @@ class Checkpoint:
                     stacklevel=2,
                 )
 
-    def _write(self, content: Mapping[str, Any]) -> None:
-        beside = _beside(self.path)
-        try:
-            with open(beside, "wb") as file:
-                torch.save(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, self.path)
-        finally:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
 
+def read_checkpoint(path: Path) -> dict[str, Any] | None:
+    """Return what is in a file of a fit, as it was written; None if there is no file.
 
-def _beside(path: Path) -> Path:
-    """Return the file that is written before it takes the other's place."""
-    return path.with_name(path.name + ".tmp")
+    Raises
+    ------
+    DamagedFileError, OSError
+        If it is not as it was written.
+    """
+    content = read_whole(path, _HEADER)
+    if content is None:
+        return None
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def remove_checkpoint(path: str | os.PathLike) -> None:
     """Delete the file of a fit that is done."""
-    for file in (Path(path), _beside(Path(path))):
-        with suppress(OSError):
-            file.unlink(missing_ok=True)
+    with suppress(OSError):
+        Path(path).unlink(missing_ok=True)
+    remove_remains(Path(path))
 
 
 def digest(tensors: Iterable[Tensor]) -> str:

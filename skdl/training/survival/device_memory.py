@@ -1,5 +1,7 @@
 """How much memory a device has, and whether an error says that it was too little."""
 
+import errno
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +11,13 @@ import torch
 # What is taken for the memory of a device that does not tell.
 UNKNOWN = 2 << 30
 
-# What is said where no OutOfMemoryError is raised.
-_SAID = ("allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
+# What is said where no OutOfMemoryError is raised: by allocators, by libraries of CUDA,
+# and by oneDNN, whose primitives need room to work in. That there is none for what is
+# asked, it says of a primitive descriptor.
+_SAID = re.compile(
+    "allocate memory|out of memory|not enough memory|STATUS_ALLOC_FAILED"
+    "|could not create a primitive(?! descriptor)|could not create a memory"
+)
 
 
 @dataclass(frozen=True)
@@ -124,8 +131,8 @@ def _numbers(path: Path) -> dict[str, int]:
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error means that memory did not suffice.
 
-    Torch raises a plain RuntimeError on a CPU, and on a GPU where a library of products
-    has no room to work in.
+    Torch raises a plain RuntimeError on a CPU, and where a library of products has no
+    room to work in.
 
     Parameters
     ----------
@@ -138,4 +145,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(s in str(error) for s in _SAID)
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and bool(_SAID.search(str(error)))

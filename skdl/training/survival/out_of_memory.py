@@ -3,8 +3,9 @@
 import gc
 import math
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -77,7 +78,7 @@ class MemoryLimit:
                 loss = _in_parts(batch, dim, network, backward, math.ceil(n / rows))
                 self._warn(n, rows)
                 return loss
-            except (RuntimeError, MemoryError) as error:
+            except (RuntimeError, MemoryError, OSError) as error:
                 if not (self._splits and is_out_of_memory(error)):
                     raise
                 cause = str(error)
@@ -100,6 +101,93 @@ class MemoryLimit:
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+
+class RowLimit:
+    """How many rows go through a network at once when nothing is learned from them.
+
+    Where memory runs out, rows are halved until they fit; what fitted is kept for the
+    rows that follow.
+
+    Parameters
+    ----------
+    doing : str
+        What the rows are for, in an error.
+    multiple : int, default=1
+        Rows that are not split further, and whose multiples parts have.
+    """
+
+    def __init__(self, doing: str, multiple: int = 1) -> None:
+        self._doing, self._multiple = doing, multiple
+        self._most_rows: int | None = None
+
+    def apply(
+        self,
+        function: Callable[[tuple[Tensor, ...]], Tensor],
+        inputs: tuple[Tensor, ...],
+    ) -> Tensor:
+        """Return what a function makes of rows, part by part if need be.
+
+        Parameters
+        ----------
+        function : callable
+            Takes some rows of the inputs, and returns a tensor with as many rows.
+        inputs : tuple of Tensor
+            With the same number of rows.
+
+        Raises
+        ------
+        MemoryError
+            If the fewest rows do not fit.
+        """
+        n = len(inputs[0])
+        while True:
+            rows = n if self._most_rows is None else min(n, self._most_rows)
+            try:
+                if rows == n:
+                    return function(inputs)
+                parts = zip(*(t.split(rows) for t in inputs), strict=True)
+                return torch.cat([function(part) for part in parts])
+            except (RuntimeError, MemoryError, OSError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                cause = str(error)
+            # Not before here are the tensors free that the error's frames held.
+            _collect()
+            if rows <= self._multiple:
+                raise MemoryError(
+                    f"Memory runs out while {self._doing} even with {rows} rows at a "
+                    f"time: make the network or its inputs smaller. ({cause})"
+                )
+            halves = rows // 2 // self._multiple * self._multiple
+            self._most_rows = max(self._multiple, halves)
+
+
+@contextmanager
+def as_memory_error(doing: str) -> Iterator[None]:
+    """Raise a MemoryError where what is inside finds too little memory.
+
+    Torch and its libraries raise errors of other kinds.
+
+    Parameters
+    ----------
+    doing : str
+        What is inside, such as "predicting".
+    """
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        raise_memory_error(error, doing)
+
+
+def raise_memory_error(error: Exception, doing: str) -> NoReturn:
+    """Raise an error again, as a MemoryError if that is what it means."""
+    if not is_out_of_memory(error):
+        raise error
+    raise MemoryError(
+        f"Memory runs out while {doing}: give fewer rows, make the network or its "
+        f"inputs smaller, or free memory. ({error})"
+    ) from error
 
 
 def _in_parts(
@@ -147,6 +235,11 @@ def _release(network: Any, states: Any) -> None:
         parameter.grad = None
     if hasattr(network, "carried_states"):
         network.carried_states = states
+    _collect()
+
+
+def _collect() -> None:
+    """Give back what nothing holds any more."""
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skdl.training.surroundings import own_settings
+from skdl.training.survival.out_of_memory import as_memory_error
+
 _BATCH = 64  # documents that are read side by side
 _WINDOW = 128  # tokens of each that are read at once
 
@@ -88,6 +91,8 @@ def read_documents(
                 states = [(h[chosen], c[chosen]) for h, c in states]
 
 
+@own_settings(training=False)
+@as_memory_error("reading texts")
 def document_nll(
     model: nn.Module, ids: np.ndarray, lengths: np.ndarray, first: int
 ) -> np.ndarray:
@@ -99,6 +104,8 @@ def document_nll(
     return result
 
 
+@own_settings(training=False)
+@as_memory_error("reading texts")
 def document_vectors(
     model: nn.Module, ids: np.ndarray, lengths: np.ndarray, first: int
 ) -> np.ndarray:
@@ -124,6 +131,8 @@ def document_vectors(
     return result
 
 
+@own_settings(training=False)
+@as_memory_error("reading texts")
 @torch.inference_mode()
 def read_to_end(
     model: nn.Module, ids: np.ndarray, lengths: np.ndarray, first: int

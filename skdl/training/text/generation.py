@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from skdl.training.surroundings import own_settings
+from skdl.training.survival.out_of_memory import as_memory_error
 from skdl.training.text.documents import States
 
 
@@ -62,6 +64,8 @@ def _nucleus(probabilities: Tensor, top_p: float) -> Tensor:
     return torch.zeros_like(probabilities).scatter_(1, order, ordered)
 
 
+@own_settings(training=False)
+@as_memory_error("writing texts")
 @torch.inference_mode()
 def generate(
     model: nn.Module,

@@ -43,7 +43,7 @@ def mixed_frame(n=400, seed=0):
     X = pd.DataFrame(
         {
             "text": color,
-            "object": np.array(color, dtype=object),
+            "object": pd.Series(color, dtype=object),
             "category": pd.Categorical(color, categories=["blue", "green", "red"]),
             "arrow": pd.array(color, dtype="string[pyarrow]"),
             "flag": color == "red",
@@ -67,6 +67,7 @@ def test_a_frame_goes_in_as_it_is():
     assert model.feature_names_in_.tolist() == list(X)
 
 
+@pytest.mark.kernels
 def test_polars_frames_and_pandas_frames_are_the_same():
     polars = pytest.importorskip("polars")
     X, y = mixed_frame()
@@ -271,7 +272,9 @@ def test_missing_that_was_never_missing_is_unknown(fitted, sales):
     missing, unknown = X.head(5).copy(), X.head(5).copy()
     missing["State"] = None
     unknown["State"] = "nowhere"
-    np.testing.assert_array_equal(fitted.predict(missing), fitted.predict(unknown))
+    expected = fitted.predict(missing)
+    with pytest.warns(UserWarning, match="'State' most categories are unknown: 5 of 5"):
+        np.testing.assert_array_equal(fitted.predict(unknown), expected)
 
 
 def test_text_that_comes_as_integers_is_the_same_category(sales):
@@ -433,6 +436,8 @@ def test_columns_that_do_not_fit_are_named_at_predict(
         (lambda X: X, {"categorical_features": None}, "text .* but is not among"),
         (lambda X: X, {"embedding_dim": {"Shop": 2}}, "embedding_dim names"),
         (lambda X: X, {"embedding_dim": lambda n: 0}, "must be at least 1"),
+        (lambda X: X, {"embedding_dim": {"Store": 2.7}}, "integer, got 2.7 .*'Store'"),
+        (lambda X: X, {"embedding_dim": lambda n: n / 2}, "integer, got"),
         (lambda X: X, {"embedding_dim": 0}, "embedding_dim"),
         (lambda X: X, {"embedding_dropout": 1.0}, "embedding_dropout"),
         (lambda X: X, {"shared_embeddings": [("Store", "Shop")]}, "Shop"),

@@ -3,6 +3,7 @@
 import errno
 import os
 import pickle
+import secrets
 import warnings
 
 import pytest
@@ -68,7 +69,7 @@ def test_another_version_of_the_format_is_refused(path, monkeypatch):
     monkeypatch.setattr(checkpoint_module, "PROTOCOL", 99)
     Checkpoint(path, {**IDENTITY, "skdl": "9.9"}).save(1, {})
     monkeypatch.undo()
-    with pytest.raises(ValueError, match=r"version 99 .*skdl 9\.9.*reads version 1"):
+    with pytest.raises(ValueError, match=r"version 99 .*skdl 9\.9.*reads version 2"):
         Checkpoint(path, IDENTITY)
 
 
@@ -85,7 +86,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(path, kind):
     else:
         Checkpoint(path, IDENTITY).save(1, {"x": torch.ones(1000)})
         path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ValueError, match="no checkpoint of skdl, or damaged. Delete"):
+    with pytest.raises(ValueError, match="no checkpoint of skdl, or damaged: .*Delete"):
         Checkpoint(path, IDENTITY)
 
 
@@ -95,16 +96,19 @@ def test_a_folder_that_is_not_there_is_refused_at_once(tmp_path):
             Checkpoint(place, IDENTITY)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full device")
-def test_a_full_disk_leaves_the_old_file_and_is_said_once(path):
+def test_a_full_disk_leaves_the_old_file_and_is_said_once(path, monkeypatch):
     checkpoint = Checkpoint(path, IDENTITY)
     checkpoint.save(1, {"epoch": 1})
-    beside = path.with_name("fit.pt.tmp")
+
+    def full(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for epoch in (2, 3):
-            os.symlink("/dev/full", beside)
             checkpoint.save(epoch, {"epoch": epoch, "x": torch.ones(100_000)})
+    monkeypatch.undo()
     assert len(caught) == 1
     said = str(caught[0].message)
     assert os.strerror(errno.ENOSPC) in said
@@ -129,6 +133,95 @@ def test_an_interruption_while_writing_leaves_the_old_file(path, monkeypatch):
     monkeypatch.undo()
     assert Checkpoint(path, IDENTITY).state == {"epoch": 1}
     assert os.listdir(path.parent) == ["fit.pt"]
+
+
+# Damage, and what others put beside a checkpoint.
+
+
+def flipped(content, bit):
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def test_a_flipped_bit_anywhere_is_one_clear_error(path):
+    Checkpoint(path, IDENTITY).save(1, {"x": torch.arange(300.0), "epoch": 1})
+    content = path.read_bytes()
+    for bit in range(0, 8 * len(content), 61):  # every eighth byte, every place in it
+        path.write_bytes(flipped(content, bit))
+        with pytest.raises(ValueError, match=r"or damaged: it(s checksum| does not)"):
+            Checkpoint(path, IDENTITY)
+    path.write_bytes(content)
+    assert Checkpoint(path, IDENTITY).state["epoch"] == 1
+
+
+def test_a_file_that_was_cut_off_or_continued_is_one_clear_error(path):
+    Checkpoint(path, IDENTITY).save(1, {"x": torch.arange(300.0), "epoch": 1})
+    content = path.read_bytes()
+    for length in range(0, len(content), 97):
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match="or damaged: it"):
+            Checkpoint(path, IDENTITY)
+    path.write_bytes(content + b"0")
+    with pytest.raises(ValueError, match="or damaged: its checksum"):
+        Checkpoint(path, IDENTITY)
+
+
+def test_what_lies_where_a_file_might_be_written_first_is_left_alone(path):
+    own, aim = path.with_name("fit.pt.tmp"), path.with_name("precious")
+    own.write_text("the user's own")
+    aim.write_text("precious")
+    planted = [path.with_name(f".fit.pt.{i:016x}.tmp") for i in range(3)]
+    for link in planted:
+        os.symlink(aim, link)
+    Checkpoint(path, IDENTITY).save(1, {"epoch": 1})
+    remove_checkpoint(path)
+    assert own.read_text() == "the user's own"
+    assert aim.read_text() == "precious"
+    assert all(link.is_symlink() for link in planted)
+    assert not path.exists()
+
+
+def test_a_file_of_that_name_is_never_written_over(path, monkeypatch):
+    monkeypatch.setattr(secrets, "token_hex", lambda n: "0" * 2 * n)
+    aim, link = path.with_name("precious"), path.with_name(f".fit.pt.{'0' * 16}.tmp")
+    aim.write_text("precious")
+    os.symlink(aim, link)
+    with pytest.warns(RuntimeWarning, match="cannot be written"):
+        Checkpoint(path, IDENTITY).save(1, {"epoch": 1})
+    assert aim.read_text() == "precious"
+    assert link.is_symlink()
+
+
+def test_what_a_killed_writer_has_left_is_cleared_away(path):
+    left = path.with_name(f".fit.pt.{'a' * 16}.tmp")
+    other = path.with_name(f".fit.pt2.{'a' * 16}.tmp")
+    for file in (left, other):
+        file.write_bytes(b"half")
+    Checkpoint(path, IDENTITY)
+    assert not left.exists()
+    assert other.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(path):
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match="it is no regular file"):
+        Checkpoint(path, IDENTITY)
+
+
+def test_others_may_read_a_checkpoint_as_they_may_any_new_file(path):
+    Checkpoint(path, IDENTITY).save(1, {"epoch": 1})
+    usual = path.with_name("usual")
+    usual.touch()
+    assert path.stat().st_mode == usual.stat().st_mode
+
+
+def test_the_state_of_another_optimizer_is_refused(path):
+    with pytest.raises(CutOffError):
+        run(path, until=3)
+    with pytest.raises(ValueError, match="of another optimizer: it was .*AdamW"):
+        run(path, optimizer="sgd")
 
 
 def test_removing_a_file_that_is_not_there_is_no_error(path):
@@ -168,7 +261,16 @@ class CutOffError(Exception):
     pass
 
 
-def run(path, *, until=None, average=None, stopping=False, thaw=False, every=1):
+def run(
+    path,
+    *,
+    until=None,
+    average=None,
+    stopping=False,
+    thaw=False,
+    every=1,
+    optimizer="adamw",
+):
     """Train; with `until`, fail after so many epochs."""
     torch.manual_seed(0)
     X = torch.randn(48, 3)
@@ -178,7 +280,7 @@ def run(path, *, until=None, average=None, stopping=False, thaw=False, every=1):
     trainer = Trainer(
         network,
         SquaredError(1),
-        build_optimizer("adamw", network, OptimizerSettings(0.02)),
+        build_optimizer(optimizer, network, OptimizerSettings(0.02)),
         lr=0.02,
         schedule=SCHEDULES["one_cycle"],
         runtime=Runtime(torch.device("cpu")),
@@ -210,6 +312,7 @@ def run(path, *, until=None, average=None, stopping=False, thaw=False, every=1):
     return network.state_dict(), outcome
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize(
     "options",
     [
@@ -245,6 +348,7 @@ def test_a_training_cut_off_after_its_last_epoch_is_at_its_end(path):
     assert again.records == outcome.records
 
 
+@pytest.mark.kernels
 def test_halved_rates_and_windows_and_parts_of_batches_go_on(path):
     class Windows(ResidentBatches):
         shortened = 0

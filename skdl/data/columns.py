@@ -1,0 +1,171 @@
+"""What a column holds, found by looking: its type is evidence, not the answer."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skdl.data.categories import Factors, factorize
+from skdl.data.values import are_numbers, has_dates, is_complex, misfit
+
+# What a column may hold.
+NUMBERS, CATEGORIES, DATES, COMPLEX = "numbers", "categories", "dates", "complex"
+
+# By what pandas infers of objects; of mixed ones the types decide.
+_INFERRED = {
+    **dict.fromkeys(["integer", "floating", "mixed-integer-float"], NUMBERS),
+    "decimal": NUMBERS,
+    **dict.fromkeys(["boolean", "string", "bytes", "interval", "empty"], CATEGORIES),
+    "complex": COMPLEX,
+}
+
+
+def kind_of(column: pd.Series) -> str:
+    """Return what a column holds, one of the names above.
+
+    Objects are looked at one by one: Decimals and numbers with ``pd.NA`` among them are
+    numbers, dates are dates. Numbers with booleans among them are numbers, booleans
+    alone are categories, and so is what is missing throughout without being of a
+    numeric type.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        inner = kind_of(pd.Series(dtype.categories))
+        return inner if inner in (DATES, COMPLEX) else CATEGORIES
+    if isinstance(dtype, pd.ArrowDtype) and "dictionary" in str(dtype):
+        return kind_of(column.astype(object).astype("category"))
+    if dtype == np.dtype(object):
+        return _kind_of_objects(column)
+    return _kind_of_type(dtype)
+
+
+def _kind_of_type(dtype: Any) -> str:
+    if isinstance(dtype, pd.PeriodDtype) or has_dates({dtype.type}):
+        return DATES
+    if pd.api.types.is_bool_dtype(dtype):
+        return CATEGORIES
+    if pd.api.types.is_complex_dtype(dtype):
+        return COMPLEX
+    return NUMBERS if pd.api.types.is_numeric_dtype(dtype) else CATEGORIES
+
+
+def _kind_of_objects(column: pd.Series) -> str:
+    known = _INFERRED.get(pd.api.types.infer_dtype(column, skipna=True))
+    if known is not None:
+        return known
+    kinds = set(map(type, column[column.notna().to_numpy()]))
+    if has_dates(kinds):
+        return DATES
+    if is_complex(kinds):
+        return COMPLEX
+    return NUMBERS if kinds and are_numbers(kinds) else CATEGORIES
+
+
+def check_kind(kind: str, name: Any, dtype: Any) -> None:
+    """Refuse what is neither a category nor a number.
+
+    Parameters
+    ----------
+    kind : str
+        What a column holds.
+    name : object
+        The column's; None for a whole array.
+    dtype : object
+        For the message.
+
+    Raises
+    ------
+    ValueError
+        If it holds dates, times or complex numbers.
+    """
+    what = "X" if name is None else f"Column {name!r}"
+    if kind == DATES:
+        column = "pd.DataFrame(X)[0]" if name is None else f"X[{name!r}]"
+        raise ValueError(
+            f"{what} holds dates or times ({dtype}), which are neither categories nor "
+            f"numbers. Expand it to what matters, such as {column}.dt.year, .dt.month "
+            "and .dt.dayofweek; pd.to_datetime gives a column of objects its .dt."
+        )
+    if kind == COMPLEX:
+        raise ValueError(f"Complex data not supported: {what} holds complex numbers.")
+
+
+def as_factors(column: pd.Series, name: Any) -> Factors:
+    """Return a column of categories as factors.
+
+    Raises
+    ------
+    TypeError
+        If it holds what cannot be compared.
+    ValueError
+        If it holds dates or complex numbers.
+    """
+    if column.dtype != np.dtype(object):
+        check_kind(kind_of(column), name, column.dtype)
+    try:
+        factors = factorize(column)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        check_kind(kind_of(column), name, column.dtype)
+        raise _misfit(name, str(error)) from error
+    kinds = set(map(type, factors.values))
+    if has_dates(kinds):
+        check_kind(DATES, name, column.dtype)
+    if is_complex(kinds):
+        check_kind(COMPLEX, name, column.dtype)
+    bad = misfit(kinds)
+    if bad is not None:
+        raise _misfit(name, f"of type {bad.__name__!r}")
+    return factors
+
+
+def _misfit(name: Any, what: str) -> TypeError:
+    return TypeError(
+        f"Column {name!r} holds values that cannot be compared ({what}); categories "
+        "must be text, numbers or booleans. Join what belongs together to one text, or "
+        "make it columns of its own."
+    )
+
+
+def as_numbers(column: pd.Series, name: Any, *, empty: bool = False) -> np.ndarray:
+    """Return a column as float32 if it is that, else as float64; NaN is missing.
+
+    Parameters
+    ----------
+    column : Series
+        Numbers.
+    name : object
+        For messages.
+    empty : bool, default=False
+        Whether `fit` saw nothing but missing values: what is no number is missing, too.
+
+    Raises
+    ------
+    ValueError
+        If it holds anything else.
+    """
+    dtype = column.dtype
+    if not (isinstance(dtype, np.dtype) and dtype.kind in "fiub"):
+        check_kind(kind_of(column), name, dtype)
+    kind = np.float32 if dtype == np.float32 else np.float64
+    try:
+        return column.to_numpy(dtype=kind, na_value=np.nan)
+    except OverflowError as error:
+        raise ValueError(
+            f"Column {name!r} holds integers that are too large for float64 ({error}). "
+            "If they are identifiers, name it in categorical_features."
+        ) from error
+    except (ValueError, TypeError) as error:
+        if empty:
+            warnings.warn(
+                f"Column {name!r} was all missing in fit, so that nothing is known of "
+                f"what it holds now ({error}); it is not used.",
+                UserWarning,
+                stacklevel=2,
+            )
+            return np.full(len(column), np.nan)
+        raise ValueError(
+            f"Column {name!r} should hold numbers, but could not convert string to "
+            f"float ({error}). If it holds categories, name it in "
+            "categorical_features."
+        ) from error

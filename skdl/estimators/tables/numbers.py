@@ -1,0 +1,87 @@
+"""Columns of numbers out of frames whose types scikit-learn does not understand."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skdl.data.columns import CATEGORIES, DATES, as_numbers, check_kind, kind_of
+from skdl.data.containers import as_array, as_pandas, check_collected, is_frame
+from skdl.data.values import has_dates
+from skdl.estimators.tables.frames import check_names, check_not_empty
+
+
+def readable(X: Any, estimator: Any, *, reset: bool) -> Any:
+    """Return X as scikit-learn's validation can read it.
+
+    Parameters
+    ----------
+    X : array-like
+        Frames of plain numbers and arrays stay as they are.
+    estimator : estimator
+        Gets, or is asked for, names of columns that are no text.
+    reset : bool
+        Whether this is `fit`.
+
+    Raises
+    ------
+    ValueError
+        If a column holds dates or times, or has another name than in `fit`.
+    """
+    check_collected(X)
+    if not is_frame(X):
+        check_names(estimator, None, reset=reset)
+        if isinstance(X, list | tuple):
+            array = np.asarray(X)
+        else:
+            plain = type(X) is np.ndarray or not hasattr(X, "dtype")
+            array = X if plain else as_array(X)
+        if isinstance(array, np.ndarray) and array.dtype.kind in "mM":
+            check_kind(DATES, None, array.dtype)
+        return array
+    frame = X if isinstance(X, pd.DataFrame) else as_pandas(X)
+    check_names(estimator, list(frame.columns), reset=reset)
+    if frame.shape[1] == 0:
+        check_not_empty(frame, estimator)
+    if all(map(_is_plain, frame.dtypes)):
+        return frame
+    return _with_plain_columns(frame)
+
+
+def explain(error: Exception, X: Any) -> None:
+    """Raise a better error than scikit-learn's where values are no numbers."""
+    if isinstance(error, OverflowError):
+        raise ValueError(
+            f"X holds integers that are too large for float64 ({error}). If they are "
+            "identifiers, they are categories and no numbers."
+        ) from error
+    if not is_frame(X) and has_dates(set(map(type, np.ravel(as_objects(X))))):
+        check_kind(DATES, None, "object")
+
+
+def as_objects(X: Any) -> np.ndarray:
+    """Return an array of objects, empty where the rows differ in length."""
+    try:
+        return np.asarray(X, dtype=object)
+    except ValueError:
+        return np.empty(0, dtype=object)
+
+
+def _is_plain(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind in "fiub" and dtype.isnative
+
+
+def _with_plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with columns of numbers as floats, and text as it is."""
+    columns = {}
+    for j, name in enumerate(frame.columns):
+        column = frame.iloc[:, j]
+        kind = kind_of(column)
+        check_kind(kind, name, column.dtype)
+        is_text = kind == CATEGORIES and not pd.api.types.is_bool_dtype(column.dtype)
+        if not is_text:
+            values = as_numbers(column, name)
+            column = pd.Series(values, index=frame.index)
+        columns[j] = column
+    result = pd.DataFrame(columns, index=frame.index)
+    return result.set_axis(frame.columns, axis=1)
