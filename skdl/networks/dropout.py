@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_POOL = 1 << 18  # smallest pool of random values
+_POOL = 1 << 18  # smallest pool of random values, if all its masks are of use
 _USES = 64  # masks taken from a pool before it is drawn anew
 
 
@@ -54,7 +54,7 @@ class Dropout(nn.Module):
         """Return a mask of the shape and type of `x`."""
         pool, size = self._pool, x.numel()
         if self._left == 0 or pool is None or len(pool) < 2 * size:
-            pool = self._draw(max(_POOL, 4 * size))
+            pool = self._draw(max(min(_POOL, _USES * size), 4 * size))
         self._left -= 1
         start = int(torch.randint(len(pool) - size + 1, ()))
         return pool[start : start + size].view(x.shape).to(x.dtype)

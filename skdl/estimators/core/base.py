@@ -8,10 +8,10 @@ gives `_check_target`, `_new_target` and `_new_objective`.
 import copy
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
@@ -34,7 +34,12 @@ from skdl.estimators.core.rows import (
     check_weight,
     split_validation,
 )
-from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
+from skdl.estimators.core.state import (
+    all_or_nothing,
+    draw_seed,
+    same_weights,
+    seed_source,
+)
 from skdl.estimators.core.user_network import NetworkOptions, warn_of_equal_members
 from skdl.networks.ensemble import Ensemble
 from skdl.training.inference import infer
@@ -54,6 +59,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         Names of the columns, where X has string names for all of them.
     """
 
+    network: Any
     n_estimators: int
 
     # What a family and a task give.
@@ -189,9 +195,22 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         with all_or_nothing(self):
             warm = goes_on(self, is_warm=True)
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
-            outcome = self._fit(rows, None, warm=warm, continued=True, classes=classes)
+            with self._trained_in_place(warm):
+                outcome = self._fit(
+                    rows, None, warm=warm, continued=True, classes=classes
+                )
         self._conclude(outcome, continued=True)
         return self  # of a single epoch nothing is kept that ended badly
+
+    def _trained_in_place(self, warm: bool) -> AbstractContextManager:
+        """Keep the weights in case that a call fails.
+
+        To train a copy, as `fit` does, takes longer than to train on a row. A network
+        of the user's may have a state that is not in its tensors: it is copied.
+        """
+        if not warm or self.network is not None:
+            return nullcontext()
+        return same_weights(self.network_, self._optimizer_state)
 
     @abstractmethod
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
@@ -220,8 +239,10 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             rows, held_out = split_validation(
                 rows, self.validation_fraction, self._strata(rows.y), draw_seed(rng)
             )
-        with runtime.seeded(draw_seed(rng)):
-            rows, parts = self._parts(rows, target, runtime, rng)
+        # With a seed every call would else drop the same units.
+        seed = draw_seed(rng) + (self.n_iter_ if warm and continued else 0)
+        with runtime.seeded(seed):
+            rows, parts = self._parts(rows, target, runtime, rng, continued=continued)
             if held_out is not None:
                 held_out = self._weigh(held_out, parts.target).without_zero_weights()
             reporter = EpochReporter(
@@ -242,7 +263,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
                 checkpoint=checkpoint,
             )
             self._finish(parts)
-        history = pd.DataFrame([record.as_row() for record in outcome.records])
+        history = [record.as_row() for record in outcome.records]
         self._keep(
             self._fitted(parts, runtime), history, outcome, extend=continued and warm
         )
@@ -250,7 +271,13 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         return outcome
 
     def _parts(
-        self, rows: Rows, target: Any, runtime: Runtime, rng: np.random.RandomState
+        self,
+        rows: Rows,
+        target: Any,
+        runtime: Runtime,
+        rng: np.random.RandomState,
+        *,
+        continued: bool = False,
     ) -> tuple[Rows, FittedParts]:
         """Return the rows to train on, weighted, and what is trained.
 
@@ -258,13 +285,15 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         """
         rows = rows.without_zero_weights()
         if target is None:
-            parts = self._extended_parts(rows, runtime)
+            parts = self._extended_parts(rows, runtime, continued=continued)
         else:
             target.fit(rows.y, rows.weight)
             parts = self._new_parts(rows, target, runtime, rng)
         return self._weigh(rows, parts.target).without_zero_weights(), parts
 
-    def _extended_parts(self, rows: Rows, runtime: Runtime) -> FittedParts:
+    def _extended_parts(
+        self, rows: Rows, runtime: Runtime, *, continued: bool
+    ) -> FittedParts:
         encoder, network = self._grown(rows.X)
         target, change = self._target.extended(rows.y, rows.weight)
         if change is not None:
@@ -273,10 +302,12 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             if changed is None:
                 target = target.in_units_of(self._target)
             network = changed or network
-        state = None  # the optimizer's is of other sizes or units
+        state = work = None  # the optimizer's is of other sizes or units
         if network is self.network_:
-            network = copy.deepcopy(network)
-            state = copy.deepcopy(self._optimizer_state)
+            state, work = self._optimizer_state, self._work
+            moves = str(runtime.device) != self.device_
+            if moves or not continued or self.network is not None:
+                network, state = copy.deepcopy((network, state))
         return FittedParts(
             encoder,
             target,
@@ -285,6 +316,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             state,
             self.lr_,
             self._pace,
+            work,
         )
 
     def _new_parts(
@@ -337,6 +369,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             "_objective": parts.objective,
             "_optimizer_state": parts.optimizer_state,
             "_pace": parts.pace,
+            "_work": parts.work,
             **self._task_attributes(parts.target),
         }
 

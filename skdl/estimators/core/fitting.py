@@ -38,7 +38,8 @@ _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
 class FittedParts:
     """What a fit makes and predict needs.
 
-    `pace` is the share of `lr` at which `partial_fit` goes on.
+    `pace` is the share of `lr` at which `partial_fit` goes on, `work` the network's
+    multiplications by row, None if it has not been tried yet.
     """
 
     encoder: Any
@@ -48,6 +49,7 @@ class FittedParts:
     optimizer_state: dict | None = None
     lr: float | None = None
     pace: float = 1.0
+    work: float | None = None
 
 
 def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
@@ -247,9 +249,10 @@ def training_batches(
     if normalize and rows.weight is not None:
         scale = 1.0 / rows.weight.mean()
     batches = make_batches(rows, parts, runtime, batch_size, weight_scale=scale)
-    probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
-    work = check_output(parts.network, probe, parts.objective)
-    return settings._augmented(batches, parts), 3 * work * batch_size
+    if parts.work is None:
+        probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
+        parts.work = check_output(parts.network, probe, parts.objective)
+    return settings._augmented(batches, parts), 3 * parts.work * batch_size
 
 
 def trainer_of_copy(

@@ -237,6 +237,8 @@ def _merged(one: tuple, other: tuple) -> tuple:
 
 def check_class_y(y: np.ndarray) -> np.ndarray:
     """Return y as labels (n,) or indicators (n, K), or say what is wrong with it."""
+    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "iub":
+        return y
     if sparse.issparse(y):
         y = y.toarray()
     if y.ndim == 2 and y.shape[1] == 1:

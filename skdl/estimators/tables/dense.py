@@ -145,6 +145,8 @@ class DenseEstimator(NeuralEstimator):
 
     def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
         y = without_gradient(y)
+        if not reset and self._is_as_fitted(X) and _is_plain_target(y, len(X)):
+            return X, self._check_target(y)
         if _n_axes(X) > 2:
             return self._check_array_and_target(X, y, reset=reset)
         X, y = self._validate(X, y, reset=reset, multi_output=True)
@@ -253,6 +255,16 @@ class DenseEstimator(NeuralEstimator):
             dropout=self.dropout,
             batch_norm=self.batch_norm,
         )
+
+
+def _is_plain_target(y: Any, n_rows: int) -> bool:
+    """Tell, cheaply, whether there is nothing to convert and nothing to object."""
+    return (
+        type(y) is np.ndarray
+        and y.shape == (n_rows,)
+        and y.dtype.kind in "iubf"
+        and bool(np.isfinite(y).all())
+    )
 
 
 def _n_axes(X: Any) -> int:

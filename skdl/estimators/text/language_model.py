@@ -228,7 +228,8 @@ class LanguageModelEstimator(NetworkEstimator):
         history = language_history(outcome.records, batches.n_tokens)
         vars(self).pop("bptt_report_", None)  # there is none where nothing was chosen
         fitted = self._fitted(parts, runtime, windows)
-        self._keep(fitted, history, outcome, extend=continued and warm)
+        rows = history.to_dict("records")
+        self._keep(fitted, rows, outcome, extend=continued and warm)
         reporter.fit_end()
         return outcome
 
