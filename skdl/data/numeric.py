@@ -25,9 +25,8 @@ _RATIO, _DISTANCE = 1.5, 0.5
 # A scale that fewer rows have made says little: what a network has made of it is not
 # worth keeping, and costs much where two rows happened to be close.
 _SETTLED_ROWS = 100
-# What was learned is stretched to a new scale by no more than this. A spread that grows
-# tenfold at once is another column.
-_MOST_STRETCH = 10.0
+# What was learned is stretched to a new scale by no more than this.
+_MOST_STRETCH = 100.0
 
 
 @dataclass(frozen=True)
@@ -164,10 +163,11 @@ class NumericEncoder:
         self.center, self.factor = before.center.copy(), before.factor.copy()
         self.fill = before.fill.copy()
         slope, shift = np.ones(len(self.center)), np.zeros(len(self.center))
-        changed = False
+        changed, settled = False, before.statistics.n_rows >= _SETTLED_ROWS
         for j in columns:
             present = self.statistics.present(j).astype(dtype)
             found = _center_and_factor(present, self.statistics, j)
+            found = _widened(*found, before.center[j], before.factor[j], settled)
             if _is_near(*found, before.center[j], before.factor[j]):
                 continue
             changed = True
@@ -284,6 +284,18 @@ def _center_and_factor(
     resolution = np.finfo(present.dtype)
     floor = max(8 * resolution.eps * max(abs(low), abs(high)), resolution.tiny)
     return float(median), float(1 / spread) if spread > floor else 0.0
+
+
+def _widened(
+    center: float, factor: float, old_center: float, old_factor: float, settled: bool
+) -> tuple[float, float]:
+    """Return a scale on which values of an old one that is settled can be told apart.
+
+    On a narrower one, or one far away, the bend would make them all the same.
+    """
+    if not settled or factor == 0 or old_factor == 0:
+        return center, factor
+    return center, 1 / max(1 / factor, 1 / old_factor, abs(center - old_center))
 
 
 def _is_near(

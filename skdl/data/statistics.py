@@ -1,4 +1,4 @@
-"""What is known of columns whose rows come in chunks: bounded, and the same however cut.
+"""What is known of columns whose rows come in chunks, the same however they are cut.
 
 The sample of the rows is drawn by their number: each has a key that looks random but is
 always the same, and the rows with the smallest keys are kept. So a sample of a million

@@ -26,7 +26,7 @@ def takes_inputs_anew(network: nn.Module) -> bool:
 def rescale_inputs(
     network: nn.Module, slope: Tensor, shift: Tensor, n_added: int
 ) -> None:
-    """Make a network take numbers in new units, and some more inputs.
+    """Make a network take numbers in new units, and some more inputs, in place.
 
     Parameters
     ----------
@@ -42,16 +42,15 @@ def rescale_inputs(
         start = 0
         if isinstance(member, EmbeddingNetwork):
             start = member.embedding.n_outputs
-        layers = _dense(member)
-        first = layers[0]
+        first, norm = _first_layers(_dense(member))
         weight = first.weight
         numbers = slice(start, start + len(slope))
         offset = weight[:, numbers] @ shift.to(weight)
         if first.bias is not None:
-            first.bias += offset
-        else:  # a batch norm follows, whose mean has the part of the bias
-            layers[1].running_mean -= offset
-        weight[:, numbers] *= slope.to(weight)
+            first.bias.add_(offset)
+        elif norm is not None and norm.running_mean is not None:
+            norm.running_mean.sub_(offset)  # has the part of the bias
+        weight[:, numbers].mul_(slope.to(weight))
         if n_added:
             added = weight.new_zeros(len(weight), n_added)
             first.weight = nn.Parameter(torch.cat([weight, added], dim=1))
@@ -111,3 +110,12 @@ def rescale_outputs(network: nn.Module, scale: Tensor, shift: Tensor) -> bool:
 def _dense(member: nn.Module) -> nn.Module:
     """Return what takes the numbers."""
     return member.head if isinstance(member, EmbeddingNetwork) else member
+
+
+def _first_layers(dense: nn.Module) -> tuple[nn.Linear, nn.BatchNorm1d | None]:
+    """Return the first layer, and the batch norm after it if there is one."""
+    first, *others = dense.children()
+    if not isinstance(first, nn.Linear):
+        raise TypeError(f"The first layer of {type(dense).__name__} is not linear.")
+    norm = others[0] if others and isinstance(others[0], nn.BatchNorm1d) else None
+    return first, norm
