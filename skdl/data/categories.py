@@ -169,12 +169,7 @@ class Vocabulary:
         """
         found = _with_rows(columns)
         self.reading = Reading.of(found)
-        kept = sorted(self._merged(found).items())
-        room = self.max_categories
-        if room is not None and len(kept) > room:
-            self.n_hashed = max(1, room // _HASHED_SHARE)
-            kept.sort(key=lambda entry: -entry[1][1])
-            kept = kept[: room - self.n_hashed]
+        kept = self._with_room(sorted(self._merged(found).items()))
         self.categories = _in_order([value for _, (value, _) in kept])
         self._number()
         self.counts = self._counts_of(columns)
@@ -183,8 +178,12 @@ class Vocabulary:
     def extended(self, columns: Sequence[Factors]) -> "Vocabulary":
         """Return a vocabulary with the new categories of more rows at its end.
 
-        Where rarer values are hashed there is nothing to add. What texts and numbers
-        mean stays as it was fitted.
+        Codes stay what they were and never become more than `max_categories`: where
+        there is not room for all new categories, the most frequent of them get the
+        room but for a quarter of all codes, or what is left of it, to which the others
+        and all that come later are hashed. In a vocabulary that is full to the last
+        code they are unknown. What texts and numbers mean
+        stays as it was fitted.
         """
         result = Vocabulary(self.max_categories)
         result.n_hashed, result.n_before = self.n_hashed, len(self)
@@ -194,15 +193,26 @@ class Vocabulary:
             found = _with_rows(columns)
             new = [d for d in found if self.code(d.value) == UNKNOWN]
             result.reading = self.reading.extended(self.categories, new)
-            kept = result._merged(new).values()
+            kept = result._with_room(sorted(result._merged(new).items()))
             result.categories += _in_order(
-                [result.reading.number_in(value) for value, _ in kept]
+                [result.reading.number_in(value) for _, (value, _) in kept]
             )
         result._number()
         result.counts = np.zeros(len(result), dtype=np.int64)
         result.counts[: len(self)] = self.counts
         result.counts += result._counts_of(columns)
         return result
+
+    def _with_room(self, found: list[tuple[str, tuple[Any, int]]]) -> list:
+        """Return the categories that there is room for; make codes for the others."""
+        if self.max_categories is None:
+            return found
+        room = max(0, self.max_categories - len(self.categories))
+        if len(found) <= room:
+            return found
+        self.n_hashed = min(room, max(1, self.max_categories // _HASHED_SHARE))
+        found = sorted(found, key=lambda entry: -entry[1][1])
+        return found[: room - self.n_hashed]
 
     def _merged(self, found: list[Distinct]) -> dict[str, tuple[Any, int]]:
         """Return by key the value that stands for all that are the same, and the rows.

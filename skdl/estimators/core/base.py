@@ -8,10 +8,10 @@ gives `_check_target`, `_new_target` and `_new_objective`.
 import copy
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
@@ -25,6 +25,7 @@ from skdl.estimators.core.fitting import (
     sweep_lr,
     training_batches,
 )
+from skdl.estimators.core.learning_on import TRIAL_ROWS, with_new_target
 from skdl.estimators.core.names import answers_names
 from skdl.estimators.core.network import NetworkEstimator
 from skdl.estimators.core.rows import (
@@ -33,7 +34,12 @@ from skdl.estimators.core.rows import (
     check_weight,
     split_validation,
 )
-from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
+from skdl.estimators.core.state import (
+    all_or_nothing,
+    draw_seed,
+    same_weights,
+    seed_source,
+)
 from skdl.estimators.core.user_network import NetworkOptions, warn_of_equal_members
 from skdl.networks.ensemble import Ensemble
 from skdl.training.inference import infer
@@ -53,6 +59,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         Names of the columns, where X has string names for all of them.
     """
 
+    network: Any
     n_estimators: int
 
     # What a family and a task give.
@@ -78,7 +85,9 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         """Validate y."""
 
     @abstractmethod
-    def _new_target(self, rows: Rows, classes: Any) -> Any:
+    def _new_target(
+        self, rows: Rows, classes: Any, *, more_to_come: bool = False
+    ) -> Any:
         """Return a target coder; `classes` is None or all labels there are."""
 
     @abstractmethod
@@ -89,13 +98,13 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         """Return the rows with the weights that the task adds."""
         return rows
 
-    def _grown(self, X: Any) -> tuple[Any, nn.Module, dict | None]:
-        """Return encoder, network and optimizer state to go on from with these rows."""
-        return (
-            self._encoder,
-            copy.deepcopy(self.network_),
-            copy.deepcopy(self._optimizer_state),
-        )
+    @abstractmethod
+    def _grown(self, X: Any) -> tuple[Any, nn.Module]:
+        """Return encoder and network that have learned of these rows too.
+
+        The network is `network_` itself where nothing in it has to change, else a
+        changed copy.
+        """
 
     def _augmented(self, batches: Any, parts: FittedParts) -> Any:
         """Return the batches to train on, changed at random where that helps."""
@@ -186,9 +195,22 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         with all_or_nothing(self):
             warm = goes_on(self, is_warm=True)
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
-            outcome = self._fit(rows, None, warm=warm, continued=True, classes=classes)
+            with self._trained_in_place(warm):
+                outcome = self._fit(
+                    rows, None, warm=warm, continued=True, classes=classes
+                )
         self._conclude(outcome, continued=True)
         return self  # of a single epoch nothing is kept that ended badly
+
+    def _trained_in_place(self, warm: bool) -> AbstractContextManager:
+        """Keep the weights in case that a call fails.
+
+        To train a copy, as `fit` does, takes longer than to train on a row. A network
+        of the user's may have a state that is not in its tensors: it is copied.
+        """
+        if not warm or self.network is not None:
+            return nullcontext()
+        return same_weights(self.network_, self._optimizer_state)
 
     @abstractmethod
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
@@ -210,15 +232,19 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     ) -> Outcome:
         checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
-        target = self._target if warm else self._new_target(rows, classes)
+        target = None
+        if not warm:
+            target = self._new_target(rows, classes, more_to_come=continued)
         if held_out is None and self.early_stopping and not continued:
             rows, held_out = split_validation(
                 rows, self.validation_fraction, self._strata(rows.y), draw_seed(rng)
             )
-        if held_out is not None:
-            held_out = self._weigh(held_out, target).without_zero_weights()
-        with runtime.seeded(draw_seed(rng)):
-            rows, parts = self._parts(rows, target, runtime, rng, warm=warm)
+        # With a seed every call would else drop the same units.
+        seed = draw_seed(rng) + (self.n_iter_ if warm and continued else 0)
+        with runtime.seeded(seed):
+            rows, parts = self._parts(rows, target, runtime, rng, continued=continued)
+            if held_out is not None:
+                held_out = self._weigh(held_out, parts.target).without_zero_weights()
             reporter = EpochReporter(
                 self,
                 *(watch or (None, {})),
@@ -237,7 +263,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
                 checkpoint=checkpoint,
             )
             self._finish(parts)
-        history = pd.DataFrame([record.as_row() for record in outcome.records])
+        history = [record.as_row() for record in outcome.records]
         self._keep(
             self._fitted(parts, runtime), history, outcome, extend=continued and warm
         )
@@ -251,18 +277,51 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         runtime: Runtime,
         rng: np.random.RandomState,
         *,
-        warm: bool,
+        continued: bool = False,
     ) -> tuple[Rows, FittedParts]:
-        """Return the rows to train on, weighted, and what is trained."""
-        rows = self._weigh(rows, target).without_zero_weights()
-        if warm:
-            encoder, network, state = self._grown(rows.X)
-            network = network.to(runtime.device)
-            objective = self._objective_of(target)
-            return rows, FittedParts(
-                encoder, target, objective, network, state, self.lr_
-            )
-        target.fit(rows.y, rows.weight)
+        """Return the rows to train on, weighted, and what is trained.
+
+        Without a `target` that is what there is, extended by these rows.
+        """
+        rows = rows.without_zero_weights()
+        if target is None:
+            parts = self._extended_parts(rows, runtime, continued=continued)
+        else:
+            target.fit(rows.y, rows.weight)
+            parts = self._new_parts(rows, target, runtime, rng)
+        return self._weigh(rows, parts.target).without_zero_weights(), parts
+
+    def _extended_parts(
+        self, rows: Rows, runtime: Runtime, *, continued: bool
+    ) -> FittedParts:
+        encoder, network = self._grown(rows.X)
+        target, change = self._target.extended(rows.y, rows.weight)
+        if change is not None:
+            trial = encoder.transform(rows.X[:TRIAL_ROWS])
+            changed = with_new_target(change, network, trial)
+            if changed is None:
+                target = target.in_units_of(self._target)
+            network = changed or network
+        state = work = None  # the optimizer's is of other sizes or units
+        if network is self.network_:
+            state, work = self._optimizer_state, self._work
+            moves = str(runtime.device) != self.device_
+            if moves or not continued or self.network is not None:
+                network, state = copy.deepcopy((network, state))
+        return FittedParts(
+            encoder,
+            target,
+            self._objective_of(target),
+            network.to(runtime.device),
+            state,
+            self.lr_,
+            self._pace,
+            work,
+        )
+
+    def _new_parts(
+        self, rows: Rows, target: Any, runtime: Runtime, rng: np.random.RandomState
+    ) -> FittedParts:
         encoder = self._new_encoder(rows.X, rng)
         members = [
             self._new_network(encoder, target.n_outputs)
@@ -272,7 +331,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         network, objective = members[0], self._objective_of(target)
         if len(members) > 1:
             network = Ensemble(members)
-        return rows, FittedParts(encoder, target, objective, network.to(runtime.device))
+        return FittedParts(encoder, target, objective, network.to(runtime.device))
 
     def _objective_of(self, target: Any) -> Any:
         """Return the objective of one network, or of several whose mean is used."""
@@ -291,9 +350,9 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             rows = self._check_rows(X, y, sample_weight, reset=not warm)
             rng = seed_source(self.random_state)
             runtime = self._runtime()
-            target = self._target if warm else self._new_target(rows, None)
+            target = None if warm else self._new_target(rows, None)
             with runtime.seeded(draw_seed(rng)):
-                rows, parts = self._parts(rows, target, runtime, rng, warm=warm)
+                rows, parts = self._parts(rows, target, runtime, rng)
                 batches, work = training_batches(self, parts, rows, runtime)
                 with runtime.threads(work):
                     return sweep_lr(self, parts, batches, runtime, **how)
@@ -309,6 +368,8 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             "_target": parts.target,
             "_objective": parts.objective,
             "_optimizer_state": parts.optimizer_state,
+            "_pace": parts.pace,
+            "_work": parts.work,
             **self._task_attributes(parts.target),
         }
 

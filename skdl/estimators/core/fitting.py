@@ -24,7 +24,7 @@ from skdl.training.optimization.averaging import TriggeredAverage, WeightAverage
 from skdl.training.optimization.freezing import Freezing
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.optimization.resuming import saved_state, take_over
-from skdl.training.optimization.schedules import resolve_schedule
+from skdl.training.optimization.schedules import late_rate, resolve_schedule
 from skdl.training.range_test import sweep
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
@@ -36,7 +36,11 @@ _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
 
 @dataclass
 class FittedParts:
-    """What a fit makes and predict needs."""
+    """What a fit makes and predict needs.
+
+    `pace` is the share of `lr` at which `partial_fit` goes on, `work` the network's
+    multiplications by row, None if it has not been tried yet.
+    """
 
     encoder: Any
     target: Any
@@ -44,6 +48,8 @@ class FittedParts:
     network: nn.Module
     optimizer_state: dict | None = None
     lr: float | None = None
+    pace: float = 1.0
+    work: float | None = None
 
 
 def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
@@ -194,8 +200,15 @@ def train_parts(
                 trainer_of_copy(settings, parts, runtime, AUTO_RANGE["min_lr"]), batches
             )
         notes["lr"] = parts.lr
+        if lr_is_new(settings):
+            parts.pace = 1.0  # what is set after a fit is meant as it is
+        pace = parts.pace if continued else 1.0
         trainer = _build_trainer(
-            settings, parts, runtime, continued, n_steps=epochs * len(batches)
+            settings,
+            replace(parts, lr=parts.lr * pace),
+            runtime,
+            continued,
+            n_steps=epochs * len(batches),
         )
         outcome = train(
             trainer,
@@ -209,7 +222,9 @@ def train_parts(
         )
     if outcome.failure is not None and outcome.kept_epoch == 0:
         raise outcome.failure
-    parts.lr = trainer.lr  # lower than it was if training went back
+    parts.lr = trainer.lr / pace  # lower than it was if training went back
+    if not continued:
+        parts.pace = late_rate(trainer.schedule)
     # A whole fit ends at a low rate and leaves nothing to go on with.
     parts.optimizer_state = (
         saved_state(trainer.optimizer, parts.network) if continued else None
@@ -234,9 +249,10 @@ def training_batches(
     if normalize and rows.weight is not None:
         scale = 1.0 / rows.weight.mean()
     batches = make_batches(rows, parts, runtime, batch_size, weight_scale=scale)
-    probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
-    work = check_output(parts.network, probe, parts.objective)
-    return settings._augmented(batches, parts), 3 * work * batch_size
+    if parts.work is None:
+        probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
+        parts.work = check_output(parts.network, probe, parts.objective)
+    return settings._augmented(batches, parts), 3 * parts.work * batch_size
 
 
 def trainer_of_copy(

@@ -2,6 +2,7 @@
 
 import copy
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from skdl.estimators.core.checkpoint import (
     open_checkpoint,
 )
 from skdl.estimators.core.fine_tuning import FineTuning
+from skdl.estimators.core.history import History
 from skdl.estimators.core.names import unexpected
 from skdl.estimators.core.parameters import RunningParameters, TrainingParameters
 from skdl.training.loop import Outcome
@@ -118,20 +120,24 @@ class NetworkEstimator(
     def _keep(
         self,
         fitted: dict[str, Any],
-        history: pd.DataFrame,
+        rows: Sequence[dict[str, Any]],
         outcome: Outcome,
         *,
         extend: bool,
     ) -> None:
         """Set the fitted attributes; with `extend` the history goes on."""
-        if extend:
-            history = history.assign(epoch=history["epoch"] + len(self.history_))
-            history = pd.concat([self.history_, history], ignore_index=True)
         for name, value in fitted.items():
             setattr(self, name, value)
-        self.history_ = history
-        self.n_iter_ = len(history)
+        self._history = self._history.extended(rows) if extend else History(rows)
+        self.n_iter_ = len(self._history)
         self.best_epoch_ = outcome.kept_epoch
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """What was recorded of the training."""
+        if "_history" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has no history_ before fit.")
+        return self._history.frame
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell whether there is a trained network."""

@@ -174,7 +174,9 @@ class ClassifierTask(ClassifierMixin):
     def _check_target(self, y: Any) -> np.ndarray:
         return check_class_y(y)
 
-    def _new_target(self, rows: Rows, classes: Any) -> ClassTarget:
+    def _new_target(
+        self, rows: Rows, classes: Any, *, more_to_come: bool = False
+    ) -> ClassTarget:
         target = ClassTarget(rows.y, classes)
         if not target.multilabel and target.n_outputs < 2:
             raise ValueError(
@@ -194,7 +196,10 @@ class ClassifierTask(ClassifierMixin):
     def _weigh(self, rows: Rows, target: ClassTarget) -> Rows:
         if self.class_weight is None:
             return rows
-        weight = compute_sample_weight(self.class_weight, rows.y)
+        if self.class_weight == "balanced":
+            weight = target.balanced_weight(rows.y)
+        else:
+            weight = compute_sample_weight(self.class_weight, rows.y)
         if rows.weight is not None:
             weight = weight * rows.weight
         return Rows(rows.X, rows.y, weight, score_weight=rows.score_weight)
@@ -255,14 +260,21 @@ class RegressorTask(RegressorMixin):
 
     def _check_target(self, y: Any) -> np.ndarray:
         y = check_real_y(y)
-        if self.loss == "poisson" and ((y < 0).any() or not (y > 0).any()):
+        if self.loss == "poisson" and (y < 0).any():
             raise ValueError(
-                "loss='poisson' needs targets that are not negative and not all zero, "
-                f"got values from {y.min():g} to {y.max():g}."
+                "loss='poisson' needs targets that are not negative, got values from "
+                f"{y.min():g} to {y.max():g}."
             )
         return y
 
-    def _new_target(self, rows: Rows, classes: Any) -> RealTarget:
+    def _new_target(
+        self, rows: Rows, classes: Any, *, more_to_come: bool = False
+    ) -> RealTarget:
+        if self.loss == "poisson" and not (more_to_come or (rows.y > 0).any()):
+            raise ValueError(
+                "loss='poisson' needs targets that are not all zero, got nothing but "
+                "zeros; their mean has no logarithm."
+            )
         return RealTarget(REGRESSION_OBJECTIVES[self.loss].target_scaling)
 
     def _new_objective(self, target: RealTarget) -> Objective:

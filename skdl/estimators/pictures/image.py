@@ -1,5 +1,6 @@
 """The family of estimators that takes pictures."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -26,6 +27,7 @@ from skdl.estimators.pictures.inputs import (
     resolve_augmentation,
 )
 from skdl.networks.conv import ConvNet, PictureNetwork, activation_maps
+from skdl.networks.folding import members_of
 from skdl.networks.mlp import ACTIVATIONS
 from skdl.training.augmentation import AugmentedBatches, AveragedViews
 from skdl.training.runtime import Runtime, resolve_runtime
@@ -177,6 +179,15 @@ class ImageEstimator(NeuralEstimator):
                 dropout=self.dropout,
             )
         return PictureNetwork(body, encoder.mean, encoder.spread)
+
+    def _grown(self, X: Any) -> tuple[PictureEncoder, nn.Module]:
+        encoder, before = self._encoder.extended(X), self._encoder
+        network = self.network_
+        if (encoder.mean, encoder.spread) != (before.mean, before.spread):
+            network = copy.deepcopy(network)
+            for member in members_of(network):
+                member.standardize_by(encoder.mean, encoder.spread)
+        return encoder, network
 
     def _runtime(self) -> Runtime:
         return resolve_runtime(self.device, self.precision, prefer_bfloat16=True)

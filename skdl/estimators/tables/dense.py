@@ -20,6 +20,7 @@ from skdl.data.containers import without_gradient
 from skdl.data.numeric import NumericEncoder
 from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.constructor import parameters
+from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
 from skdl.estimators.tables.numbers import explain, readable
@@ -144,6 +145,8 @@ class DenseEstimator(NeuralEstimator):
 
     def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
         y = without_gradient(y)
+        if not reset and self._is_as_fitted(X) and _is_plain_target(y, len(X)):
+            return X, self._check_target(y)
         if _n_axes(X) > 2:
             return self._check_array_and_target(X, y, reset=reset)
         X, y = self._validate(X, y, reset=reset, multi_output=True)
@@ -232,6 +235,11 @@ class DenseEstimator(NeuralEstimator):
         kind = NumericEncoder if X.ndim == 2 else ArrayEncoder
         return kind(scale=self.scale_inputs).fit(X, rng)
 
+    def _grown(self, X: Any) -> tuple[Any, nn.Module]:
+        encoder, rescaling = self._encoder.extended(X)
+        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        return with_new_scales(encoder, rescaling, self.network_, list(names))
+
     def _new_network(self, encoder: Any, n_outputs: int) -> nn.Module:
         return self._new_head(encoder.n_outputs, n_outputs)
 
@@ -247,6 +255,16 @@ class DenseEstimator(NeuralEstimator):
             dropout=self.dropout,
             batch_norm=self.batch_norm,
         )
+
+
+def _is_plain_target(y: Any, n_rows: int) -> bool:
+    """Tell, cheaply, whether there is nothing to convert and nothing to object."""
+    return (
+        type(y) is np.ndarray
+        and y.shape == (n_rows,)
+        and y.dtype.kind in "iubf"
+        and bool(np.isfinite(y).all())
+    )
 
 
 def _n_axes(X: Any) -> int:

@@ -19,6 +19,7 @@ from skdl.data.containers import without_gradient
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
+from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.tables.dense import DenseEstimator
 from skdl.estimators.tables.embedding_sizes import embedding_dims
 from skdl.estimators.tables.frames import as_frame, learn_schema, make_table
@@ -209,14 +210,15 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         effects = RandomEffects(n_groups, n_outputs) if n_groups else None
         return EmbeddingNetwork(embedding, head, effects)
 
-    def _grown(self, X: Table) -> tuple[Any, nn.Module, dict | None]:
-        encoder = self._encoder.extended(X)
-        network = copy.deepcopy(self.network_)
-        if encoder.sizes == self._encoder.sizes:
-            return encoder, network, copy.deepcopy(self._optimizer_state)
-        for member in members_of(network):
-            member.grow(*encoder.sizes)
-        return encoder, network, None  # the optimizer's state has the old sizes
+    def _grown(self, X: Table) -> tuple[TableEncoder, nn.Module]:
+        encoder, rescaling = self._encoder.extended(X)
+        network = self.network_
+        if encoder.sizes != self._encoder.sizes:
+            network = copy.deepcopy(network)
+            for member in members_of(network):
+                member.grow(*encoder.sizes)
+        names = self._schema.numeric_names
+        return with_new_scales(encoder, rescaling, network, names)
 
     def _finish(self, parts: FittedParts) -> None:
         """Draw the vectors of rare categories toward their column's mean.

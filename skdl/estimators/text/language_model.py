@@ -162,16 +162,19 @@ class LanguageModelEstimator(NetworkEstimator):
             encoder = self._lm_encoder
             stream = encoder.transform(texts)
             model = copy.deepcopy(self.network_)
-            state, lr = copy.deepcopy(self._optimizer_state), self.lr_
+            state = copy.deepcopy(self._optimizer_state)
+            lr, pace = self.lr_, self._pace
         else:
             encoder = new_encoder(self)
             stream = encoder.fit_transform(texts)
-            model, state, lr = new_network(self, encoder, runtime), None, None
+            model, state = new_network(self, encoder, runtime), None
+            lr, pace = None, 1.0
         objective = NextTokenLoss(
             len(encoder.tokens), self.activation_penalty, self.temporal_penalty
         )
         network = Continued(model).to(runtime.device)
-        return FittedParts(encoder, None, objective, network, state, lr), stream
+        parts = FittedParts(encoder, None, objective, network, state, lr, pace)
+        return parts, stream
 
     def _fit(
         self,
@@ -225,7 +228,8 @@ class LanguageModelEstimator(NetworkEstimator):
         history = language_history(outcome.records, batches.n_tokens)
         vars(self).pop("bptt_report_", None)  # there is none where nothing was chosen
         fitted = self._fitted(parts, runtime, windows)
-        self._keep(fitted, history, outcome, extend=continued and warm)
+        rows = history.to_dict("records")
+        self._keep(fitted, rows, outcome, extend=continued and warm)
         reporter.fit_end()
         return outcome
 
@@ -260,6 +264,7 @@ class LanguageModelEstimator(NetworkEstimator):
             "device_": str(runtime.device),
             "_lm_encoder": encoder,
             "_optimizer_state": parts.optimizer_state,
+            "_pace": parts.pace,
             **windows.attributes(),
         }
 

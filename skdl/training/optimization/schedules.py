@@ -27,6 +27,7 @@ def _anneal(start: float, end: float, fraction: float) -> float:
 _WARMUP = 0.25
 _START = 1 / 25
 _END = 1e-4
+_LATE_POINTS = 32
 
 
 def one_cycle(progress: float) -> float:
@@ -83,3 +84,19 @@ SCHEDULES: dict[str, Schedule] = {
 def resolve_schedule(schedule: str | Callable[[float], float]) -> Schedule:
     """Return the named schedule, or wrap a function of progress."""
     return SCHEDULES[schedule] if isinstance(schedule, str) else Schedule(schedule)
+
+
+def late_rate(schedule: Schedule) -> float:
+    """Return the mean factor of the learning rate over the last quarter of training.
+
+    At that rate what training has ended with is refined, and not undone.
+
+    Examples
+    --------
+    >>> round(late_rate(SCHEDULES["one_cycle"]), 3)
+    0.087
+    >>> late_rate(SCHEDULES["constant"])
+    1.0
+    """
+    points = [0.75 + 0.25 * (i + 0.5) / _LATE_POINTS for i in range(_LATE_POINTS)]
+    return sum(schedule.lr(progress) for progress in points) / _LATE_POINTS
