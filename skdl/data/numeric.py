@@ -127,7 +127,13 @@ class NumericEncoder:
 
     def _filled(self, raw: Tensor, encoded: Tensor, fill: Tensor) -> Tensor:
         """Fill missing values and append the indicators."""
-        has_missing = math.isnan(encoded.sum().item())
+        total = encoded.sum().item()
+        if not math.isfinite(total) and encoded.isinf().any():
+            raise ValueError(
+                "X holds numbers beyond 3.4e38, the largest that float32 has, in which "
+                "networks compute: scale them first, or set scale_inputs=True."
+            )
+        has_missing = math.isnan(total)
         if has_missing:
             encoded = torch.where(encoded.isnan(), fill.float(), encoded)
         if not len(self.missing):
@@ -151,10 +157,10 @@ def _center_and_factor(present: np.ndarray) -> tuple[float, float, float]:
     """Return median, one over the spread, and 1 where there is no value at all."""
     if len(present) == 0:
         return 0.0, 0.0, 1.0
-    low, median, high = np.quantile(present, [0.25, 0.5, 0.75])
+    low, median, high = np.quantile(present, [0.25, 0.5, 0.75]).astype(np.float64)
     spread = high - low
     if not spread > 0:
-        spread = (present.max() - present.min()) / 2
+        spread = present.max() / 2 - present.min() / 2
     # A spread below the resolution of the numbers around it is rounding, not data.
     resolution = np.finfo(present.dtype)
     floor = max(8 * resolution.eps * max(abs(low), abs(high)), resolution.tiny)

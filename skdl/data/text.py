@@ -7,7 +7,7 @@ frequency, so that the most frequent tokens have the lowest ones.
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -47,12 +47,37 @@ class FunctionAnalyzer:
         return []
 
     def __call__(self, text: str) -> Sequence[str]:
-        """Return the tokens of a text."""
-        return self._function(text)
+        """Return the tokens of a text.
+
+        Raises
+        ------
+        ValueError
+            If the function fails, or returns what are no strings.
+        """
+        try:
+            tokens = list(self._function(text))
+        except Exception as error:
+            raise ValueError(
+                "analyzer must be a function from a text to its tokens; it fails on "
+                f"{text[:50]!r} ({type(error).__name__}: {error})."
+            ) from error
+        if not set(map(type, tokens)) <= {str}:
+            _refuse_tokens(tokens)
+        return tokens
 
     def join(self, tokens: Sequence[str]) -> str:
         """Return the text that tokens stand for."""
         return self._separator.join(tokens)
+
+
+def _refuse_tokens(tokens: list) -> None:
+    """Refuse tokens of which one is no string."""
+    strange = [token for token in tokens if not isinstance(token, str)]
+    if strange:
+        raise ValueError(
+            f"analyzer must return strings, but {len(strange)} of the {len(tokens)} "
+            f"tokens of a text are none, such as {strange[0]!r}."
+        )
 
 
 class BPEAnalyzer:
@@ -306,6 +331,11 @@ def check_texts(X: Any) -> list[str]:
     ValueError
         If X is empty, has several columns, or holds anything but strings.
     """
+    if isinstance(X, Mapping):
+        raise TypeError(
+            f"X must be an iterable of strings, got a {type(X).__name__}; give its "
+            "texts, such as list(X.values())."
+        )
     if isinstance(X, (str, bytes)):
         raise TypeError(
             f"X must be an iterable of strings, got one {type(X).__name__}; put it into"

@@ -47,7 +47,7 @@ def infer(
     Returns
     -------
     Tensor of shape (n_rows, ...)
-        float32 and on the CPU.
+        Of the type that the link returns, and on the CPU.
     """
     if network.training:
         network.eval()

@@ -24,6 +24,8 @@ from skdl.estimators.core.fitting import (
     sweep_lr,
     training_batches,
 )
+from skdl.estimators.core.inputs import about_held_out, plain
+from skdl.estimators.core.labels import labels_as_given
 from skdl.estimators.core.names import answers_names
 from skdl.estimators.core.network import NetworkEstimator
 from skdl.estimators.core.rows import (
@@ -31,6 +33,7 @@ from skdl.estimators.core.rows import (
     check_held_out,
     check_weight,
     split_validation,
+    weighing,
 )
 from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
 from skdl.estimators.core.user_network import NetworkOptions, warn_of_equal_members
@@ -170,12 +173,11 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         with all_or_nothing(self):
             check_held_out(X_val, y_val, sample_weight_val)
             warm = self.warm_start and self.__sklearn_is_fitted__()
-            rows = self._check_rows(X, y, sample_weight, reset=not warm)
+            rows = self._rows(X, y, sample_weight, reset=not warm)
             held_out = None
             if X_val is not None:
-                held_out = self._check_rows(
-                    X_val, y_val, sample_weight_val, reset=False
-                )
+                with about_held_out():
+                    held_out = self._rows(X_val, y_val, sample_weight_val, reset=False)
             outcome = self._fit(rows, held_out, warm=warm, watch=(context, seen))
         self._conclude(outcome)
         return self
@@ -183,9 +185,15 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
         with all_or_nothing(self):
             warm = self.__sklearn_is_fitted__()
-            rows = self._check_rows(X, y, sample_weight, reset=not warm)
+            rows = self._rows(X, y, sample_weight, reset=not warm)
             self._fit(rows, None, warm=warm, continued=True, classes=classes)
         return self  # of a single epoch nothing is kept that ended badly
+
+    def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
+        """Validate X, y and weights in whatever they come."""
+        return self._check_rows(
+            plain(X), labels_as_given(plain(y)), plain(sample_weight), reset=reset
+        )
 
     @abstractmethod
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
@@ -208,12 +216,13 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
         target = self._target if warm else self._new_target(rows, classes)
+        rows = rows.without_zero_weights()
         if held_out is None and self.early_stopping and not continued:
             rows, held_out = split_validation(
                 rows, self.validation_fraction, self._strata(rows.y), draw_seed(rng)
             )
         if held_out is not None:
-            held_out = self._weigh(held_out, target).without_zero_weights()
+            held_out = weighing(self._weigh(held_out, target), "held-out rows")
         with runtime.seeded(draw_seed(rng)):
             rows, parts = self._parts(rows, target, runtime, rng, warm=warm)
             reporter = EpochReporter(
@@ -251,7 +260,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         warm: bool,
     ) -> tuple[Rows, FittedParts]:
         """Return the rows to train on, weighted, and what is trained."""
-        rows = self._weigh(rows, target).without_zero_weights()
+        rows = weighing(self._weigh(rows, target), "rows to train on")
         if warm:
             encoder, network, state = self._grown(rows.X)
             network = network.to(runtime.device)
@@ -277,7 +286,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         self._check_parameters()
         with all_or_nothing(self):
             warm = self.warm_start and self.__sklearn_is_fitted__()
-            rows = self._check_rows(X, y, sample_weight, reset=not warm)
+            rows = self._rows(X, y, sample_weight, reset=not warm)
             rng = seed_source(self.random_state)
             runtime = self._runtime()
             target = self._target if warm else self._new_target(rows, None)
@@ -306,7 +315,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     def _predict_output(self, X: Any) -> np.ndarray:
         """Return what the objective's inverse link makes of the raw outputs."""
         check_is_fitted(self)
-        X = self._check_new_inputs(X)
+        X = self._check_new_inputs(plain(X))
         network, link = self._predictor()
         return infer(
             network,

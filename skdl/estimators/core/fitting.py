@@ -280,9 +280,9 @@ def _build_trainer(
         parts.network,
         OptimizerSettings(
             lr=parts.lr,
-            weight_decay=settings.weight_decay,
-            betas=tuple(settings.betas),
-            momentum=settings.betas[0],
+            weight_decay=float(settings.weight_decay),
+            betas=(float(settings.betas[0]), float(settings.betas[1])),
+            momentum=float(settings.betas[0]),
             layer_lr_decay=1.0 if tuning is None else tuning.layer_lr_decay,
         ),
     )
@@ -303,7 +303,7 @@ def _build_trainer(
         lr=parts.lr,
         schedule=resolve_schedule("constant" if continued else settings.schedule),
         runtime=runtime,
-        clip_grad_norm=settings.clip_grad_norm,
+        clip_grad_norm=settings.clip_grad_norm and float(settings.clip_grad_norm),
         average=average,
         freezing=freezing,
     )

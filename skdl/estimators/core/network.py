@@ -15,11 +15,13 @@ from skdl.estimators.core.checkpoint import (
     fit_seeds,
     open_checkpoint,
 )
+from skdl.estimators.core.checks import check_betas
 from skdl.estimators.core.fine_tuning import FineTuning
 from skdl.estimators.core.names import unexpected
 from skdl.estimators.core.parameters import RunningParameters, TrainingParameters
 from skdl.estimators.core.state import to_cpu
 from skdl.training.loop import Outcome
+from skdl.training.optimization.schedules import check_schedule
 from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loading
 from skdl.training.survival.checkpoint import Checkpoint, remove_checkpoint
 
@@ -93,11 +95,8 @@ class NetworkEstimator(
         checkpoint_file(self.checkpoint)
         if self._fine_tuning is not None:
             self._fine_tuning.check()
-        betas = np.asarray(self.betas, dtype=float)
-        if betas.shape != (2,) or not ((betas >= 0) & (betas < 1)).all():
-            raise ValueError(
-                f"betas must be two numbers in [0, 1), got {self.betas!r}."
-            )
+        check_betas(self.betas)
+        check_schedule(self.schedule)
         resolve_runtime(self.device, self.precision)
 
     def _begin(

@@ -4,8 +4,10 @@ import numpy as np
 import torch
 from scipy import sparse
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch import Tensor
+
+# Beyond it, and below its inverse, squares leave the range of float64.
+_LARGE = 1e100
 
 
 class ClassTarget:
@@ -43,6 +45,11 @@ class ClassTarget:
                     f"indicators of {self.n_outputs} labels."
                 )
             return torch.from_numpy(y.astype(np.float32))
+        if y.ndim != 1:
+            raise ValueError(
+                f"y has shape {y.shape}, as label indicators have, but the classifier "
+                f"was fitted on one label a row: {self.classes.tolist()}."
+            )
         codes = np.searchsorted(self.classes, y).clip(max=len(self.classes) - 1)
         unknown = self.classes[codes] != y
         if unknown.any():
@@ -69,6 +76,17 @@ class ClassTarget:
         return ((correct * weight).sum() / weight.sum()).item()
 
 
+def _units(columns: np.ndarray) -> np.ndarray:
+    """Return powers of two by which columns are divided before they are squared.
+
+    1 where squares are in the range of float64 anyway.
+    """
+    largest = np.abs(columns).max(axis=0, initial=0.0)
+    _, exponent = np.frexp(largest)
+    extreme = (largest > _LARGE) | ((largest < 1 / _LARGE) & (largest > 0))
+    return np.where(extreme, np.ldexp(1.0, np.maximum(exponent - 1, -1022)), 1.0)
+
+
 class RealTarget:
     """Real targets to standardised float32 columns, and back.
 
@@ -85,6 +103,8 @@ class RealTarget:
         """Learn location and scale of the training targets (n,) or (n, K)."""
         self.one_dimensional = y.ndim == 1
         columns = y.reshape(len(y), -1).astype(np.float64)
+        self.unit = _units(columns)
+        columns = columns / self.unit
         mean = np.average(columns, axis=0, weights=weight)
         if self.scaling == "scale":
             self.offset = np.zeros_like(mean)
@@ -106,7 +126,9 @@ class RealTarget:
 
         Ones where the raw outputs are logarithms.
         """
-        return np.ones_like(self.factor) if self.scaling == "scale" else self.factor
+        if self.scaling == "scale":
+            return np.ones_like(self.factor)
+        return self.factor * self.unit
 
     def encode(self, y: np.ndarray) -> Tensor:
         """Return standardised targets (n, K) float32."""
@@ -116,12 +138,21 @@ class RealTarget:
                 f"y has {columns.shape[1]} columns, but the regressor was fitted on "
                 f"{self.n_outputs}."
             )
-        scaled = (columns - self.offset) / self.factor
+        scaled = (columns / self.unit - self.offset) / self.factor
+        furthest = np.abs(scaled).max(initial=0.0)
+        if not furthest < np.finfo(np.float32).max:
+            raise ValueError(
+                f"y holds values that are {furthest:.2g} times the spread of the "
+                "targets that the scaling was learned from, more than float32 holds: "
+                "are they in the same unit?"
+            )
         return torch.from_numpy(scaled.astype(np.float32))
 
     def decode(self, predicted: np.ndarray) -> np.ndarray:
         """Return predictions on the scale of y, float64, of the shape of y."""
+        largest = np.finfo(np.float64).max / self.unit  # what is beyond stays finite
         values = predicted * self.factor + self.offset
+        values = np.clip(values, -largest, largest) * self.unit
         return values[:, 0] if self.one_dimensional else values
 
     def score(self, predicted: Tensor, target: Tensor, weight: Tensor | None) -> float:
@@ -137,28 +168,44 @@ class RealTarget:
         return r2.mean().item()
 
 
-def check_class_y(y: np.ndarray) -> np.ndarray:
-    """Return y as labels (n,) or indicators (n, K), or say what is wrong with it."""
+def check_real_y(y: np.ndarray, owner: str) -> np.ndarray:
+    """Return y as floats (n,) or (n, K).
+
+    Raises
+    ------
+    ValueError
+        If y holds text, dates, missing values or numbers beyond float64.
+    """
     if sparse.issparse(y):
         y = y.toarray()
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
-    if type_of_target(y, input_name="y") == "multiclass-multioutput":
+    if y.dtype.kind in "mM":
         raise ValueError(
-            "y has several columns of more than two classes each (multiclass-"
-            "multioutput), which is not supported; wrap the classifier in "
-            "sklearn.multioutput.MultiOutputClassifier."
+            f"{owner} predicts numbers, but y holds dates or times ({y.dtype}): make "
+            "them numbers first, such as days since a day."
         )
-    return y
-
-
-def check_real_y(y: np.ndarray) -> np.ndarray:
-    """Return y as floats (n,) or (n, K)."""
-    if sparse.issparse(y):
-        y = y.toarray()
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
     if y.dtype.kind not in "fiub":
-        y = y.astype(np.float64)
+        y = _as_floats(y, owner)
     return y
+
+
+def _as_floats(y: np.ndarray, owner: str) -> np.ndarray:
+    """Return numbers in text or objects as floats."""
+    try:
+        floats = y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        classifier = owner.replace("Regressor", "Classifier")
+        raise ValueError(
+            f"{owner} predicts numbers, but y holds what is none, such as "
+            f"{y.flat[0]!r} ({error}). Labels are for {classifier}."
+        ) from error
+    except OverflowError as error:
+        raise ValueError("y holds numbers too large for float64.") from error
+    if not np.isfinite(floats).all():
+        first = int(np.flatnonzero(~np.isfinite(floats.reshape(len(y), -1)).all(1))[0])
+        raise ValueError(
+            f"y contains NaN, None or infinity, the first at row {first}; leave out "
+            "rows without a target."
+        )
+    return floats

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from skdl.estimators.core.user_warnings import warn_user
 from skdl.training.objectives import MemberMean, Objective
 from skdl.training.runtime import work_per_row
+from skdl.training.survival.device_memory import is_out_of_memory
 
 PREFIX = "network__"
 HOW = (
@@ -114,11 +115,13 @@ def new_user_network(network: Any, n_inputs: int, n_outputs: int) -> nn.Module:
     ------
     TypeError
         If it is no module, or nothing that builds one.
+    ValueError
+        If building it fails.
     """
     made = network
     if not isinstance(network, nn.Module):
         _check_signature(network)
-        made = network(n_inputs, n_outputs)
+        made = _made(network, n_inputs, n_outputs)
     if not isinstance(made, nn.Module):
         raise TypeError(f"{HOW}; it returned {type(made).__name__}: {made!r}.")
     try:
@@ -128,6 +131,18 @@ def new_user_network(network: Any, n_inputs: int, n_outputs: int) -> nn.Module:
             f"network returned a {type(made).__name__} that cannot be copied, which "
             f"every fit does before it trains ({error}). Registering what it computes "
             "with torch.nn.utils.parametrize instead of keeping it as a tensor helps."
+        ) from error
+
+
+def _made(network: Callable[..., Any], n_inputs: int, n_outputs: int) -> Any:
+    try:
+        return network(n_inputs, n_outputs)
+    except Exception as error:
+        if isinstance(error, MemoryError) or is_out_of_memory(error):
+            raise
+        raise ValueError(
+            f"network fails when it is called as {_name(network)}({n_inputs}, "
+            f"{n_outputs}) ({type(error).__name__}: {error}). {HOW[0].upper()}{HOW[1:]}."
         ) from error
 
 
@@ -190,7 +205,9 @@ def check_output(
     handle = network.register_forward_hook(lambda *seen: found.append(seen[2]))
     try:
         work = work_per_row(network, inputs)
-    except (RuntimeError, IndexError, TypeError) as error:
+    except Exception as error:
+        if isinstance(error, MemoryError) or is_out_of_memory(error):
+            raise
         raise ValueError(_about_inputs(inputs, error)) from error
     finally:
         handle.remove()

@@ -16,6 +16,7 @@ from torch import nn
 
 from skdl.data.pictures import PictureEncoder, PictureShape, parse_shape, read
 from skdl.estimators.core.base import NeuralEstimator
+from skdl.estimators.core.checks import MOST
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.rows import Rows
@@ -98,7 +99,7 @@ class ImageParameters:
         "activation": [StrOptions(set(ACTIVATIONS))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "scale_inputs": ["boolean"],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, MOST, closed="both")],
     }
 
 

@@ -2,8 +2,9 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,14 @@ from skdl.training.augmentation import Augmentation
 
 # Shifts and small turns change no digit, letter or object; mirroring changes some.
 AUTO_AUGMENTATION = {"shift": 0.1, "rotation": 10.0, "zoom": 0.1}
+_LIMITS = {
+    "shift": 1,
+    "rotation": 180,
+    "zoom": 0.99,
+    "flip": 1,
+    "erasing": 1,
+    "mixup": 1000,
+}
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,7 @@ def check_pictures(
     ValueError
         If pictures do not match `shape` or cannot be read.
     """
+    _refuse_one_picture(X, type(estimator).__name__)
     items = list_of_pictures(X)
     if items is not None:
         return _from_items(X, items, estimator, shape, skip_unreadable)
@@ -104,11 +114,41 @@ def check_pictures(
     pictures = to_channels_first(X, estimator.image_shape)
     found = PictureShape(*pictures.shape[1:])
     if shape is not None and found != shape:
+        one = np.shape(X)[:2] == tuple(shape)[1:] or np.shape(X) == tuple(shape)
         raise ValueError(
             f"X holds pictures of {found}, but {type(estimator).__name__} was fitted "
             f"on pictures of {shape}."
+            + (" One picture by itself is given as X[None] or [X]." if one else "")
         )
     return PictureInput(pictures)
+
+
+def _refuse_one_picture(X: Any, name: str) -> None:
+    """Refuse a picture, a path or a row by itself, and what holds no pictures.
+
+    Raises
+    ------
+    TypeError
+        If it is not several.
+    """
+    if len(getattr(X, "shape", ())) > 1:
+        return
+    single = looks_like_pictures(X)
+    strange = X is None or isinstance(X, Mapping | set | frozenset | Iterator)
+    if single or strange or np.isscalar(X):
+        raise TypeError(
+            f"X is {'None' if X is None else f'a {type(X).__name__}'}, but {name} "
+            "takes many pictures: an array with one picture a row, or a list of images "
+            "or paths. One picture by itself is given as [X]."
+        )
+    if getattr(X, "ndim", 0) == 1 and getattr(X, "dtype", None) != object:
+        X = X.to_numpy() if hasattr(X, "to_numpy") else np.asarray(X)
+        if X.dtype.kind in "fiub":
+            raise ValueError(
+                f"X is one row of {len(X)} numbers, but {name} takes many pictures. "
+                "Reshape your data: one picture is X.reshape(1, -1), one row of a "
+                "frame is frame.iloc[[0]]."
+            )
 
 
 def _from_items(
@@ -168,11 +208,10 @@ def resolve_augmentation(augmentation: str | Mapping | None) -> Augmentation | N
     unknown = [key for key in given if key not in known]
     if unknown:
         raise ValueError(f"augmentation has no {unknown}; it knows {known}.")
-    limits = {"shift": 1, "rotation": 180, "zoom": 0.99, "flip": 1, "erasing": 1}
     for key, value in given.items():
-        if not 0 <= value <= limits.get(key, np.inf):
+        if not isinstance(value, Real) or not 0 <= value <= _LIMITS[key]:
             raise ValueError(
-                f"augmentation[{key!r}] must be between 0 and {limits.get(key, 'inf')},"
-                f" got {value!r}."
+                f"augmentation[{key!r}] must be a number between 0 and {_LIMITS[key]}, "
+                f"got {value!r}."
             )
     return Augmentation(**given)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import _num_samples, validate_data
 
 from skdl.data.categories import Factors, factorize
 from skdl.data.table import Table
+from skdl.estimators.core.inputs import refuse_no_table
 
 FROM_DTYPE = "from_dtype"
 
@@ -54,6 +55,7 @@ def as_frame(X: Any, estimator: Any, *, reset: bool) -> pd.DataFrame:
     -------
     pandas.DataFrame
     """
+    refuse_no_table(X, estimator)
     if issparse(X):
         raise TypeError(
             f"Sparse data was passed for X, but {type(estimator).__name__} takes dense "
