@@ -86,6 +86,7 @@ def test_suggestion_trains_well(model, blobs):
     assert model.fit(X, y).score(X, y) > 0.9
 
 
+@pytest.mark.kernels
 def test_same_random_state_same_curve_and_another_one_another(model, blobs):
     first, second = (lr_find(model, *blobs, random_state=3) for _ in range(2))
     np.testing.assert_array_equal(first.losses, second.losses)

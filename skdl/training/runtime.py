@@ -92,12 +92,42 @@ class Runtime:
 def bfloat16_is_fast(device: torch.device) -> bool:
     """Tell whether a device multiplies bfloat16 faster than float32.
 
-    GPUs since Ampere do, and CPUs with matrix tiles (AMX).
+    GPUs since Ampere do, and CPUs with matrix tiles (AMX), unless oneDNN, which alone
+    uses the tiles, is switched off or kept from them (`ONEDNN_MAX_CPU_ISA`).
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return device.type == "cpu" and has_tiles is not None and bool(has_tiles())
+    if device.type != "cpu" or has_tiles is None:
+        return False
+    return bool(has_tiles()) and runs_in_onednn(torch.bfloat16)
+
+
+def runs_in_onednn(dtype: torch.dtype) -> bool:
+    """Tell whether torch hands a CPU's products and LSTMs of a type to oneDNN.
+
+    Where it does not they run in torch's own kernels: an LSTM as a chain of small
+    operations for every step, and products of bfloat16 many times slower than those of
+    float32. oneDNN takes bfloat16 on CPUs with AVX-512, or with Arm's units for it.
+
+    Parameters
+    ----------
+    dtype : torch.dtype
+        The type of the arithmetic, float32 or bfloat16.
+
+    Returns
+    -------
+    bool
+        torch's own answer, as of now: it goes by the CPU, by
+        `torch.backends.mkldnn.flags` and by `ONEDNN_MAX_CPU_ISA`.
+    """
+    onednn = torch.backends.mkldnn
+    if not (onednn.is_available() and onednn.enabled):
+        return False
+    if dtype != torch.bfloat16:
+        return True
+    has_bfloat16 = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return has_bfloat16 is not None and bool(has_bfloat16())
 
 
 def resolve_runtime(

@@ -24,6 +24,7 @@ def through_joblib(model, path):
     return joblib.load(path / "model.joblib", mmap_mode="r")
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize(
     "copied",
     [

@@ -28,12 +28,14 @@ def weights_of_a_fit(seed):
     return b"".join(t.numpy().tobytes() for t in state.values())
 
 
+@pytest.mark.kernels
 def test_same_seed_same_bits_twice_and_other_seeds_differ():
     first = weights_of_a_fit(3)
     assert weights_of_a_fit(3) == first
     assert weights_of_a_fit(4) != first
 
 
+@pytest.mark.kernels
 def test_same_bits_in_another_process(pytestconfig):
     output = subprocess.run(
         [sys.executable, "-c", PROGRAM],
@@ -45,12 +47,14 @@ def test_same_bits_in_another_process(pytestconfig):
     assert bytes.fromhex(output.strip()) == weights_of_a_fit(3)
 
 
+@pytest.mark.kernels
 def test_same_bits_in_one_worker_or_two():
     alone = Parallel(n_jobs=1)(delayed(weights_of_a_fit)(seed) for seed in (3, 4))
     together = Parallel(n_jobs=2)(delayed(weights_of_a_fit)(seed) for seed in (3, 4))
     assert alone == together
 
 
+@pytest.mark.kernels
 def test_same_bits_whatever_the_number_of_threads():
     allowed = torch.get_num_threads()
     found = []
@@ -91,6 +95,7 @@ def test_a_random_state_instance_moves_on_from_fit_to_fit(blobs):
     assert (first == again.fit(*blobs).predict_proba(blobs[0])).all()
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("sizes", [(256, 128), (100,), (50, 30)])
 def test_a_rows_prediction_does_not_depend_on_the_others(sizes):
     X, y = make_regression(n_samples=203, n_features=7, random_state=0)

@@ -11,6 +11,7 @@ from skdl.networks.conv import (
 )
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (8, 8), (28, 28), (33, 70)])
 def test_every_size_goes_in_and_trains(shape):
     network = ConvNet(2, 3, image_shape=shape, dropout=0.1)

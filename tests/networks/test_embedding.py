@@ -26,6 +26,7 @@ def one_hot_product(indices, table):
     return torch.cat(columns, dim=1)
 
 
+@pytest.mark.kernels
 def test_lookup_equals_one_hot_times_matrix_in_value_and_gradient(embedding):
     indices = torch.tensor([[0, 5, 9], [4, 8, 17], [4, 6, 12], [2, 6, 9]])
     upstream = torch.randn(4, sum(DIMS))

@@ -23,6 +23,7 @@ def plain_log_prob(softmax, hidden):
     return torch.cat(parts, 1)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("cutoffs", [[], [10], [10, 25]])
 @pytest.mark.parametrize("chunk", [100, 1 << 21])
 def test_softmax_and_its_gradient_are_exact(cutoffs, chunk, monkeypatch):
@@ -63,6 +64,7 @@ def test_clusters_without_targets_get_no_gradient():
     assert (weight.grad[:10] != 0).any()
 
 
+@pytest.mark.kernels
 def test_lstm_layer_is_torchs_lstm():
     torch.manual_seed(0)
     ours, theirs = LSTMLayer(3, 5), torch.nn.LSTM(3, 5)
@@ -116,6 +118,7 @@ def make(**options):
     return LanguageModel(20, embedding_dim=8, hidden_size=12, num_layers=2, **options)
 
 
+@pytest.mark.kernels
 def test_windows_with_a_carried_state_are_the_whole_text():
     model = make().eval()
     ids = torch.randint(20, (30, 3))
@@ -142,6 +145,7 @@ def test_no_gradient_goes_into_the_window_before():
     assert all(not t.requires_grad for state in continued.carried_states for t in state)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("tied", [True, False])
 def test_gradient_of_the_vectors_is_that_of_torchs_parts(tied):
     model = make(tie_weights=tied, cutoffs=[6]).train()

@@ -32,6 +32,7 @@ def run_by(recurrence):
     return lambda *arguments: module._Differentiable.apply(*arguments, recurrence)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("steps", [1, 2, 5, 8])
 @pytest.mark.parametrize(
     "function",
@@ -44,6 +45,7 @@ def test_recurrence_and_its_gradient_follow_the_definition(function, steps):
     assert torch.autograd.gradcheck(function, arguments)
 
 
+@pytest.mark.kernels
 def test_sums_are_made_in_float32_when_numbers_are_bfloat16():
     steps = 400
     one = torch.ones(steps, 1, 1, dtype=torch.bfloat16)

@@ -42,6 +42,7 @@ def test_dropout_and_batch_norm_stand_where_they_are_asked_for():
     assert not layers(MLP(4, 2, dropout=0.0), Dropout)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("n_outputs", [1, 4, 5, 7, 10, 11, 13])
 def test_output_layer_is_a_linear_layer_in_value_and_gradient(n_outputs):
     torch.manual_seed(0)
@@ -56,6 +57,7 @@ def test_output_layer_is_a_linear_layer_in_value_and_gradient(n_outputs):
     torch.testing.assert_close(layer(x), expected)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("n_outputs", [2, 5, 7, 10, 26])
 def test_gradients_have_the_same_bits_for_any_number_of_threads(n_outputs):
     torch.manual_seed(0)

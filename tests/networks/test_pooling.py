@@ -45,6 +45,7 @@ def test_pooling_follows_its_definition(spans, n_gates):
     torch.testing.assert_close(copied(*arguments), by_definition(*arguments))
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("kept", [False, True], ids=["free", "kept"])
 @pytest.mark.parametrize("n_gates", [2, 3, 4])
 def test_gradients_are_exact(spans, n_gates, kept):

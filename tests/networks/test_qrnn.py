@@ -25,6 +25,7 @@ def test_ifo_pooling_has_gates_for_input_and_output():
         torch.testing.assert_close(layer(x)[0][t], o[t].sigmoid() * c)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("width", [1, 2])
 @pytest.mark.parametrize("pooling", ["f", "fo", "ifo"])
 def test_windows_with_a_carried_state_are_the_whole_sequence(width, pooling):
@@ -83,6 +84,7 @@ def test_options_out_of_range_are_refused(options):
         QRNNLayer(2, 3, **options)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("zoneout", [0.0, 0.5])
 @pytest.mark.parametrize("pooling", ["f", "fo", "ifo"])
 def test_gradients_of_the_layer_are_exact(pooling, zoneout):
@@ -103,6 +105,7 @@ def test_layer_shows_which_recurrence_runs():
     assert "recurrence='loop'" in repr(RecurrentStack([2, 3], cell="qrnn"))
 
 
+@pytest.mark.kernels
 def test_narrow_inputs_are_pooled_in_float32():
     layer = QRNNLayer(2, 3)
     with torch.autocast("cpu", torch.bfloat16):

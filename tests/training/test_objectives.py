@@ -81,6 +81,7 @@ def test_label_smoothing_penalises_certainty(kind):
     assert kind(2, label_smoothing=0.1).loss(raw, target, None) > 0.5
 
 
+@pytest.mark.kernels
 def test_members_side_by_side_are_trained_as_if_alone():
     torch.manual_seed(0)
     member = CrossEntropy(3)

@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from skdl.training import runtime
-from skdl.training.runtime import resolve_runtime, runtime_after_loading
+from skdl.training.runtime import (
+    resolve_runtime,
+    runs_in_onednn,
+    runtime_after_loading,
+)
 
 
 @pytest.fixture
@@ -48,3 +52,23 @@ def test_auto_takes_cuda_that_works(broken_cuda, monkeypatch):
     monkeypatch.setattr(torch, "ones", lambda *_, device: cpu_ones)
     assert resolve_runtime("auto").device.type == "cuda"
     assert resolve_runtime("cuda:0").device == torch.device("cuda", 0)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_whether_onednn_runs_an_lstm_is_known(dtype, enabled, monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", enabled)
+    layer = torch.nn.LSTM(3, 4).to(dtype)
+    output, _ = layer(torch.ones(2, 1, 3, dtype=dtype))
+    assert runs_in_onednn(dtype) == ("Mkldnn" in output.grad_fn.name())
+
+
+@pytest.mark.kernels
+def test_auto_takes_bfloat16_only_where_the_units_for_it_can_be_used(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    there = resolve_runtime("cpu", prefer_bfloat16=True).precision
+    assert (there == torch.bfloat16) == runs_in_onednn(torch.bfloat16)
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    there = resolve_runtime("cpu", prefer_bfloat16=True).precision
+    assert there == torch.float32

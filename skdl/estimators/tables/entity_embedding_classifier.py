@@ -136,7 +136,8 @@ class EntityEmbeddingClassifier(
         ...
     precision : str, default="auto"
         Arithmetic in training: "float32" or "bfloat16" (with float32 weights); "auto"
-        is "float32". Predictions are always made in float32.
+        is "float32". Predictions are always made in float32. On CPUs without units for
+        it, "bfloat16" is several times slower.
     random_state : int, RandomState instance or None, default=None
         Governs initial weights, order of the samples, dropout and validation split; an
         int gives the same weights, bit for bit, on the same machine. None takes fresh

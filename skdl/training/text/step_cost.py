@@ -3,16 +3,23 @@
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
+
+from skdl.training.runtime import runs_in_onednn
 
 # Bytes that are kept for the backward pass by unit of a layer's output and token: a
-# part that goes with the width of the arithmetic, and one that does not. Of the LSTM on
-# a CPU measured (oneDNN), on a GPU what its equations need: the output, four gates, the
-# cell and its tanh. The QRNN keeps z, f, o and what is pooled in float32; on a GPU that
-# holds for a kernel that goes over the steps, not for a scan in passes.
+# part that goes with the width of the arithmetic, and one that does not. Of the LSTM in
+# oneDNN's kernel measured; in torch's own, and on a GPU, what its equations need: the
+# output, four gates, the cell and its tanh. The QRNN keeps z, f, o and what is pooled
+# in float32; on a GPU that holds for a kernel that goes over the steps, not for a scan
+# in passes.
 _KEPT = {
-    ("lstm", "cpu"): (10.0, 26.0),
+    ("lstm", "onednn"): (10.0, 26.0),
+    ("lstm", "cpu"): (7.0, 0.0),
     ("lstm", "cuda"): (7.0, 0.0),
+    ("qrnn", "onednn"): (0.0, 17.0),
     ("qrnn", "cpu"): (0.0, 17.0),
     ("qrnn", "cuda"): (0.0, 17.0),
 }
@@ -44,6 +51,12 @@ _SPEEDS = {
     "cuda": _Speed(2e-3, 3e-11, 2e-5, 3e-14),
 }
 
+# Where oneDNN does not run, measured beside where it does, on a core with AVX2: a time
+# step of an LSTM is a chain of small operations, forth and back, and torch's own
+# products of bfloat16 take ten to thirty times as long as those of float32.
+_OWN_TIME_STEP = 1e-4
+_OWN_BFLOAT16 = 20.0
+
 
 @dataclass(frozen=True)
 class LanguageModelCost:
@@ -69,15 +82,17 @@ class LanguageModelCost:
         Numbers kept for each weight: itself, its gradient, the optimizer's state (two
         for AdamW) and the weights to go back to.
     device_type : {"cpu", "cuda"}, default="cpu"
-        Where the step is taken. Others are taken for a CPU.
+        Where the step is taken. Others are taken for a CPU. What a CPU's LSTM keeps
+        and how long it takes depend on whether oneDNN or torch's own kernel runs it,
+        which torch is asked.
 
     Examples
     --------
-    >>> cost = LanguageModelCost(10_000, 256, 256, 2)
+    >>> cost = LanguageModelCost(10_000, 256, 256, 2, device_type="cuda")
     >>> cost.n_weights
     3620624
     >>> round(cost.step_bytes(batch_size=20, bptt=70) / 2**20)
-    155
+    220
     """
 
     n_tokens: int
@@ -95,6 +110,29 @@ class LanguageModelCost:
     @property
     def _kind(self) -> str:
         return "cuda" if self.device_type == "cuda" else "cpu"
+
+    @property
+    def _kernel(self) -> str:
+        """Whose kernels run: those of the GPU, oneDNN's, or torch's own on the CPU."""
+        if self._kind == "cpu" and runs_in_onednn(self._dtype):
+            return "onednn"
+        return self._kind
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return torch.float32 if self.item_size == 4 else torch.bfloat16
+
+    @property
+    def _speed(self) -> _Speed:
+        speed = _SPEEDS[self._kind]
+        if self._kernel != "cpu":
+            return speed
+        if self.cell == "lstm":
+            speed = replace(speed, time_step=_OWN_TIME_STEP)
+        if self._dtype == torch.bfloat16:
+            slower = speed.multiplication * _OWN_BFLOAT16
+            speed = replace(speed, multiplication=slower)
+        return speed
 
     @property
     def _top(self) -> int:
@@ -139,7 +177,7 @@ class LanguageModelCost:
             Inputs, gates, cells and outputs of all layers and steps, and the weights
             where they are converted or masked for it.
         """
-        growing, fixed = _KEPT[self.cell, self._kind]
+        growing, fixed = _KEPT[self.cell, self._kernel]
         by_unit = growing * self.item_size + fixed
         by_token = sum(n * self.item_size + h * by_unit for n, h in self._layers())
         weights = 0.0
@@ -205,7 +243,7 @@ class LanguageModelCost:
         -------
         float
         """
-        speed = _SPEEDS[self._kind]
+        speed = self._speed
         per_token = sum(self._recurrent()) + self._top * (
             self.n_scores or self.n_tokens
         )

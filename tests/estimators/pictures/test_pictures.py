@@ -54,6 +54,7 @@ def test_digits_are_learned(model, digits):
     assert model.score(X[500:], y[500:]) > 0.9
 
 
+@pytest.mark.kernels
 def test_every_layout_gives_the_same_network(model, digits):
     X, y = digits
     model.set_params(max_epochs=1)
@@ -82,6 +83,7 @@ def test_more_files_than_memory_are_read_in_every_epoch(model, digits, folder):
     np.testing.assert_array_equal(kept.predict(paths), streamed.predict(paths))
 
 
+@pytest.mark.kernels
 def test_same_random_state_same_weights_and_pickles(model, digits):
     X, y = digits
     model.set_params(max_epochs=2, augmentation={"shift": 0.1, "mixup": 0.4})

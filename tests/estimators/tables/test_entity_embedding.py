@@ -67,6 +67,7 @@ def test_a_frame_goes_in_as_it_is():
     assert model.feature_names_in_.tolist() == list(X)
 
 
+@pytest.mark.kernels
 def test_polars_frames_and_pandas_frames_are_the_same():
     polars = pytest.importorskip("polars")
     X, y = mixed_frame()

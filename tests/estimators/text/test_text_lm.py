@@ -97,6 +97,7 @@ def test_a_stream_carries_the_state_and_documents_do_not(model):
     assert together != pytest.approx(alone.sum(), rel=1e-3)
 
 
+@pytest.mark.kernels
 def test_long_documents_are_read_in_windows_with_the_same_result(model, monkeypatch):
     texts = [" ".join(TEXTS[:7]), "the cat", *TEXTS[:5]]
     before = model.score_samples(texts), model.transform(texts)
@@ -141,6 +142,7 @@ def test_same_seed_same_text(model):
     assert first == second != other
 
 
+@pytest.mark.kernels
 def test_generation_continues_as_if_the_text_had_been_read_whole(model):
     """The cached state gives what predicting anew after every token would."""
     (written,) = model.generate(["the cat"], temperature=0, max_new_tokens=4)
@@ -271,6 +273,7 @@ def test_parameters_survive_clone_and_repr():
         TextLM.from_preset("large")
 
 
+@pytest.mark.kernels
 def test_pickled_models_give_the_same(model):
     again = pickle.loads(pickle.dumps(model))
     assert again.perplexity(TEXTS) == model.perplexity(TEXTS)
@@ -278,6 +281,7 @@ def test_pickled_models_give_the_same(model):
     assert again.tokens_ == model.tokens_
 
 
+@pytest.mark.kernels
 def test_same_random_state_same_model_and_inputs_stay():
     texts, state = list(TEXTS), torch.random.get_rng_state()
     first, second = (make(max_epochs=2).fit(texts) for _ in range(2))
@@ -376,13 +380,14 @@ def test_early_stopping_holds_texts_out():
 
 
 def test_averaged_descent_needs_held_out_texts():
-    sgd = {"optimizer": "sgd", "momentum": 0.0, "schedule": "constant", "lr": 5.0}
+    sgd = {"optimizer": "sgd", "betas": (0.0, 0.9), "schedule": "constant", "lr": 5.0}
     model = make(weight_averaging="nt_asgd", **sgd)
     with pytest.raises(ValueError, match="X_val"):
         model.fit(TEXTS)
     assert model.fit(TEXTS, X_val=TEXTS[:8]).perplexity(TEXTS) < 20
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize(
     "options",
     [

@@ -77,6 +77,7 @@ def out_of_memory_from(monkeypatch, n_tokens):
     monkeypatch.setattr(LanguageModel, "forward", failing)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("random_state", [0, None])
 @pytest.mark.parametrize(
     "options",
@@ -111,6 +112,7 @@ def test_given_windows_are_told_too_and_have_no_report():
     assert not hasattr(model, "bptt_report_")
 
 
+@pytest.mark.kernels
 def test_auto_trains_as_the_same_numbers_do():
     """Nothing that is tried for the choice changes the training."""
     auto = make(batch_size="auto", dropout={"recurrent": 0.3}, max_epochs=2).fit(TEXTS)

@@ -41,6 +41,7 @@ def assert_same(ours, theirs):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("skip_bias", [False, True])
 def test_same_bits_as_torch_also_where_a_gradient_is_missing(skip_bias):
     (ours, lean), (theirs, plain) = make_pair()

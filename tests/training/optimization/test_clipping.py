@@ -29,6 +29,7 @@ def clip_in_place(optimizer, parameters, max_norm):
     return torch.nn.utils.clip_grad_norm_(parameters, max_norm)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("max_norm", [1e-3, 10.0, 1e6])
 def test_adamw_scales_as_clipping_in_place_does(max_norm):
     ours, theirs = network(), network()

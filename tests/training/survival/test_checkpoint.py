@@ -210,6 +210,7 @@ def run(path, *, until=None, average=None, stopping=False, thaw=False, every=1):
     return network.state_dict(), outcome
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize(
     "options",
     [
@@ -245,6 +246,7 @@ def test_a_training_cut_off_after_its_last_epoch_is_at_its_end(path):
     assert again.records == outcome.records
 
 
+@pytest.mark.kernels
 def test_halved_rates_and_windows_and_parts_of_batches_go_on(path):
     class Windows(ResidentBatches):
         shortened = 0

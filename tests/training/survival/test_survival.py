@@ -76,6 +76,7 @@ def fresh_linear():
 # Memory.
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("in_backward", [False, True])
 def test_a_batch_in_parts_takes_the_step_of_the_whole(weighted, in_backward):
@@ -147,6 +148,7 @@ class CrampedModel(LanguageModel):
         return super().forward(ids, states)
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("cell", ["lstm", "qrnn"])
 def test_streams_of_text_in_parts_carry_their_states_on(cell):
     def trained(limit):
@@ -214,6 +216,7 @@ class Poisoned(nn.Module):
         return raw * math.nan
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("clip", [None, 1.0])
 @pytest.mark.parametrize("gradient", [False, True])
 def test_a_step_that_is_not_finite_is_as_if_its_batch_were_absent(gradient, clip):
@@ -379,6 +382,7 @@ def test_a_guard_looks_at_sparse_and_complex_gradients_too():
     assert guard.allows(torch.tensor(1.0), [torch.ones(3, dtype=torch.complex64)])
 
 
+@pytest.mark.kernels
 def test_classes_in_parts_are_smoothed_and_weighted_alike():
     torch.manual_seed(0)
     X, y = torch.randn(30, 3), torch.randint(4, (30,))

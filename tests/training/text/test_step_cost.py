@@ -1,6 +1,7 @@
 """The formula for a step's memory is held against what torch allocates."""
 
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch.utils._pytree import tree_iter
 from skdl.networks.language_model import Continued, LanguageModel
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.optimization.schedules import resolve_schedule
-from skdl.training.runtime import Runtime
+from skdl.training.runtime import Runtime, runs_in_onednn
 from skdl.training.text.next_token import NextTokenLoss
 from skdl.training.text.step_cost import LanguageModelCost
 from skdl.training.trainer import Trainer
@@ -22,6 +23,13 @@ SIZES = [
     {"embedding_dim": 64, "hidden_size": 200, "num_layers": 3},
 ]
 SHAPES = [(20, 35), (4, 140)]
+DTYPES = [torch.float32, torch.bfloat16]
+
+
+@pytest.fixture(params=[True, False], ids=["onednn", "torch's own"])
+def onednn(request, monkeypatch):
+    """Let oneDNN run what it can on this CPU, and then nothing."""
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", request.param)
 
 
 def network(**sizes):
@@ -75,10 +83,13 @@ class Peak(TorchDispatchMode):
         self.now -= size
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.kernels
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("cell", ["lstm", "qrnn"])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-def test_what_layers_keep_is_within_a_quarter_of_the_formula(sizes, cell, dtype):
+def test_what_layers_keep_is_within_a_quarter_of_the_formula(
+    sizes, cell, dtype, onednn
+):
     for dropped in (0.0, 0.2):
         model = network(cell=cell, recurrent_dropout=dropped, **sizes)
         cost = LanguageModelCost(
@@ -94,9 +105,13 @@ def test_what_layers_keep_is_within_a_quarter_of_the_formula(sizes, cell, dtype)
             assert cost.kept_bytes(batch_size, bptt) == pytest.approx(kept, rel=0.25)
 
 
+@pytest.mark.kernels
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("cell", ["lstm", "qrnn"])
-def test_the_peak_of_a_step_is_within_a_quarter_of_the_formula(cell, tied):
+def test_the_peak_of_a_step_is_within_a_quarter_of_the_formula(
+    cell, tied, dtype, onednn
+):
     sizes = {"embedding_dim": 96, "hidden_size": 128, "num_layers": 2}
     sizes |= {"cell": cell, "tie_weights": tied}
     model = network(recurrent_dropout=0.2, **sizes)
@@ -107,10 +122,11 @@ def test_the_peak_of_a_step_is_within_a_quarter_of_the_formula(cell, tied):
         optimizer,
         lr=1e-3,
         schedule=resolve_schedule("constant"),
-        runtime=Runtime(torch.device("cpu")),
+        runtime=Runtime(torch.device("cpu"), dtype),
         clip_grad_norm=0.25,
     )
     # The weight, its gradient and AdamW's two; the gradient is made in the step.
+    sizes |= {"item_size": dtype.itemsize}
     cost = LanguageModelCost(N_TOKENS, weight_dropout=True, n_copies=4, **sizes)
     there = 3 * 4 * sum(p.numel() for p in model.parameters())
     for batch_size, bptt in SHAPES:
@@ -142,3 +158,28 @@ def test_longer_windows_take_more_memory_and_are_no_slower(cell, device_type):
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
     assert speeds == sorted(speeds)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("cell", ["lstm", "qrnn"])
+def test_without_onednn_bfloat16_is_slow_and_long_windows_gain_little(
+    cell, dtype, monkeypatch
+):
+    cost = LanguageModelCost(9000, 256, 256, 2, cell=cell, item_size=dtype.itemsize)
+    fast, gain = speed_and_gain(cost)
+    slower = runs_in_onednn(dtype) and (cell == "lstm" or dtype == torch.bfloat16)
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    own, own_gain = speed_and_gain(cost)
+    assert (own < fast) == slower
+    assert (own_gain < gain) == slower
+    if dtype == torch.bfloat16:
+        float32, _ = speed_and_gain(replace(cost, item_size=4))
+        assert own < 0.2 * float32
+        assert own_gain < 1.05  # so `bptt="auto"` takes the shortest
+
+
+def speed_and_gain(cost):
+    """Return the tokens a second, and how many times that a long window brings."""
+    slow, fast = (cost.tokens_per_second(batch_size=20, bptt=n) for n in (35, 280))
+    return slow, fast / slow
