@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
@@ -27,7 +26,7 @@ from skdl.estimators.core.fitting import (
 from skdl.estimators.core.inputs import about_held_out, plain
 from skdl.estimators.core.labels import labels_as_given
 from skdl.estimators.core.names import answers_names
-from skdl.estimators.core.network import NetworkEstimator
+from skdl.estimators.core.network import NetworkEstimator, history_of, told_of
 from skdl.estimators.core.rows import (
     Rows,
     check_held_out,
@@ -228,7 +227,9 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             reporter = EpochReporter(
                 self,
                 *(watch or (None, {})),
-                lambda: self._fitted(copy.deepcopy(parts), runtime),
+                lambda outcome, state: self._as_if_ended(
+                    parts, runtime, outcome, state
+                ),
                 1 if continued else self.max_epochs,
             )
             reporter.fit_begin()
@@ -243,12 +244,29 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
                 checkpoint=checkpoint,
             )
             self._finish(parts)
-        history = pd.DataFrame([record.as_row() for record in outcome.records])
         self._keep(
-            self._fitted(parts, runtime), history, outcome, extend=continued and warm
+            self._fitted(parts, runtime),
+            history_of(outcome),
+            outcome,
+            extend=continued and warm,
         )
         reporter.fit_end()
         return outcome
+
+    def _as_if_ended(
+        self,
+        parts: FittedParts,
+        runtime: Runtime,
+        outcome: Outcome,
+        state: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Return the attributes that the estimator would have if training ended now."""
+        ended = parts.copied(state)
+        self._finish(ended)
+        return {
+            **self._fitted(ended, runtime),
+            **told_of(history_of(outcome), outcome),
+        }
 
     def _parts(
         self,
@@ -311,6 +329,33 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         }
 
     # Predicting.
+
+    def encode(self, X: Any) -> tuple[np.ndarray, ...]:
+        """Return what `network_` is given for these rows: scaled, filled, numbered.
+
+        For tools that look into a network, such as SHAP and captum, and for exports.
+        ``network_(*map(torch.from_numpy, encode(X)))`` are the raw outputs from which
+        `predict` makes its predictions; with ``n_estimators`` networks those of all of
+        them beside each other.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs, in any form that `predict` takes.
+
+        Returns
+        -------
+        tuple of ndarray, each with n_samples rows
+            For columns of numbers one float32 array, its columns those of X and then an
+            indicator for each column with missing values. For tables with categories
+            two: int32 rows in the table of vectors, one column for each categorical
+            column, and the numbers as float32; with `random_effects` a third, int32
+            numbers of the groups. For pictures one, (n_samples, channels, height,
+            width), uint8 or float32, which the network standardises itself.
+        """
+        check_is_fitted(self)
+        X = self._check_new_inputs(plain(X))
+        return tuple(t.clone().numpy() for t in self._encoder.transform(X))
 
     def _predict_output(self, X: Any) -> np.ndarray:
         """Return what the objective's inverse link makes of the raw outputs."""

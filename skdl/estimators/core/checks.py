@@ -44,7 +44,11 @@ def check_sizes(hidden_layer_sizes: Any) -> None:
 
 def is_count(value: Any) -> bool:
     """Tell whether a value is a positive integer that memory may hold so many of."""
-    return isinstance(value, Integral) and 1 <= value <= MOST
+    return (
+        isinstance(value, Integral)
+        and not isinstance(value, bool)
+        and 1 <= value <= MOST
+    )
 
 
 def as_list(values: Any) -> list | None:

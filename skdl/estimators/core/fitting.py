@@ -1,7 +1,8 @@
 """From encoded rows to a trained network: the engine put together for one fit."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -44,6 +45,12 @@ class FittedParts:
     network: nn.Module
     optimizer_state: dict | None = None
     lr: float | None = None
+
+    def copied(self, state: dict[str, Any]) -> "FittedParts":
+        """Return a copy whose network has a state that it had or will have."""
+        result = copy.deepcopy(self)
+        result.network.load_state_dict(state)
+        return result
 
 
 def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
@@ -124,17 +131,33 @@ def fit_parts(
     batches, work = training_batches(
         settings, parts, rows, runtime, normalize=not continued
     )
-    return train_parts(
-        settings,
-        parts,
-        batches,
-        runtime,
-        work=work,
-        validate=None if held_out is None else _validation(parts, held_out, runtime),
-        continued=continued,
-        reporter=reporter,
-        checkpoint=checkpoint,
-    )
+    with _about_batches_of_one_row():
+        return train_parts(
+            settings,
+            parts,
+            batches,
+            runtime,
+            work=work,
+            validate=held_out and _validation(parts, held_out, runtime),
+            continued=continued,
+            reporter=reporter,
+            checkpoint=checkpoint,
+        )
+
+
+@contextmanager
+def _about_batches_of_one_row() -> Iterator[None]:
+    """Say what torch means where batch norm gets one row."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            "Batch norm needs batches of at least 2 rows, from which it takes mean and "
+            f"spread; here one has a single row ({error}). Give more rows or a larger "
+            "batch_size, or leave batch norm out (batch_norm=False, or another network)."
+        ) from error
 
 
 def train_parts(

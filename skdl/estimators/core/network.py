@@ -26,6 +26,20 @@ from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loadin
 from skdl.training.survival.checkpoint import Checkpoint, remove_checkpoint
 
 
+def history_of(outcome: Outcome) -> pd.DataFrame:
+    """Return the records of a training, one row an epoch."""
+    return pd.DataFrame([record.as_row() for record in outcome.records])
+
+
+def told_of(history: pd.DataFrame, outcome: Outcome) -> dict[str, Any]:
+    """Return the attributes that tell how a training went."""
+    return {
+        "history_": history,
+        "n_iter_": len(history),
+        "best_epoch_": outcome.kept_epoch,
+    }
+
+
 class NetworkEstimator(
     CallbackSupportMixin, BaseEstimator, RunningParameters, TrainingParameters
 ):
@@ -127,9 +141,8 @@ class NetworkEstimator(
             history = pd.concat([self.history_, history], ignore_index=True)
         for name, value in fitted.items():
             setattr(self, name, value)
-        self.history_ = history
-        self.n_iter_ = len(history)
-        self.best_epoch_ = outcome.kept_epoch
+        for name, value in told_of(history, outcome).items():
+            setattr(self, name, value)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell whether there is a trained network."""

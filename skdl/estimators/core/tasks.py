@@ -215,6 +215,8 @@ class ClassifierTask(ClassifierMixin):
 class RegressorTask(RegressorMixin):
     """Regression on one or many targets."""
 
+    _wants_pictures = False  # of columns of numbers it then makes little
+
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None):
         """Train for one epoch on these samples, going on from the present state.
 
@@ -257,6 +259,7 @@ class RegressorTask(RegressorMixin):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.regressor_tags.poor_score = self._wants_pictures
         return tags
 
     def _check_target(self, y: Any) -> np.ndarray:

@@ -119,6 +119,9 @@ class ImageEstimator(NeuralEstimator):
         Channels, height and width of the pictures.
     """
 
+    # A picture means the same when it is shifted, columns of numbers do not.
+    _wants_pictures = True
+
     def _check_parameters(self) -> None:
         if self.network == "conv":
             raise ValueError(
@@ -256,7 +259,4 @@ class ImageEstimator(NeuralEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        if tags.regressor_tags is not None:
-            # A picture means the same when it is shifted, columns of numbers do not.
-            tags.regressor_tags.poor_score = True
         return tags

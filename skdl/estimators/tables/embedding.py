@@ -19,8 +19,8 @@ from torch import nn
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators.core.checks import check_groups, is_count
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.inputs import plain
 from skdl.estimators.core.fitting import FittedParts
+from skdl.estimators.core.inputs import plain
 from skdl.estimators.tables.dense import DenseEstimator
 from skdl.estimators.tables.embedding_sizes import check_embedding_dim, embedding_dims
 from skdl.estimators.tables.frames import as_frame, learn_schema, make_table

@@ -11,7 +11,7 @@ from skdl.data.text import TextEncoder, TokenStream, check_texts
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.fitting import FittedParts, sweep_lr, train_parts
 from skdl.estimators.core.names import answers_names
-from skdl.estimators.core.network import NetworkEstimator
+from skdl.estimators.core.network import NetworkEstimator, told_of
 from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
 from skdl.estimators.text.encoder import new_encoder
 from skdl.estimators.text.held_out import split_texts, validation
@@ -202,7 +202,12 @@ class LanguageModelEstimator(NetworkEstimator):
             reporter = EpochReporter(
                 self,
                 *(watch or (None, {})),
-                lambda: self._fitted(copy.deepcopy(parts), runtime, windows),
+                lambda outcome, state: {
+                    **self._fitted(parts.copied(state), runtime, windows),
+                    **told_of(
+                        language_history(outcome.records, batches.n_tokens), outcome
+                    ),
+                },
                 1 if continued else self.max_epochs,
                 details=lambda record: progress_details(record, batches.n_tokens),
             )

@@ -206,7 +206,9 @@ class TextUse(TransformerMixin):
         hidden, _ = self._read(prefixes)
         names = np.array(self._lm_encoder.tokens, dtype=object)
         if not is_count(k) or k > len(names):
-            raise ValueError(f"k must be an integer between 1 and {len(names)}, got {k!r}.")
+            raise ValueError(
+                f"k must be an integer between 1 and {len(names)}, got {k!r}."
+            )
         tokens, chances = [], []
         for part in hidden.split(256):
             with torch.inference_mode():
