@@ -87,6 +87,8 @@ def to_channels_first(X: np.ndarray, image_shape: Sequence[int] | None) -> np.nd
                 f"image_shape={tuple(image_shape)} does not match pictures of "
                 f"{PictureShape(*pictures.shape[1:])}."
             )
+    if not pictures.size:
+        raise ValueError(f"X holds pictures without pixels: its shape is {X.shape}.")
     kind = np.uint8 if pictures.dtype in (np.uint8, np.bool_) else np.float32
     with np.errstate(over="ignore"):
         result = np.ascontiguousarray(pictures, dtype=kind)
@@ -192,8 +194,10 @@ class PictureEncoder:
         self.mean = [0.0] * n_channels
         self.spread = [255.0 if self.is_bytes else 1.0] * n_channels
         if self.scale:
-            self.mean = [float(sample[:, c].mean()) for c in range(n_channels)]
-            found = [float(sample[:, c].std()) for c in range(n_channels)]
+            # float32 has no room for the squares of large values.
+            exact = {"dtype": np.float64}
+            self.mean = [float(sample[:, c].mean(**exact)) for c in range(n_channels)]
+            found = [float(sample[:, c].std(**exact)) for c in range(n_channels)]
             self.spread = [s if s > 1e-6 * abs(self.high) else 1.0 for s in found]
         return self
 

@@ -1,5 +1,6 @@
 """Checks of parameters that a list of types and ranges does not cover."""
 
+import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -49,6 +50,14 @@ def is_count(value: Any) -> bool:
         and not isinstance(value, bool)
         and 1 <= value <= MOST
     )
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number that a float holds."""
+    try:
+        return isinstance(value, Real) and math.isfinite(value)
+    except OverflowError:  # integers have no end
+        return False
 
 
 def as_list(values: Any) -> list | None:

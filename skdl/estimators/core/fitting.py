@@ -154,9 +154,9 @@ def _about_batches_of_one_row() -> Iterator[None]:
         if "more than 1 value per channel" not in str(error):
             raise
         raise ValueError(
-            "Batch norm needs batches of at least 2 rows, from which it takes mean and "
-            f"spread; here one has a single row ({error}). Give more rows or a larger "
-            "batch_size, or leave batch norm out (batch_norm=False, or another network)."
+            "Batch norm takes mean and spread of a batch, which needs 2 rows at least; "
+            f"here one has a single row ({error}). Give more rows, a larger batch_size "
+            "or a network without batch norm (batch_norm=False)."
         ) from error
 
 
@@ -286,7 +286,8 @@ def sweep_lr(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run the range test on a copy of the network; return rates and losses."""
     trainer = trainer_of_copy(settings, parts, runtime, min_lr)
-    return sweep(trainer, batches, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter)
+    with _about_batches_of_one_row():
+        return sweep(trainer, batches, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter)
 
 
 def _build_trainer(

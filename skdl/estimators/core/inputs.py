@@ -1,4 +1,4 @@
-"""Inputs as they come: tensors made arrays, and what is no table said in one message."""
+"""Inputs as they come: tensors made arrays, and what is no table refused."""
 
 from collections.abc import Iterator, Mapping, Sized
 from contextlib import contextmanager
@@ -65,6 +65,35 @@ def refuse_no_table(X: Any, estimator: Any) -> None:
             f"of rows. {_RESHAPE}: one row is frame.iloc[[0]] of a frame, X[[0]] of an "
             "array or [row] of a list; one column is frame[['name']] or "
             "X.reshape(-1, 1)."
+        )
+
+
+def refuse_dates(X: Any, estimator: Any) -> None:
+    """Refuse dates and times where numbers are wanted; they would become nanoseconds.
+
+    Raises
+    ------
+    ValueError
+        With the columns.
+    """
+    types = getattr(X, "dtypes", None)  # of a frame
+    if types is not None and hasattr(X, "columns"):
+        kinds = [str(kind).lower() for kind in types]
+        strange = ("date", "time", "duration", "period")
+        found = [
+            name
+            for name, kind in zip(X.columns, kinds, strict=True)
+            if kind.startswith(strange)
+        ]
+        where = f" in the columns {found}"
+    else:
+        found = getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m")
+        where = ""
+    if found:
+        raise ValueError(
+            f"X holds dates or times{where}, but {type(estimator).__name__} takes "
+            "numbers. Expand them to what matters, such as year, month and weekday "
+            "(column.dt.year of a frame)."
         )
 
 

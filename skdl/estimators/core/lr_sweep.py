@@ -1,9 +1,7 @@
 """The range test of an estimator or a pipeline: what `lr_find` and its picture run."""
 
 import copy
-import math
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from skdl.estimators.core.auto_lr import DEFAULT_SUGGESTION
-from skdl.estimators.core.checks import is_count
+from skdl.estimators.core.checks import is_count, is_number
 from skdl.estimators.core.network import NetworkEstimator
 from skdl.estimators.core.user_warnings import warn_user
 from skdl.training import range_test
@@ -67,8 +65,7 @@ def sweep_estimator(
 
 
 def _check_range(min_lr: float, max_lr: float, num_iter: int, suggest: str) -> None:
-    are_numbers = isinstance(min_lr, Real) and isinstance(max_lr, Real)
-    if not are_numbers or not 0 < min_lr < max_lr < math.inf:
+    if not (is_number(min_lr) and is_number(max_lr) and 0 < min_lr < max_lr):
         raise ValueError(
             "min_lr must be a positive number and below max_lr, which is finite, got "
             f"min_lr={min_lr!r} and max_lr={max_lr!r}."

@@ -150,7 +150,8 @@ class RealTarget:
 
     def decode(self, predicted: np.ndarray) -> np.ndarray:
         """Return predictions on the scale of y, float64, of the shape of y."""
-        largest = np.finfo(np.float64).max / self.unit  # what is beyond stays finite
+        # What is beyond the largest number stays finite.
+        largest = np.finfo(np.float64).max / np.maximum(self.unit, 1.0)
         values = predicted * self.factor + self.offset
         values = np.clip(values, -largest, largest) * self.unit
         return values[:, 0] if self.one_dimensional else values

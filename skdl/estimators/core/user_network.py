@@ -142,7 +142,7 @@ def _made(network: Callable[..., Any], n_inputs: int, n_outputs: int) -> Any:
             raise
         raise ValueError(
             f"network fails when it is called as {_name(network)}({n_inputs}, "
-            f"{n_outputs}) ({type(error).__name__}: {error}). {HOW[0].upper()}{HOW[1:]}."
+            f"{n_outputs}) ({type(error).__name__}: {error})."
         ) from error
 
 

@@ -243,12 +243,12 @@ class ImageEstimator(NeuralEstimator):
         rows = self._encoder.inference_rows
         network = getattr(self.network_, "members", [self.network_])[0].eval()
         maps = []
+        outputs = _checked_outputs(outputs, len(pictures), self._target.n_outputs)
         for start in range(0, len(pictures), rows):
             (part,) = self._encoder.transform(pictures[start : start + rows])
             chosen = None
             if outputs is not None:
-                chosen = torch.as_tensor(np.asarray(outputs)[start : start + rows])
-                chosen = chosen.to(device)
+                chosen = torch.from_numpy(outputs[start : start + rows]).to(device)
             maps.append(activation_maps(network, part.to(device), chosen).cpu())
         return torch.cat(maps).numpy()
 
@@ -260,3 +260,17 @@ class ImageEstimator(NeuralEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _checked_outputs(outputs: Any, n_rows: int, n_outputs: int) -> np.ndarray | None:
+    """Return which output is asked for of each picture."""
+    if outputs is None:
+        return None
+    given = np.asarray(outputs)
+    whole = given.dtype.kind in "iu" and given.shape == (n_rows,)
+    if not whole or given.min() < 0 or given.max() >= n_outputs:
+        raise ValueError(
+            f"outputs must be {n_rows} integers from 0 to {n_outputs - 1}, one for each "
+            f"picture, got {outputs!r}."
+        )
+    return given.astype(np.int64)

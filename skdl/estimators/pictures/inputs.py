@@ -21,6 +21,7 @@ from skdl.data.picture_files import (
     open_pictures,
 )
 from skdl.data.pictures import PictureShape, to_channels_first
+from skdl.estimators.core.inputs import refuse_dates
 from skdl.training.augmentation import Augmentation
 
 # Shifts and small turns change no digit, letter or object; mirroring changes some.
@@ -107,6 +108,7 @@ def check_pictures(
         return _from_items(X, items, estimator, shape, skip_unreadable)
     if isinstance(X, (list, tuple)) and len(X) and isinstance(X[0], np.ndarray):
         X = np.stack(X)
+    refuse_dates(X, estimator)
     if getattr(X, "ndim", 2) > 2:
         X = check_array(X, dtype="numeric", allow_nd=True, estimator=estimator)
     else:
@@ -141,7 +143,7 @@ def _refuse_one_picture(X: Any, name: str) -> None:
             "takes many pictures: an array with one picture a row, or a list of images "
             "or paths. One picture by itself is given as [X]."
         )
-    if getattr(X, "ndim", 0) == 1 and getattr(X, "dtype", None) != object:
+    if getattr(X, "ndim", 0) == 1:
         X = X.to_numpy() if hasattr(X, "to_numpy") else np.asarray(X)
         if X.dtype.kind in "fiub":
             raise ValueError(

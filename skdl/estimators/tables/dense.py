@@ -20,7 +20,7 @@ from skdl.data.numeric import NumericEncoder
 from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.checks import MOST, check_sizes
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.inputs import refuse_no_table
+from skdl.estimators.core.inputs import plain, refuse_dates, refuse_no_table
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
 from skdl.networks.mlp import ACTIVATIONS, MLP
@@ -152,8 +152,10 @@ class DenseEstimator(NeuralEstimator):
                 "X.toarray(); in a pipeline OneHotEncoder(sparse_output=False) and "
                 "ColumnTransformer(sparse_threshold=0)."
             )
+        refuse_dates(arrays[0], self)
+        self._check_other_names(arrays[0], reset=reset)
         try:
-            return validate_data(
+            found = validate_data(
                 self,
                 *arrays,
                 reset=reset,
@@ -161,6 +163,7 @@ class DenseEstimator(NeuralEstimator):
                 ensure_all_finite="allow-nan",
                 **options,
             )
+            return tuple(map(plain, found)) if len(arrays) > 1 else plain(found)
         except ValueError as error:
             if "could not convert string to float" not in str(error):
                 raise
@@ -170,6 +173,25 @@ class DenseEstimator(NeuralEstimator):
                 f"Use {family}, which learns a vector for every category, or encode "
                 "the text with sklearn.preprocessing.OneHotEncoder first."
             ) from error
+
+    def _check_other_names(self, X: Any, *, reset: bool) -> None:
+        """Compare names of columns that are no strings, which scikit-learn leaves out.
+
+        Raises
+        ------
+        ValueError
+            If they are other ones than in `fit`, or in another order.
+        """
+        names = list(X.columns) if hasattr(X, "columns") else []
+        if all(isinstance(name, str) for name in names):
+            names = []
+        if reset:
+            self._other_names = names
+        elif names and self._other_names and names != self._other_names:
+            raise ValueError(
+                "The feature names should match those that were passed during fit, "
+                f"also in their order: {self._other_names} then, {names} now."
+            )
 
     # Arrays of more than two axes.
 
@@ -192,6 +214,7 @@ class DenseEstimator(NeuralEstimator):
                 "numbers. Give a network of your own that takes such rows, or "
                 f"X.reshape(len(X), -1); pictures are for {pictures}."
             )
+        refuse_dates(X, self)
         X = check_array(
             X,
             dtype=(np.float64, np.float32),

@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -295,6 +295,8 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         check_is_fitted(self)
         if not is_count(k):
             raise ValueError(f"k must be a positive integer, got {k!r}.")
+        if not isinstance(column, Hashable):
+            raise ValueError(f"column must be the name of one column, got {column!r}.")
         return self._vectors().nearest(column, category, k)
 
     def transform(self, X: Any) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skdl.data.text import TextEncoder, TokenStream, check_texts
-from skdl.estimators.core.checks import is_count
+from skdl.estimators.core.checks import is_count, is_number
 from skdl.estimators.core.state import draw_seed, seed_source
 from skdl.training.text.documents import document_nll, document_vectors, read_to_end
 from skdl.training.text.generation import Sampling, generate
@@ -283,7 +282,7 @@ class TextUse(TransformerMixin):
             hidden,
             states,
             max_new_tokens=max_new_tokens,
-            sampling=Sampling(temperature, top_k, top_p, tuple(banned)),
+            sampling=Sampling(float(temperature), top_k, top_p, tuple(banned)),
             stop=stop_id,
             seed=draw_seed(seed_source(random_state)),
         )
@@ -302,11 +301,11 @@ def _check_sampling(
         raise ValueError(
             f"max_new_tokens must be a positive integer, got {max_new_tokens!r}."
         )
-    if not isinstance(temperature, Real) or not 0 <= temperature < math.inf:
+    if not is_number(temperature) or temperature < 0:
         raise ValueError(
             f"temperature must be a number that is not negative, got {temperature!r}."
         )
     if top_k is not None and not is_count(top_k):
         raise ValueError(f"top_k must be None or a positive integer, got {top_k!r}.")
-    if top_p is not None and not (isinstance(top_p, Real) and 0 < top_p <= 1):
+    if top_p is not None and not (is_number(top_p) and 0 < top_p <= 1):
         raise ValueError(f"top_p must be None or a number in (0, 1], got {top_p!r}.")

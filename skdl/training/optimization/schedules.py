@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,15 @@ def check_schedule(schedule: str | Callable[[float], float]) -> None:
                 f"returns the factor of lr; it fails at {progress:g} "
                 f"({type(error).__name__}: {error})."
             ) from error
-        _checked(lambda _, factor=factor: factor, progress)
+        _factor(factor, progress)
 
 
 def _checked(schedule: Callable[[float], float], progress: float) -> float:
     """Return the factor of a user's schedule, if it is one."""
-    factor = schedule(progress)
+    return _factor(schedule(progress), progress)
+
+
+def _factor(factor: Any, progress: float) -> float:
     try:
         value = math.nan if isinstance(factor, str) else float(factor)
     except (TypeError, ValueError):
