@@ -195,9 +195,9 @@ class PictureEncoder:
         self.spread = [255.0 if self.is_bytes else 1.0] * n_channels
         if self.scale:
             # float32 has no room for the squares of large values.
-            exact = {"dtype": np.float64}
-            self.mean = [float(sample[:, c].mean(**exact)) for c in range(n_channels)]
-            found = [float(sample[:, c].std(**exact)) for c in range(n_channels)]
+            parts = [sample[:, c] for c in range(n_channels)]
+            self.mean = [float(part.mean(dtype=np.float64)) for part in parts]
+            found = [float(part.std(dtype=np.float64)) for part in parts]
             self.spread = [s if s > 1e-6 * abs(self.high) else 1.0 for s in found]
         return self
 

@@ -106,6 +106,8 @@ class BPEAnalyzer:
             raise ImportError(
                 "analyzer='bpe' needs the tokenizers library: pip install 'skdl[text]'."
             ) from error
+        for text in texts:
+            _check_encodable(text)
         tokenizer = ByteLevelBPETokenizer()
         tokenizer.train_from_iterator(
             texts,
@@ -118,11 +120,26 @@ class BPEAnalyzer:
 
     def __call__(self, text: str) -> Sequence[str]:
         """Return the pieces of a text."""
+        _check_encodable(text)
         return self._tokenizer.encode(text).tokens
 
     def join(self, tokens: Sequence[str]) -> str:
         """Return the text that pieces stand for; halves of characters become �."""
         return self._tokenizer.decoder.decode(list(tokens))
+
+
+def _check_encodable(text: str) -> None:
+    """Refuse half of a surrogate pair, which has no bytes."""
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"analyzer='bpe' reads the bytes of texts, but {text[:50]!r} has a lone "
+            "surrogate, which has none: text.encode(errors='replace').decode() has a "
+            "question mark in its place."
+        ) from error
 
 
 def resolve_analyzer(
@@ -341,6 +358,8 @@ def check_texts(X: Any) -> list[str]:
             f"X must be an iterable of strings, got one {type(X).__name__}; put it into"
             " a list, or read a file with skdl.datasets.read_lines."
         )
+    if hasattr(X, "to_pylist"):  # an array, or a table of one column, of Arrow
+        X = X.to_pylist() if not hasattr(X, "column_names") else X.to_pandas()
     shape: tuple[int, ...] = getattr(X, "shape", ())
     if len(shape) > 1:
         if shape[1] != 1:

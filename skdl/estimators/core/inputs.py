@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from torch import Tensor
 
 # What sklearn says of one row, so that those who look for it find it.
@@ -12,9 +13,10 @@ _RESHAPE = "Reshape your data"
 
 
 def plain(values: Any) -> Any:
-    """Return tensors as arrays, whatever their device, gradient or type; else `values`.
+    """Return tensors as arrays and Arrow's tables as frames; else `values`.
 
-    Arrays of the other byte order, as files of other machines have, are swapped.
+    Tensors may be on any device, have a gradient and be of any type. Arrays of the
+    other byte order, as files of other machines have, are swapped.
     """
     if isinstance(values, Tensor):
         values = values.detach().cpu()
@@ -23,6 +25,9 @@ def plain(values: Any) -> Any:
         return values.numpy()
     if isinstance(values, np.ndarray) and not values.dtype.isnative:
         return values.astype(values.dtype.newbyteorder("="))
+    if hasattr(values, "to_pandas") and hasattr(values, "schema"):
+        arrow = type(values).__module__.startswith("pyarrow")
+        return values.to_pandas() if arrow else values
     if isinstance(values, list | tuple) and any(isinstance(v, Tensor) for v in values):
         return [plain(value) for value in values]
     return values
@@ -66,6 +71,18 @@ def refuse_no_table(X: Any, estimator: Any) -> None:
             "array or [row] of a list; one column is frame[['name']] or "
             "X.reshape(-1, 1)."
         )
+
+
+def with_nan(X: Any) -> Any:
+    """Return frames and arrays of objects with NaN for what else stands for missing."""
+    if not isinstance(X, pd.DataFrame):
+        is_objects = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2
+        return np.where(pd.isna(X), np.nan, X) if is_objects else X
+    objects = X.columns[[kind == object for kind in X.dtypes]]
+    if not len(objects) or not X.columns.is_unique:
+        return X
+    filled = {name: X[name].where(X[name].notna(), np.nan) for name in objects}
+    return X.assign(**filled) if all(isinstance(n, str) for n in objects) else X
 
 
 def refuse_dates(X: Any, estimator: Any) -> None:

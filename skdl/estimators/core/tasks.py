@@ -11,6 +11,7 @@ from skdl.estimators.core.class_weight import check_class_weight, weights_of_row
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.inputs import plain
 from skdl.estimators.core.labels import check_class_y, check_classes
+from skdl.estimators.core.names import answers_names
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.targets import (
     ClassTarget,
@@ -81,6 +82,7 @@ class ClassifierTask(ClassifierMixin):
         The labels, sorted; for label indicators the numbers of the columns.
     """
 
+    @answers_names
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ):
@@ -119,6 +121,7 @@ class ClassifierTask(ClassifierMixin):
                 )
         return self._partial_fit(X, y, sample_weight, classes)
 
+    @answers_names
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels.
 
@@ -136,6 +139,7 @@ class ClassifierTask(ClassifierMixin):
         output = self._predict_output(X)
         return self._target.decode(output)
 
+    @answers_names
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities.
 
@@ -217,6 +221,7 @@ class RegressorTask(RegressorMixin):
 
     _wants_pictures = False  # of columns of numbers it then makes little
 
+    @answers_names
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None):
         """Train for one epoch on these samples, going on from the present state.
 
@@ -240,6 +245,7 @@ class RegressorTask(RegressorMixin):
         self._check_parameters()
         return self._partial_fit(X, y, sample_weight)
 
+    @answers_names
     def predict(self, X: Any) -> np.ndarray:
         """Predict targets.
 

@@ -270,7 +270,7 @@ def _checked_outputs(outputs: Any, n_rows: int, n_outputs: int) -> np.ndarray | 
     whole = given.dtype.kind in "iu" and given.shape == (n_rows,)
     if not whole or given.min() < 0 or given.max() >= n_outputs:
         raise ValueError(
-            f"outputs must be {n_rows} integers from 0 to {n_outputs - 1}, one for each "
+            f"outputs must be {n_rows} integers from 0 to {n_outputs - 1}, one a "
             f"picture, got {outputs!r}."
         )
     return given.astype(np.int64)

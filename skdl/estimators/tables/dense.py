@@ -20,7 +20,12 @@ from skdl.data.numeric import NumericEncoder
 from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.checks import MOST, check_sizes
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.inputs import plain, refuse_dates, refuse_no_table
+from skdl.estimators.core.inputs import (
+    plain,
+    refuse_dates,
+    refuse_no_table,
+    with_nan,
+)
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
 from skdl.networks.mlp import ACTIVATIONS, MLP
@@ -152,18 +157,27 @@ class DenseEstimator(NeuralEstimator):
                 "X.toarray(); in a pipeline OneHotEncoder(sparse_output=False) and "
                 "ColumnTransformer(sparse_threshold=0)."
             )
-        refuse_dates(arrays[0], self)
-        self._check_other_names(arrays[0], reset=reset)
+        X = with_nan(arrays[0])
+        refuse_dates(X, self)
+        self._check_other_names(X, reset=reset)
         try:
             found = validate_data(
                 self,
-                *arrays,
+                X,
+                *arrays[1:],
                 reset=reset,
                 dtype=(np.float64, np.float32),
                 ensure_all_finite="allow-nan",
                 **options,
             )
             return tuple(map(plain, found)) if len(arrays) > 1 else plain(found)
+        except (TypeError, OverflowError) as error:
+            if "float" not in str(error):
+                raise
+            raise ValueError(
+                f"{name} takes numbers, but X holds something that float64 cannot hold "
+                f"({error}): dates, say, or an integer of hundreds of digits."
+            ) from error
         except ValueError as error:
             if "could not convert string to float" not in str(error):
                 raise
@@ -183,6 +197,11 @@ class DenseEstimator(NeuralEstimator):
             If they are other ones than in `fit`, or in another order.
         """
         names = list(X.columns) if hasattr(X, "columns") else []
+        repeated = sorted({str(name) for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(
+                f"Names of columns must be unique; twice there: {repeated}."
+            )
         if all(isinstance(name, str) for name in names):
             names = []
         if reset:

@@ -122,6 +122,7 @@ class LanguageModelEstimator(NetworkEstimator):
         self._conclude(outcome)
         return self
 
+    @answers_names
     def partial_fit(self, X: Any, y: Any = None):
         """Train for one epoch, at a constant rate; the vocabulary stays as it is.
 
