@@ -71,6 +71,20 @@ def as_list(values: Any) -> list | None:
     return None
 
 
+def check_flat(name: str, values: Any) -> None:
+    """Refuse an array of several axes where a list is wanted.
+
+    Raises
+    ------
+    ValueError
+        With the name of the parameter and its shape.
+    """
+    if getattr(values, "ndim", 1) != 1:
+        raise ValueError(
+            f"{name} must be a list of columns, got an array of shape {values.shape}."
+        )
+
+
 def check_groups(name: str, groups: Any) -> None:
     """Refuse what is no sequence of sequences of column names.
 

@@ -78,7 +78,7 @@ def with_nan(X: Any) -> Any:
     if not isinstance(X, pd.DataFrame):
         is_objects = isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2
         return np.where(pd.isna(X), np.nan, X) if is_objects else X
-    objects = X.columns[[kind == object for kind in X.dtypes]]
+    objects = X.columns[[str(kind) == "object" for kind in X.dtypes]]
     if not len(objects) or not X.columns.is_unique:
         return X
     filled = {name: X[name].where(X[name].notna(), np.nan) for name in objects}

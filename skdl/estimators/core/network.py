@@ -125,7 +125,7 @@ class NetworkEstimator(
         if outcome.failure is not None:
             raise outcome.failure
         if self.checkpoint is not None and outcome.reason != "interrupted":
-            remove_checkpoint(self.checkpoint)
+            remove_checkpoint(checkpoint_file(self.checkpoint)[0])
 
     def _keep(
         self,

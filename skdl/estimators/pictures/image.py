@@ -123,7 +123,7 @@ class ImageEstimator(NeuralEstimator):
     _wants_pictures = True
 
     def _check_parameters(self) -> None:
-        if self.network == "conv":
+        if isinstance(self.network, str) and self.network == "conv":
             raise ValueError(
                 "network='conv' is what network=None is here: leave network out for "
                 "the convolutional one."

@@ -17,7 +17,7 @@ from sklearn.utils.validation import (
 from torch import nn
 
 from skdl.data.table import Table, TableEncoder
-from skdl.estimators.core.checks import check_groups, is_count
+from skdl.estimators.core.checks import check_flat, check_groups, is_count
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.inputs import plain
@@ -125,6 +125,8 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         super()._check_parameters()
         if self.random_effects is not None and len(self.random_effects):
             check_optimizer(self.optimizer)
+        check_flat("categorical_features", self.categorical_features)
+        check_flat("random_effects", self.random_effects)
         check_embedding_dim(self.embedding_dim)
         check_groups("shared_embeddings", self.shared_embeddings)
 
