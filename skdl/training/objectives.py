@@ -60,7 +60,7 @@ class CrossEntropy:
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         """Return class probabilities (B, K), float64: a row sums to one in it."""
-        return raw.double().softmax(1)
+        return raw.softmax(1, dtype=torch.float64)
 
 
 @dataclass(frozen=True)

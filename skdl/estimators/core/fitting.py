@@ -16,6 +16,7 @@ from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
 from skdl.estimators.core.auto_lr import AUTO_RANGE, find_auto_lr
 from skdl.estimators.core.checkpoint import match_training
+from skdl.estimators.core.inputs import about_held_out
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import check_output
 from skdl.estimators.core.user_warnings import warn_user
@@ -131,6 +132,10 @@ def fit_parts(
     batches, work = training_batches(
         settings, parts, rows, runtime, normalize=not continued
     )
+    validate = None
+    if held_out is not None:
+        with about_held_out():
+            validate = _validation(parts, held_out, runtime)
     with _about_batches_of_one_row():
         return train_parts(
             settings,
@@ -138,7 +143,7 @@ def fit_parts(
             batches,
             runtime,
             work=work,
-            validate=held_out and _validation(parts, held_out, runtime),
+            validate=validate,
             continued=continued,
             reporter=reporter,
             checkpoint=checkpoint,

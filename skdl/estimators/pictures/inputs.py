@@ -102,7 +102,7 @@ def check_pictures(
     ValueError
         If pictures do not match `shape` or cannot be read.
     """
-    _refuse_one_picture(X, type(estimator).__name__)
+    _refuse_one_picture(X, type(estimator).__name__, shape)
     items = list_of_pictures(X)
     if items is not None:
         return _from_items(X, items, estimator, shape, skip_unreadable)
@@ -116,24 +116,27 @@ def check_pictures(
     pictures = to_channels_first(X, estimator.image_shape)
     found = PictureShape(*pictures.shape[1:])
     if shape is not None and found != shape:
-        one = np.shape(X)[:2] == tuple(shape)[1:] or np.shape(X) == tuple(shape)
         raise ValueError(
             f"X holds pictures of {found}, but {type(estimator).__name__} was fitted "
             f"on pictures of {shape}."
-            + (" One picture by itself is given as X[None] or [X]." if one else "")
         )
     return PictureInput(pictures)
 
 
-def _refuse_one_picture(X: Any, name: str) -> None:
+def _refuse_one_picture(X: Any, name: str, shape: PictureShape | None) -> None:
     """Refuse a picture, a path or a row by itself, and what holds no pictures.
 
     Raises
     ------
-    TypeError
+    TypeError, ValueError
         If it is not several.
     """
     if len(getattr(X, "shape", ())) > 1:
+        if shape is not None and _is_one_picture(tuple(X.shape), shape):
+            raise ValueError(
+                f"X is one picture, of {shape} as {name} was fitted on, but many are "
+                "taken: give one by itself as X[None] or [X]."
+            )
         return
     single = looks_like_pictures(X)
     strange = X is None or isinstance(X, Mapping | set | frozenset | Iterator)
@@ -151,6 +154,15 @@ def _refuse_one_picture(X: Any, name: str) -> None:
                 "Reshape your data: one picture is X.reshape(1, -1), one row of a "
                 "frame is frame.iloc[[0]]."
             )
+
+
+def _is_one_picture(found: tuple[int, ...], shape: PictureShape) -> bool:
+    """Tell whether an array is a picture as those fitted on, and no array of some."""
+    channels, height, width = shape
+    if len(found) == 2:
+        return found == (height, width) and width != channels * height * width
+    one = found in ((height, width, channels), tuple(shape))
+    return one and not (channels == 1 and found[1:] == (height, width))
 
 
 def _from_items(
