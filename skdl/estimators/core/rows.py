@@ -7,6 +7,10 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
 
+# Weights beyond it, and all of them below its inverse, are brought to 1: weights count
+# relative to each other.
+_LARGE = 1e20
+
 
 @dataclass
 class Rows:
@@ -38,13 +42,34 @@ class Rows:
         return self.take(np.flatnonzero(self.weight > 0))
 
 
+def weighing(rows: Rows, what: str) -> Rows:
+    """Return the rows that have a weight.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    found = rows.without_zero_weights()
+    if len(rows) and not len(found):
+        raise ValueError(
+            f"All {len(rows)} {what} have weight zero, by sample weights and "
+            "class_weight together; there is nothing to compute a loss from."
+        )
+    return found
+
+
 def check_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
     """Return the weights as float64 (n,), or None."""
     if sample_weight is None:
         return None
-    return _check_sample_weight(
+    weight = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
+    largest = weight.max(initial=0.0)
+    if largest and not 1 / _LARGE < largest < _LARGE:
+        weight = weight / largest  # their sum is finite, and float32 holds them
+    return weight
 
 
 def check_held_out(X_val: Any, y_val: Any, sample_weight_val: Any) -> None:

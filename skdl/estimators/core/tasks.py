@@ -5,15 +5,17 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdl.estimators.core.class_weight import check_class_weight, weights_of_rows
 from skdl.estimators.core.constructor import parameters
+from skdl.estimators.core.inputs import plain
+from skdl.estimators.core.labels import check_class_y, check_classes
+from skdl.estimators.core.names import answers_names
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.targets import (
     ClassTarget,
     RealTarget,
-    check_class_y,
     check_real_y,
 )
 from skdl.training.objectives import (
@@ -80,6 +82,7 @@ class ClassifierTask(ClassifierMixin):
         The labels, sorted; for label indicators the numbers of the columns.
     """
 
+    @answers_names
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ):
@@ -107,16 +110,18 @@ class ClassifierTask(ClassifierMixin):
         """
         self._check_parameters()
         fitted = self.__sklearn_is_fitted__()
-        if classes is None and not fitted and np.ndim(y) < 2:
+        if classes is None and not fitted and np.ndim(plain(y)) < 2:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        changed = fitted and classes is not None
-        if changed and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"classes={np.unique(classes).tolist()} is not the same as in the "
-                f"first call to partial_fit: {self.classes_.tolist()}."
-            )
+        if classes is not None:
+            classes = check_classes(classes)
+            if fitted and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"classes={classes.tolist()} is not the same as in the first call "
+                    f"to partial_fit: {self.classes_.tolist()}."
+                )
         return self._partial_fit(X, y, sample_weight, classes)
 
+    @answers_names
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels.
 
@@ -134,6 +139,7 @@ class ClassifierTask(ClassifierMixin):
         output = self._predict_output(X)
         return self._target.decode(output)
 
+    @answers_names
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities.
 
@@ -145,8 +151,8 @@ class ClassifierTask(ClassifierMixin):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            float32, in the order of `classes_`. For label indicators, the probability
-            of each label by itself.
+            float64, in the order of `classes_`; each row sums to one. For label
+            indicators, the probability of each label by itself.
         """
         return self._predict_output(X)
 
@@ -161,15 +167,19 @@ class ClassifierTask(ClassifierMixin):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            float32; a probability that underflows counts as the smallest number.
+            float64; a probability that underflows counts as the smallest number.
         """
         probabilities = self._predict_output(X)
-        return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+        return np.log(np.maximum(probabilities, np.finfo(np.float64).tiny))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()  # type: ignore[misc]
+        check_class_weight(self.class_weight)
 
     def _check_target(self, y: Any) -> np.ndarray:
         return check_class_y(y)
@@ -196,10 +206,10 @@ class ClassifierTask(ClassifierMixin):
     def _weigh(self, rows: Rows, target: ClassTarget) -> Rows:
         if self.class_weight is None:
             return rows
-        if self.class_weight == "balanced":
+        if isinstance(self.class_weight, str):  # "balanced"
             weight = target.balanced_weight(rows.y)
         else:
-            weight = compute_sample_weight(self.class_weight, rows.y)
+            weight = weights_of_rows(self.class_weight, rows.y, target.classes)
         if rows.weight is not None:
             weight = weight * rows.weight
         return Rows(rows.X, rows.y, weight, score_weight=rows.score_weight)
@@ -214,6 +224,9 @@ class ClassifierTask(ClassifierMixin):
 class RegressorTask(RegressorMixin):
     """Regression on one or many targets."""
 
+    _wants_pictures = False  # of columns of numbers it then makes little
+
+    @answers_names
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None):
         """Train for one epoch on these samples, going on from the present state.
 
@@ -237,6 +250,7 @@ class RegressorTask(RegressorMixin):
         self._check_parameters()
         return self._partial_fit(X, y, sample_weight)
 
+    @answers_names
     def predict(self, X: Any) -> np.ndarray:
         """Predict targets.
 
@@ -256,10 +270,11 @@ class RegressorTask(RegressorMixin):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.regressor_tags.poor_score = self._wants_pictures
         return tags
 
     def _check_target(self, y: Any) -> np.ndarray:
-        y = check_real_y(y)
+        y = check_real_y(y, type(self).__name__)
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(
                 "loss='poisson' needs targets that are not negative, got values from "

@@ -1,7 +1,7 @@
 """The family of estimators that takes tables with categories."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,11 +17,13 @@ from torch import nn
 
 from skdl.data.containers import without_gradient
 from skdl.data.table import Table, TableEncoder
+from skdl.estimators.core.checks import check_flat, check_groups, is_count
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
+from skdl.estimators.core.inputs import plain
 from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.tables.dense import DenseEstimator
-from skdl.estimators.tables.embedding_sizes import embedding_dims
+from skdl.estimators.tables.embedding_sizes import check_embedding_dim, embedding_dims
 from skdl.estimators.tables.frames import as_frame, learn_schema, make_table
 from skdl.estimators.tables.random_effects import (
     check_optimizer,
@@ -126,6 +128,10 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         super()._check_parameters()
         if self.random_effects is not None and len(self.random_effects):
             check_optimizer(self.optimizer)
+        check_flat("categorical_features", self.categorical_features)
+        check_flat("random_effects", self.random_effects)
+        check_embedding_dim(self.embedding_dim)
+        check_groups("shared_embeddings", self.shared_embeddings)
 
     # What a family gives.
 
@@ -284,6 +290,10 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             If there is no such column or category.
         """
         check_is_fitted(self)
+        if not is_count(k):
+            raise ValueError(f"k must be a positive integer, got {k!r}.")
+        if not isinstance(column, Hashable):
+            raise ValueError(f"column must be the name of one column, got {column!r}.")
         return self._vectors().nearest(column, category, k)
 
     def transform(self, X: Any) -> np.ndarray:
@@ -300,7 +310,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             In the order of the columns; with several networks, the first one's vectors.
         """
         check_is_fitted(self)
-        table = self._check_new_inputs(X)
+        table = self._check_new_inputs(plain(X))
         return self._vectors().transform(table, self._encoder.indices(table))
 
     @property

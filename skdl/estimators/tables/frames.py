@@ -19,6 +19,7 @@ from skdl.data.columns import (
 )
 from skdl.data.containers import as_array, as_pandas, check_collected, is_frame
 from skdl.data.table import Table
+from skdl.estimators.core.inputs import refuse_no_table
 
 FROM_DTYPE = "from_dtype"
 # Types that are kept: a category is compared at the width it comes in.
@@ -71,6 +72,7 @@ def as_frame(X: Any, estimator: Any, *, reset: bool) -> pd.DataFrame:
     -------
     pandas.DataFrame
     """
+    refuse_no_table(X, estimator)
     if issparse(X):
         raise TypeError(
             f"Sparse data was passed for X, but {type(estimator).__name__} takes dense "

@@ -8,6 +8,7 @@ import pandas as pd
 from skdl.data.columns import CATEGORIES, DATES, as_numbers, check_kind, kind_of
 from skdl.data.containers import as_array, as_pandas, check_collected, is_frame
 from skdl.data.values import has_dates
+from skdl.estimators.core.inputs import with_nan
 from skdl.estimators.tables.frames import check_names, check_not_empty
 
 
@@ -38,7 +39,7 @@ def readable(X: Any, estimator: Any, *, reset: bool) -> Any:
             array = X if plain else as_array(X)
         if isinstance(array, np.ndarray) and array.dtype.kind in "mM":
             check_kind(DATES, None, array.dtype)
-        return array
+        return with_nan(array) if isinstance(array, np.ndarray) else array
     frame = X if isinstance(X, pd.DataFrame) else as_pandas(X)
     check_names(estimator, list(frame.columns), reset=reset)
     if frame.shape[1] == 0:

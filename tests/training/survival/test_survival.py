@@ -280,7 +280,7 @@ def test_after_three_restorations_the_last_good_model_is_left(average):
     mean = WeightAverage(network, 100) if average else None
     trainer, kept = make_trainer(network, lr=0.08, average=mean), []
 
-    def on_epoch_end(record):
+    def on_epoch_end(record, so_far):
         with trainer.average.applied() if average else warnings.catch_warnings():
             kept.append(network.body.weight.clone())
 
