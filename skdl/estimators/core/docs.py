@@ -55,9 +55,10 @@ memory_limit : float, default=4096
 
 EMBEDDING = """
 categorical_features : "from_dtype", array-like or None, default="from_dtype"
-    Which columns hold categories: names, indices or a mask; "from_dtype" takes text,
-    category, object and boolean columns; None takes none. Integers are numbers unless
-    named here.
+    Which columns hold categories. "from_dtype" takes those of text, categories and
+    booleans, found by looking where a column holds objects; names and indices are
+    added to these; a mask says it of all columns; None takes none. Numbers of any type
+    are numbers unless named here.
 embedding_dim : "auto", int, dict or callable, default="auto"
     Entries of the vectors: for all columns, by name of the column, or a function of
     the number of categories. "auto" is ``min(50, round(1.6 * n_categories ** 0.56))``,
@@ -80,7 +81,8 @@ unknown_rate : float, default=0.01
     categories get is a trained one. A missing value has a vector of its own.
 handle_unknown : {"ignore", "warn"}, default="ignore"
     Whether to count categories never seen before in a warning when predicting. They
-    are no error either way.
+    are no error either way. A column that is mostly unknown is named once in any case:
+    it seems to come in another form than in `fit`.
 shrinkage : float, default=1.0
     After training, the vector of a category with n rows is drawn toward the mean of
     its column to ``mean + n / (n + shrinkage) * (vector - mean)``.
