@@ -49,8 +49,11 @@ def readable(X: Any, estimator: Any, *, reset: bool) -> Any:
 
 
 def _readable_array(X: Any) -> Any:
-    if type(X) is not np.ndarray:
-        X = np.asarray(X) if isinstance(X, list | tuple) else as_array(X)
+    if isinstance(X, list | tuple):
+        array = np.asarray(X)
+        X = np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
+    elif type(X) is not np.ndarray:
+        X = as_array(X)
     if X.dtype.kind in "mM":
         check_kind(DATES, None, X.dtype)
     # pandas' NA is no float.
