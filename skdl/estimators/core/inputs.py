@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from torch import Tensor
 
 # What sklearn says of one row, so that those who look for it find it.
@@ -71,11 +70,6 @@ def refuse_no_table(X: Any, estimator: Any) -> None:
             "array or [row] of a list; one column is frame[['name']] or "
             "X.reshape(-1, 1)."
         )
-
-
-def with_nan(X: np.ndarray) -> np.ndarray:
-    """Return an array of objects with NaN for what else stands for missing."""
-    return np.where(pd.isna(X), np.nan, X) if X.dtype == object else X
 
 
 def refuse_dates(X: Any, estimator: Any) -> None:
