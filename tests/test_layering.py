@@ -12,17 +12,24 @@ ROOT = Path(skdl.__file__).parent
 # What the modules of each room may import of skdl. A room is the longest of these names
 # that a module's name begins with; a room may always import itself.
 INNER = {
-    "networks": set(),
-    "training": set(),
-    "data": set(),
+    "randomness": set(),
+    "networks": {"randomness"},
+    "training": {"randomness"},
+    "data": {"randomness"},
     "estimators": {
         "estimators.core",
         "estimators.tables",
         "estimators.pictures",
         "estimators.text",
     },
-    "estimators.core": {"data", "networks", "training", "_version"},
-    "estimators.tables": {"estimators.core", "data", "networks", "training"},
+    "estimators.core": {"data", "networks", "training", "randomness", "_version"},
+    "estimators.tables": {
+        "estimators.core",
+        "data",
+        "networks",
+        "training",
+        "randomness",
+    },
     # Pictures may use the dense family, and nothing else of the tables' wing.
     "estimators.pictures": {
         "estimators.core",
@@ -30,6 +37,7 @@ INNER = {
         "data",
         "networks",
         "training",
+        "randomness",
     },
     "estimators.text": {"estimators.core", "data", "networks", "training"},
     "display": {"estimators.core", "training"},  # a range test and schedules are drawn

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skdl.randomness import generator_on
+
 Batch = tuple[tuple[Tensor, ...], Tensor, Tensor | None]
 
 
@@ -68,7 +70,7 @@ class ResidentBatches(_Batches):
     batch_size : int
         Rows in a batch.
     shuffle : bool, default=True
-        Whether each epoch has an order of its own, from torch's generator.
+        Whether each epoch has an order of its own, from the fit's generator.
     """
 
     def __init__(
@@ -98,7 +100,10 @@ class ResidentBatches(_Batches):
             yield parts[:n_inputs], parts[n_inputs], weight
 
     def _gather(self, tensors: list[Tensor]) -> list[Tensor]:
-        order = torch.randperm(len(self._target), device=self._target.device)
+        device = self._target.device
+        order = torch.randperm(
+            len(self._target), device=device, generator=generator_on(device)
+        )
         if self._buffers is None:
             self._buffers = [torch.empty_like(t) for t in tensors]
         for tensor, buffer in zip(tensors, self._buffers, strict=True):
@@ -120,7 +125,7 @@ class StreamedBatches(_Batches):
     batch_size : int
         Rows in a batch.
     shuffle : bool, default=True
-        Whether each epoch has an order of its own, from torch's generator.
+        Whether each epoch has an order of its own, from the fit's generator.
     """
 
     def __init__(
@@ -137,7 +142,9 @@ class StreamedBatches(_Batches):
 
     def __iter__(self) -> Iterator[Batch]:
         n = len(self._target)
-        order = torch.randperm(n) if self._shuffle else torch.arange(n)
+        order = torch.arange(n)
+        if self._shuffle:
+            order = torch.randperm(n, generator=generator_on(order.device))
         parts = order.split(self._sizes)
         with ThreadPoolExecutor(1) as ahead:
             upcoming = ahead.submit(self._read, parts[0].numpy())

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from skdl.data.batches import Batch
+from skdl.randomness import generator_on
 
 _SHORTEST = 5  # tokens of a window
 _SPREAD = 5.0  # standard deviation of the length of a window
@@ -142,9 +143,11 @@ class StreamBatches:
         if not self._variable or n == 1 or total < 2 * n * _SHORTEST:
             size, longer = divmod(total, n)
             return [size + 1] * longer + [size] * (n - longer)
-        halved = torch.rand(n) < _HALVED
+        generator = generator_on(torch.device("cpu"))
+        halved = torch.rand(n, generator=generator) < _HALVED
         wanted = torch.where(halved, self._bptt / 2, float(self._bptt))
-        wanted = (wanted + _SPREAD * torch.randn(n)).clamp(min=_SHORTEST)
+        spread = _SPREAD * torch.randn(n, generator=generator)
+        wanted = (wanted + spread).clamp(min=_SHORTEST)
         ends = (wanted.cumsum(0) * (total / wanted.sum())).round().long()
         ends[-1] = total
         lengths = torch.diff(ends, prepend=ends.new_zeros(1))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skdl.networks.dropout import Dropout
+from skdl.networks.initialization import conv3x3
 from skdl.networks.mlp import ACTIVATIONS, OutputLayer
 
 _FIRST_CHANNELS = 16
@@ -33,8 +34,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 def _layer(n_inputs: int, n_outputs: int, activation: str, stride: int = 1):
     """Return convolution, batch norm and activation."""
-    conv = nn.Conv2d(n_inputs, n_outputs, 3, stride=stride, padding=1, bias=False)
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    conv = conv3x3(n_inputs, n_outputs, stride=stride)
     return nn.Sequential(conv, BatchNorm(n_outputs), ACTIVATIONS[activation]())
 
 
@@ -124,7 +124,6 @@ class ConvNet(nn.Module):
         self.features = nn.Sequential(*layers)
         self.dropout = Dropout(dropout)
         self.output = OutputLayer(channels[-1], n_outputs)
-        nn.init.zeros_(self.output.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return raw outputs, (B, n_channels, H, W) -> (B, n_outputs)."""

@@ -4,10 +4,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from skdl.randomness import generator_on
 
 _POOL = 1 << 18  # smallest pool of random values, if all its masks are of use
 _USES = 64  # masks taken from a pool before it is drawn anew
+
+
+def kept(empty: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
+    """Fill a tensor with zeros, of probability `p`, and ``1 / (1 - p)`` elsewhere."""
+    return empty.bernoulli_(1 - p, generator=generator).div_(1 - p)
 
 
 class Dropout(nn.Module):
@@ -24,7 +30,8 @@ class Dropout(nn.Module):
 
     Notes
     -----
-    Shapes: any, kept. Randomness comes from torch's global generator.
+    Shapes: any, kept. Random numbers are the fit's own, outside of a fit those of
+    torch's global generator.
 
     Examples
     --------
@@ -47,24 +54,24 @@ class Dropout(nn.Module):
         if not self.training or self.p == 0:
             return x
         if x.device.type != "cpu":
-            return functional.dropout(x, self.p)
+            return _dropped(x, self.p)
         return x * self._mask(x)
 
     def _mask(self, x: Tensor) -> Tensor:
         """Return a mask of the shape and type of `x`."""
-        pool, size = self._pool, x.numel()
+        pool, size, generator = self._pool, x.numel(), generator_on(x.device)
         if self._left == 0 or pool is None or len(pool) < 2 * size:
-            pool = self._draw(max(min(_POOL, _USES * size), 4 * size))
+            pool = self._draw(max(min(_POOL, _USES * size), 4 * size), generator)
         self._left -= 1
-        start = int(torch.randint(len(pool) - size + 1, ()))
+        start = int(torch.randint(len(pool) - size + 1, (), generator=generator))
         return pool[start : start + size].view(x.shape).to(x.dtype)
 
-    def _draw(self, size: int) -> Tensor:
-        keep = 1 - self.p
-        self._drawn_from = torch.get_rng_state()
-        pool = torch.empty(size).bernoulli_(keep).div_(keep)
-        self._pool, self._left = pool, _USES
-        return pool
+    def _draw(self, size: int, generator: torch.Generator | None) -> Tensor:
+        source = torch.default_generator if generator is None else generator
+        self._drawn_from = source.get_state()
+        self._pool = kept(torch.empty(size), self.p, generator)
+        self._left = _USES
+        return self._pool
 
     def mask_state(self) -> dict[str, Any] | None:
         """Return what the present pool can be drawn from again; None without one."""
@@ -78,11 +85,8 @@ class Dropout(nn.Module):
         self._pool, self._left = None, 0
         if state is None:
             return
-        present = torch.get_rng_state()
-        torch.set_rng_state(state["from"])
-        self._draw(state["size"])
+        self._draw(state["size"], torch.Generator().set_state(state["from"]))
         self._left = state["left"]
-        torch.set_rng_state(present)
 
     def train(self, mode: bool = True) -> "Dropout":
         """Switch between training and evaluation, which needs no pool."""
@@ -98,3 +102,13 @@ class Dropout(nn.Module):
     def extra_repr(self) -> str:
         """Show the probability."""
         return f"p={self.p}"
+
+
+def _dropped(x: Tensor, p: float) -> Tensor:
+    """Drop values on a GPU; `functional.dropout` takes no generator.
+
+    One pass draws the mask, a byte a value; another applies it, and is differentiable.
+    """
+    mask = torch.empty(x.shape, dtype=torch.bool, device=x.device)
+    mask.bernoulli_(1 - p, generator=generator_on(x.device))
+    return torch.ops.aten.native_dropout_backward(x, mask, 1 / (1 - p))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from skdl.networks.dropout import Dropout
 from skdl.networks.random_effects import RandomEffects
+from skdl.randomness import generator_on
 
 # Spread of the vectors at the start; small, so that a rare category begins near none.
 _INITIAL_STD = 0.1
@@ -56,11 +57,11 @@ class EntityEmbedding(nn.Module):
         self.sizes, self.dims = list(sizes), list(dims)
         self.unknown_rate = unknown_rate
         width = max(self.dims, default=0)
-        self.table = nn.Embedding(sum(self.sizes), width)
-        nn.init.zeros_(self.table.weight)
-        with torch.no_grad():
-            for part, dim in zip(self.parts(), self.dims, strict=True):
-                part[:, :dim].normal_(std=_INITIAL_STD)
+        vectors = torch.zeros(sum(self.sizes), width)
+        generator = generator_on(vectors.device)
+        for part, dim in zip(vectors.split(self.sizes), self.dims, strict=True):
+            part[:, :dim].normal_(std=_INITIAL_STD, generator=generator)
+        self.table = nn.Embedding.from_pretrained(vectors, freeze=False)
         self.dropout = Dropout(dropout)
         self.vocabulary_of_column = list(vocabulary_of_column)
         used = [self.dims[v] for v in vocabulary_of_column]
@@ -104,7 +105,10 @@ class EntityEmbedding(nn.Module):
     def forward(self, indices: Tensor) -> Tensor:
         """Look the vectors up: (B, n_columns) -> (B, n_outputs)."""
         if self.training and self.unknown_rate > 0:
-            hidden = torch.rand(indices.shape, device=indices.device)
+            device = indices.device
+            hidden = torch.rand(
+                indices.shape, device=device, generator=generator_on(device)
+            )
             indices = torch.where(
                 hidden < self.unknown_rate, self.unknown.to(indices.dtype), indices
             )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skdl.networks.initialization import draw_uniform
 from skdl.networks.recurrent import LockedDropout, RecurrentStack, State, WordDropout
 from skdl.networks.softmax import TiedSoftmax
 
@@ -99,8 +100,9 @@ class LanguageModel(nn.Module):
         zoneout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(n_tokens, embedding_dim)
-        nn.init.uniform_(self.embedding.weight, -_INITIAL_BOUND, _INITIAL_BOUND)
+        vectors = torch.empty(n_tokens, embedding_dim)
+        draw_uniform(vectors, _INITIAL_BOUND)
+        self.embedding = nn.Embedding.from_pretrained(vectors, freeze=False)
         top = embedding_dim if tie_weights else hidden_size
         widths = [embedding_dim, *[hidden_size] * (num_layers - 1), top]
         self.word_dropout = WordDropout(word_dropout, n_tokens)
@@ -113,10 +115,10 @@ class LanguageModel(nn.Module):
             zoneout=zoneout,
         )
         self.output_dropout = LockedDropout(output_dropout)
-        weight: nn.Parameter = self.embedding.weight  # type: ignore[assignment]
+        weight: nn.Parameter = self.embedding.weight
         if not tie_weights:
             weight = nn.Parameter(torch.empty(n_tokens, top))
-            nn.init.uniform_(weight, -_INITIAL_BOUND, _INITIAL_BOUND)
+            draw_uniform(weight, _INITIAL_BOUND)
         self.softmax = TiedSoftmax(weight, cutoffs)
 
     def forward(

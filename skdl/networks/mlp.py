@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skdl.networks.dropout import Dropout
+from skdl.networks.initialization import draw_linear, undrawn_linear
+from skdl.randomness import generator_on
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -28,6 +30,11 @@ class OutputLayer(nn.Linear):
     outputs, are summed in an order that depends on the number of threads. With outputs
     padded to a multiple of four they are not.
     """
+
+    def reset_parameters(self) -> None:
+        """Draw the weight as torch does, from the fit's generator; no bias yet."""
+        draw_linear(self.weight)
+        nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x @ weight.T + bias`, (B, n_inputs) -> (B, n_outputs)."""
@@ -83,7 +90,7 @@ class MLP(nn.Sequential):
         layers: list[nn.Module] = []
         width = n_inputs
         for size in hidden_layer_sizes:
-            linear = nn.Linear(width, size, bias=not batch_norm)
+            linear = undrawn_linear(width, size, bias=not batch_norm)
             _initialize(linear, activation)
             layers.append(linear)
             if batch_norm:
@@ -92,9 +99,7 @@ class MLP(nn.Sequential):
             if dropout > 0:
                 layers.append(Dropout(dropout))
             width = size
-        output = OutputLayer(width, n_outputs)
-        nn.init.zeros_(output.bias)
-        super().__init__(*layers, output)
+        super().__init__(*layers, OutputLayer(width, n_outputs))
 
     def __getitem__(self, index: slice | int) -> nn.Module:
         """Return a layer, or some of them as an `nn.Sequential`."""
@@ -105,11 +110,12 @@ class MLP(nn.Sequential):
 
 def _initialize(linear: nn.Linear, activation: str) -> None:
     """Keep the variance of the signal through the layer (He et al. 2015)."""
+    weight, generator = linear.weight, generator_on(linear.weight.device)
     if activation in ("tanh", "sigmoid", "identity"):
-        nn.init.xavier_uniform_(linear.weight)
+        nn.init.xavier_uniform_(weight, generator=generator)
     elif activation == "selu":
-        nn.init.kaiming_normal_(linear.weight, nonlinearity="linear")
+        nn.init.kaiming_normal_(weight, nonlinearity="linear", generator=generator)
     else:
-        nn.init.kaiming_uniform_(linear.weight, nonlinearity="relu")
+        nn.init.kaiming_uniform_(weight, nonlinearity="relu", generator=generator)
     if linear.bias is not None:
         nn.init.zeros_(linear.bias)

@@ -5,8 +5,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skdl.networks.dropout import Dropout
+from skdl.networks.initialization import linear
 from skdl.networks.linear_recurrence import recurrence_for
 from skdl.networks.pooling import pool
+from skdl.randomness import generator_on
 
 POOLINGS = ("f", "fo", "ifo")
 
@@ -59,7 +61,7 @@ class QRNNLayer(nn.Module):
         self.n_inputs, self.hidden_size = n_inputs, hidden_size
         self.width, self.pooling, self.zoneout = width, pooling, zoneout
         n_gates = 1 + len(pooling)
-        self.linear = nn.Linear(width * n_inputs, n_gates * hidden_size)
+        self.linear = linear(width * n_inputs, n_gates * hidden_size)
         self.dropout = Dropout(weight_dropout)
 
     def forward(
@@ -92,7 +94,7 @@ class QRNNLayer(nn.Module):
             return None
         shape = *x.shape[:2], self.hidden_size
         mask = torch.empty(shape, dtype=torch.bool, device=x.device)
-        return mask.bernoulli_(self.zoneout)
+        return mask.bernoulli_(self.zoneout, generator=generator_on(x.device))
 
     def extra_repr(self) -> str:
         """Show sizes, options and what runs the recurrence where the layer is."""

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from skdl.networks.dropout import Dropout
+from skdl.networks.dropout import Dropout, kept
+from skdl.networks.initialization import draw_uniform
 from skdl.networks.qrnn import QRNNLayer
+from skdl.randomness import generator_on
 
 State = tuple[Tensor, Tensor]
 
@@ -29,8 +31,8 @@ class LockedDropout(nn.Module):
         """Return `x` (T, B, H) with some units dropped in training."""
         if not self.training or self.p == 0:
             return x
-        mask = x.new_empty(1, *x.shape[1:]).bernoulli_(1 - self.p).div_(1 - self.p)
-        return x * mask
+        empty = x.new_empty(1, *x.shape[1:])
+        return x * kept(empty, self.p, generator_on(x.device))
 
     def extra_repr(self) -> str:
         """Show the probability."""
@@ -57,8 +59,8 @@ class WordDropout(nn.Module):
         """Return the vectors `x` (T, B, E) of words `ids` (T, B)."""
         if not self.training or self.p == 0:
             return x
-        kept = x.new_empty(self.n_words).bernoulli_(1 - self.p).div_(1 - self.p)
-        return x * kept[ids].unsqueeze(-1)
+        words = kept(x.new_empty(self.n_words), self.p, generator_on(x.device))
+        return x * words[ids].unsqueeze(-1)
 
     def extra_repr(self) -> str:
         """Show the probability."""
@@ -95,7 +97,9 @@ class LSTMLayer(nn.Module):
         bound = hidden_size**-0.5
 
         def uniform(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
+            weight = torch.empty(*shape)
+            draw_uniform(weight, bound)
+            return nn.Parameter(weight)
 
         self.weight_ih = uniform(4 * hidden_size, n_inputs)
         self.weight_hh = uniform(4 * hidden_size, hidden_size)

@@ -1,7 +1,7 @@
 """Augmentation of pictures: random changes that keep what a picture shows.
 
 All of it works on whole batches with torch operations, on the device where training
-runs, from torch's generator.
+runs, from the fit's generator.
 """
 
 import math
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skdl.randomness import generator_on
 from skdl.training.trainer import Batch, BatchSource
 
 
@@ -58,7 +59,7 @@ class Augmentation:
         if self.shift or self.rotation or self.zoom:
             pictures = self._moved(pictures)
         elif self.flip:
-            mirrored = torch.rand(len(pictures), 1, 1, 1, device=pictures.device) < 0.5
+            mirrored = _uniform((len(pictures), 1, 1, 1), pictures.device) < 0.5
             pictures = torch.where(mirrored, pictures.flip(3), pictures)
         if self.erasing:
             pictures = self._erased(pictures)
@@ -67,7 +68,7 @@ class Augmentation:
     def _moved(self, x: Tensor) -> Tensor:
         """Shift, turn, zoom and mirror in one pass over the pixels."""
         n, _, height, width = x.shape
-        draws = 2 * torch.rand(5, n, device=x.device) - 1
+        draws = 2 * _uniform((5, n), x.device) - 1
         angle = draws[0] * math.radians(self.rotation)
         size = 1 + draws[1] * self.zoom
         side = torch.where(draws[4] < 0, -1.0, 1.0) if self.flip else size.new_ones(n)
@@ -85,7 +86,7 @@ class Augmentation:
     def _erased(self, x: Tensor) -> Tensor:
         """Put the picture's mean into a rectangle of some pictures."""
         n, _, height, width = x.shape
-        u = torch.rand(5, n, 1, 1, device=x.device)
+        u = _uniform((5, n, 1, 1), x.device)
         tall, wide = (0.1 + 0.5 * u[0]) * height, (0.1 + 0.5 * u[1]) * width
         top, left = u[2] * (height - tall), u[3] * (width - wide)
         rows = torch.arange(height, device=x.device).view(1, -1, 1)
@@ -105,6 +106,11 @@ class Augmentation:
             for up, left in ((0, dx), (0, -dx), (dy, 0), (-dy, 0)):
                 views.append(partial(_shifted, up=up, left=left))
         return views
+
+
+def _uniform(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Draw numbers from 0 to 1."""
+    return torch.rand(shape, device=device, generator=generator_on(device))
 
 
 def _shifted(x: Tensor, up: int, left: int) -> Tensor:
@@ -167,9 +173,13 @@ class AugmentedBatches:
         self, pictures: Tensor, target: Tensor, weight: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         n, alpha = len(pictures), float(self.augmentation.mixup)
-        share = torch.distributions.Beta(alpha, alpha).sample((n,)).to(pictures)
-        share = torch.minimum(share, 1 - share)  # of the other picture
-        other = torch.randperm(n, device=pictures.device)
+        # The first of two shares by a Dirichlet distribution has a beta distribution;
+        # torch.distributions only draws from the global generator.
+        on_cpu = generator_on(torch.device("cpu"))
+        shares = torch._sample_dirichlet(torch.full((n, 2), alpha), generator=on_cpu)
+        share = shares.amin(1).to(pictures)  # of the other picture
+        device = pictures.device
+        other = torch.randperm(n, device=device, generator=generator_on(device))
         if self.n_classes is not None:
             target = functional.one_hot(target, self.n_classes).float()
 

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from skdl.training.foreign import lent_where_needed
 from skdl.training.objectives import Objective
 from skdl.training.surroundings import are_usual, own_settings
 from skdl.training.survival.out_of_memory import RowLimit, raise_memory_error
+from skdl.training.threads import threads_here
 
 # Matrix products of a few rows go through other kernels than those of many. With rows
 # padded to a multiple of this, a row's prediction has the same bits whatever other
@@ -55,6 +57,7 @@ def infer(
     MemoryError
         If memory runs out even with the fewest rows at a time.
     """
+    threads_here()
     if network.training:
         network.eval()
     if are_usual():
@@ -80,15 +83,16 @@ def _infer(
     result: Tensor | None = None
     start = 0
     try:
-        for inputs in chunks:
-            output = limit.apply(predict, inputs)
-            if len(output) == n_rows:
-                return output.cpu()
-            if result is None:
-                shape = (n_rows, *output.shape[1:])
-                result = torch.empty(shape, dtype=output.dtype, device="cpu")
-            result[start : start + len(output)] = output
-            start += len(output)
+        with lent_where_needed(network):
+            for inputs in chunks:
+                output = limit.apply(predict, inputs)
+                if len(output) == n_rows:
+                    return output.cpu()
+                if result is None:
+                    shape = (n_rows, *output.shape[1:])
+                    result = torch.empty(shape, dtype=output.dtype, device="cpu")
+                result[start : start + len(output)] = output
+                start += len(output)
     except (RuntimeError, OSError) as error:  # chunks are made here, too
         raise_memory_error(error, "predicting")
     if result is None:
@@ -123,12 +127,13 @@ def evaluate(
     network.eval()
     limit = RowLimit("validating")
     losses, rows, predictions, targets = [], [], [], []
-    for inputs, target, weight in batches:
-        raw = limit.apply(lambda part: network(*part).float(), inputs)
-        losses.append(objective.loss(raw, target, weight))
-        rows.append(len(target))
-        predictions.append(objective.inverse_link(raw))
-        targets.append(target)
+    with lent_where_needed(network):
+        for inputs, target, weight in batches:
+            raw = limit.apply(lambda part: network(*part).float(), inputs)
+            losses.append(objective.loss(raw, target, weight))
+            rows.append(len(target))
+            predictions.append(objective.inverse_link(raw))
+            targets.append(target)
     share = torch.tensor(rows, dtype=torch.float32, device=losses[0].device)
     loss = (torch.stack(losses) * share).sum() / share.sum()
     return loss.item(), score(torch.cat(predictions), torch.cat(targets))

@@ -50,16 +50,17 @@ def sweep(
     smooth = _Smoother()
     lowest = math.inf
     trainer.begin_epoch(batches.batch_dim)
-    for rate, batch in zip(rates, _endless(batches), strict=False):
-        trainer.set_lr(float(rate))
-        loss = trainer.step(batch).item()
-        if not math.isfinite(loss) or trainer.guard.dropped:
-            break
-        losses.append(loss)
-        smoothed = smooth(loss)
-        lowest = min(lowest, smoothed)
-        if len(losses) > num_iter // 10 and smoothed > _DIVERGED * abs(lowest):
-            break
+    with trainer.drawing():
+        for rate, batch in zip(rates, _endless(batches), strict=False):
+            trainer.set_lr(float(rate))
+            loss = trainer.step(batch).item()
+            if not math.isfinite(loss) or trainer.guard.dropped:
+                break
+            losses.append(loss)
+            smoothed = smooth(loss)
+            lowest = min(lowest, smoothed)
+            if len(losses) > num_iter // 10 and smoothed > _DIVERGED * abs(lowest):
+                break
     return rates[: len(losses)], np.array(losses)
 
 

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from skdl.randomness import (
+    Randomness,
+    drawing_from,
+    random_states,
+    set_random_states,
+)
 from skdl.training.survival.out_of_memory import MemoryLimit
+from skdl.training.threads import one_thread, threads_here
 
 PRECISIONS = {
     "auto": torch.float32,
@@ -51,42 +58,22 @@ class Runtime:
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
-        """Seed torch's generators inside and leave the caller's as they were."""
-        on_cuda = self.device.type == "cuda"
-        index = self.device.index
-        if on_cuda and index is None:
-            index = torch.cuda.current_device()
-        with torch.random.fork_rng(devices=[index] if on_cuda else []):
-            torch.default_generator.manual_seed(seed)
-            if on_cuda:
-                torch.cuda.default_generators[index].manual_seed(seed)
+        """Draw from generators with this seed inside; torch's own are not touched."""
+        with drawing_from(Randomness(seed, self.device)):
             yield
 
     def random_states(self) -> list[Tensor]:
-        """Return the states of the generators that `seeded` seeds."""
-        states = [torch.get_rng_state()]
-        if self.device.type == "cuda":
-            states.append(torch.cuda.get_rng_state(self.device))
-        return states
+        """Return the states of the generators that are drawn from."""
+        return random_states(self.device)
 
     def set_random_states(self, states: list[Tensor]) -> None:
         """Give the generators states that they had."""
-        torch.set_rng_state(states[0])
-        if self.device.type == "cuda" and len(states) > 1:
-            torch.cuda.set_rng_state(states[1], self.device)
+        set_random_states(states, self.device)
 
-    @contextmanager
-    def threads(self, work: float) -> Iterator[None]:
+    def threads(self, work: float) -> AbstractContextManager:
         """Use one CPU thread inside where a step is `work` multiplications, too few."""
-        allowed = torch.get_num_threads()
-        one = self.device.type == "cpu" and work < _WORK_FOR_THREADS and allowed > 1
-        if one:
-            torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            if one:
-                torch.set_num_threads(allowed)
+        few = self.device.type == "cpu" and work < _WORK_FOR_THREADS
+        return one_thread() if few else nullcontext()
 
 
 def bfloat16_is_fast(device: torch.device) -> bool:
@@ -163,6 +150,7 @@ def resolve_runtime(
     RuntimeWarning
         Once for each reason why "auto" takes the CPU where torch reports CUDA.
     """
+    threads_here()
     if str(device) == "auto":
         device = "cuda" if torch.cuda.is_available() and _cuda_works() else "cpu"
     try:

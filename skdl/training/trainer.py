@@ -6,11 +6,13 @@ tables, images, text and the learning-rate range test all use it.
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from skdl.training.foreign import lent_where_needed
 from skdl.training.objectives import Objective
 from skdl.training.optimization.averaging import WeightAverage
 from skdl.training.optimization.clipping import clip_gradients
@@ -181,6 +183,10 @@ class Trainer:
         if self.freezing is not None:
             self.freezing.begin_epoch(self._epochs)
 
+    def drawing(self) -> AbstractContextManager:
+        """Let steps inside draw from torch's global generators, if they may do so."""
+        return lent_where_needed(self.network, self.optimizer)
+
     def run_epoch(self, batches: BatchSource, start: float, end: float) -> float:
         """Take a step on every batch while progress goes from `start` to `end`.
 
@@ -193,12 +199,14 @@ class Trainer:
         self.begin_epoch(batches.batch_dim)
         self.guard.begin_epoch()
         n_steps = len(batches)
-        for i, batch in enumerate(batches):
-            self.set_progress(start + (end - start) * i / n_steps, batches.lr_factor)
-            self.step(batch)
-            self.steps = i + 1
-            if self.guard.is_lost():
-                break
+        with self.drawing():
+            for i, batch in enumerate(batches):
+                progress = start + (end - start) * i / n_steps
+                self.set_progress(progress, batches.lr_factor)
+                self.step(batch)
+                self.steps = i + 1
+                if self.guard.is_lost():
+                    break
         loss = self.guard.mean_loss()
         if self.guard.dropped:
             self._mend_statistics()

@@ -397,6 +397,23 @@ def test_pictures_go_on_with_the_same_bits(path):
     assert_same(result(expected), result(model))
 
 
+def test_a_network_of_ones_own_that_draws_goes_on_with_the_same_bits(path):
+    class Noisy(nn.Sequential):
+        def forward(self, x):
+            noise = 0.1 * torch.randn_like(x) if self.training else 0.0
+            return super().forward(x + noise)
+
+    def network(n_inputs, n_outputs):
+        hidden = nn.Linear(n_inputs, 8), nn.Dropout(0.3)
+        return Noisy(*hidden, nn.Linear(8, n_outputs))
+
+    options = {"network": network, "early_stopping": True, "max_epochs": 5}
+    expected = dense(**options).fit(NUMBERS, LABELS)
+    cut_off(dense(checkpoint=path, **options), 3, NUMBERS, LABELS)
+    model = dense(checkpoint=path, **options).fit(NUMBERS, LABELS)
+    assert_same(result(model), result(expected))
+
+
 def test_regressors_with_weights_and_held_out_data_go_on(path):
     y, weight = NUMBERS[:, 1], np.linspace(0, 2, 120)
     held_out = {"X_val": TABLE[:30], "y_val": y[:30]}

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from skdl.data import ResidentBatches
+from skdl.randomness import generator_on
 from skdl.training.loop import train
 from skdl.training.objectives import SquaredError
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
@@ -149,9 +150,10 @@ def test_seeding_leaves_the_callers_generator_alone():
     torch.manual_seed(5)
     runtime = resolve_runtime("cpu")
     with runtime.seeded(1):
-        first = torch.rand(3)
+        first = torch.rand(3, generator=generator_on(runtime.device))
     with runtime.seeded(1):
-        assert torch.equal(torch.rand(3), first)
+        again = torch.rand(3, generator=generator_on(runtime.device))
+    assert torch.equal(again, first)
     assert torch.equal(torch.rand(1), expected)
 
 

@@ -15,8 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from skdl.estimators.core.user_warnings import warn_user
+from skdl.randomness import lent_generators
+from skdl.training.foreign import lent_where_needed
 from skdl.training.objectives import MemberMean, Objective
 from skdl.training.runtime import work_per_row
+from skdl.training.survival.device_memory import is_out_of_memory
 
 PREFIX = "network__"
 HOW = (
@@ -118,7 +121,8 @@ def new_user_network(network: Any, n_inputs: int, n_outputs: int) -> nn.Module:
     made = network
     if not isinstance(network, nn.Module):
         _check_signature(network)
-        made = network(n_inputs, n_outputs)
+        with lent_generators():
+            made = network(n_inputs, n_outputs)
     if not isinstance(made, nn.Module):
         raise TypeError(f"{HOW}; it returned {type(made).__name__}: {made!r}.")
     try:
@@ -187,13 +191,16 @@ def check_output(
     """
     network.eval()
     found: list[Any] = []
-    handle = network.register_forward_hook(lambda *seen: found.append(seen[2]))
-    try:
-        work = work_per_row(network, inputs)
-    except (RuntimeError, IndexError, TypeError) as error:
-        raise ValueError(_about_inputs(inputs, error)) from error
-    finally:
-        handle.remove()
+    with lent_where_needed(network):
+        handle = network.register_forward_hook(lambda *seen: found.append(seen[2]))
+        try:
+            work = work_per_row(network, inputs)
+        except (RuntimeError, IndexError, TypeError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise ValueError(_about_inputs(inputs, error)) from error
+        finally:
+            handle.remove()
     n_rows, width = len(inputs[0]), objective.n_outputs
     shape = tuple(found[0].shape) if isinstance(found[0], Tensor) else None
     if shape != (n_rows, width):

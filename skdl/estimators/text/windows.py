@@ -204,7 +204,7 @@ class _Trial:
         """Take steps; set `finite` and `fits` and return the tokens a second."""
         work = step_work(self._parts.network, candidate.batch_size, candidate.bptt)
         try:
-            # The seed matters to nobody: the caller's random state comes back.
+            # The seed matters to nobody: the fit's generators are left alone.
             with self._runtime.seeded(0), self._runtime.threads(work):
                 loss, speed = self._train(candidate, steps)
         except (RuntimeError, MemoryError) as error:
@@ -220,13 +220,14 @@ class _Trial:
         trainer = trainer_of_copy(self._settings, self._parts, self._runtime, self._lr)
         trainer.begin_epoch()
         batches = chain.from_iterable(repeat(self._batches(candidate, steps)))
-        total = trainer.step(next(batches)).item()
-        started, n = time.perf_counter(), 0
-        rest: Any = 0.0
-        for batch in islice(batches, steps - 1):
-            rest += trainer.step(batch)
-            n += batch[1].numel()
-        total += rest.item()  # waits for the device
+        with trainer.drawing():
+            total = trainer.step(next(batches)).item()
+            started, n = time.perf_counter(), 0
+            rest: Any = 0.0
+            for batch in islice(batches, steps - 1):
+                rest += trainer.step(batch)
+                n += batch[1].numel()
+            total += rest.item()  # waits for the device
         if trainer.guard.dropped:  # a gradient was not finite
             total = math.nan
         return total, n / max(time.perf_counter() - started, 1e-9)

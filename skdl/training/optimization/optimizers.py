@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from skdl.randomness import lent_generators
 from skdl.training.optimization.adamw import LeanAdamW
 from skdl.training.survival.interrupts import rehearse_step
 
@@ -164,7 +165,8 @@ def build_optimizer(
     if "weight_decay" not in accepted or "weight_decay" in fixed:
         for group in groups:
             del group["weight_decay"]
-    built = optimizer(groups, **options)
+    with lent_generators():
+        built = optimizer(groups, **options)
     if not isinstance(built, torch.optim.Optimizer):
         raise TypeError(
             "optimizer must build a torch.optim.Optimizer, but "
