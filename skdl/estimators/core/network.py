@@ -57,7 +57,8 @@ class NetworkEstimator(
     best_epoch_ : int
         The epoch whose weights are kept: the last one, or the best with early stopping.
     lr_ : float
-        The learning rate used; halved by every restoration.
+        The learning rate where `schedule` is 1; halved by every restoration. What
+        `partial_fit` went on at is in `history_`.
     device_ : str
         Where the network is. A pickle holds no device: it loads where there is no GPU.
     """

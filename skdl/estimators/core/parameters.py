@@ -61,7 +61,8 @@ class TrainingParameters:
     n_iter_no_change : int
         Epochs without a new lowest validation loss before early stopping.
     warm_start : bool
-        Whether `fit` goes on from the weights and scaling of the last fit.
+        Whether `fit` goes on from the last fit: its weights, and scales and categories
+        that go on being learned.
     """
 
     max_epochs: int = 20

@@ -33,8 +33,8 @@ class ClassifierParameters:
     Parameters
     ----------
     class_weight : dict, "balanced" or None
-        Weights of the classes; "balanced" makes them count alike. They multiply
-        `sample_weight`. Not for label indicators.
+        Weights of the classes; "balanced" makes them count alike, by the training rows
+        of all calls so far. They multiply `sample_weight`. Not for label indicators.
     label_smoothing : float
         Share of each target that is spread evenly over all classes, in [0, 1) (Szegedy
         et al. 2016, arXiv 1512.00567, section 7).
@@ -88,8 +88,10 @@ class ClassifierTask(ClassifierMixin):
     ):
         """Train for one epoch on these samples, going on from the present state.
 
-        Scaling and the filling of missing values are learned in the first call; the
-        learning rate is `lr` throughout; the optimizer's state is kept.
+        Scales, missing values, categories and the counts of classes go on being
+        learned. The learning rate is constant: `lr`, or after `fit`, so as not to undo
+        it, `lr` times the mean of `schedule` over its last quarter, .087 for
+        "one_cycle", until `lr` is set anew. The optimizer's state is kept.
 
         Parameters
         ----------
@@ -230,8 +232,10 @@ class RegressorTask(RegressorMixin):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None):
         """Train for one epoch on these samples, going on from the present state.
 
-        The scaling of inputs and targets is learned in the first call; the learning
-        rate is `lr` throughout; the optimizer's state is kept.
+        Scales of inputs and target, missing values and categories go on being learned.
+        The learning rate is constant: `lr`, or after `fit`, so as not to undo it, `lr`
+        times the mean of `schedule` over its last quarter, .087 for "one_cycle", until
+        `lr` is set anew. The optimizer's state is kept.
 
         Parameters
         ----------

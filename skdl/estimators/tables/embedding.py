@@ -87,7 +87,8 @@ class EmbeddingParameters:
     max_categories : int or None
         Vectors of a column at most. Where there are more categories, the most frequent
         ones get three quarters of the vectors and all others are hashed to the last
-        quarter, so that memory stays bounded.
+        quarter, so that memory stays bounded, also by `partial_fit`: there the first
+        ones to come keep theirs.
     """
 
     categorical_features: Any = "from_dtype"

@@ -54,7 +54,8 @@ class EntityEmbeddingRegressor(
     max_categories : int or None, default=50000
         Vectors of a column at most. Where there are more categories, the most frequent
         ones get three quarters of the vectors and all others are hashed to the last
-        quarter, so that memory stays bounded.
+        quarter, so that memory stays bounded, also by `partial_fit`: there the first
+        ones to come keep theirs.
     hidden_layer_sizes : int or sequence of int, default=(256, 128)
         Units of each hidden layer of the default network; empty for a linear model.
     activation : str, default="silu"
@@ -127,7 +128,8 @@ class EntityEmbeddingRegressor(
     n_iter_no_change : int, default=10
         Epochs without a new lowest validation loss before early stopping.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights and scaling of the last fit.
+        Whether `fit` goes on from the last fit: its weights, and scales and categories
+        that go on being learned.
     checkpoint : str, os.PathLike or tuple of a path and an int, default=None
         File that the state of training is written to after every epoch, or with a tuple
         after so many. If `fit` is cut off, the same `fit` with the same file goes on
@@ -178,7 +180,8 @@ class EntityEmbeddingRegressor(
     best_epoch_ : int
         The epoch whose weights are kept: the last one, or the best with early stopping.
     lr_ : float
-        The learning rate used; halved by every restoration.
+        The learning rate where `schedule` is 1; halved by every restoration. What
+        `partial_fit` went on at is in `history_`.
     device_ : str
         Where the network is. A pickle holds no device: it loads where there is no GPU.
 

@@ -130,6 +130,9 @@ class LanguageModelEstimator(NetworkEstimator):
     def partial_fit(self, X: Any, y: Any = None):
         """Train for one epoch, at a constant rate; the vocabulary stays as it is.
 
+        The rate is `lr`, or after `fit` `lr` times the mean of `schedule` over its last
+        quarter, until `lr` is set anew.
+
         Parameters
         ----------
         X : iterable of str
