@@ -174,7 +174,8 @@ class DenseEstimator(NeuralEstimator):
         except (TypeError, OverflowError) as error:
             if "float" not in str(error):
                 raise
-            raise ValueError(
+            kind = ValueError if isinstance(error, OverflowError) else TypeError
+            raise kind(
                 f"{name} takes numbers, but X holds something that float64 cannot hold "
                 f"({error}): dates, say, or an integer of hundreds of digits."
             ) from error
