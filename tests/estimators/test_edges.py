@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 
@@ -384,3 +385,14 @@ def test_large_pictures_are_standardised(rng):
     expected = model.fit(X, y).predict_proba(X)
     scaled = model.fit(X * 1e30, y).predict_proba(X * 1e30)
     assert scaled == pytest.approx(expected, abs=1e-3)
+
+
+def test_held_out_targets_are_given_in_the_unit_that_the_network_is_trained_in(line):
+    X, y = line
+    y = np.exp(y / np.abs(y).max())
+    model = TransformedTargetRegressor(
+        regressor(max_epochs=20), func=np.log, inverse_func=np.exp
+    )
+    model.fit(X, y, X_val=X, y_val=np.log(y))
+    score = model.regressor_.history_["validation_score"].iloc[-1]
+    assert score == pytest.approx(model.regressor_.score(X, np.log(y)), abs=1e-5)

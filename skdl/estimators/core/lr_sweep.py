@@ -67,11 +67,13 @@ def sweep_estimator(
 def _check_range(min_lr: float, max_lr: float, num_iter: int, suggest: str) -> None:
     if not (is_number(min_lr) and is_number(max_lr) and 0 < min_lr < max_lr):
         raise ValueError(
-            "min_lr must be a positive number and below max_lr, which is finite, got "
+            "min_lr must be positive and below max_lr, both finite numbers, got "
             f"min_lr={min_lr!r} and max_lr={max_lr!r}."
         )
     if not is_count(num_iter) or num_iter < 10:
-        raise ValueError(f"num_iter must be an integer from 10 on, got {num_iter!r}.")
+        raise ValueError(
+            f"num_iter must be at least 10, got {num_iter!r}: it counts steps."
+        )
     if not isinstance(suggest, str) or suggest not in range_test.SUGGESTIONS:
         raise ValueError(
             f"suggest must be one of {sorted(range_test.SUGGESTIONS)}, got {suggest!r}."

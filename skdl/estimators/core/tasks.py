@@ -226,8 +226,6 @@ class ClassifierTask(ClassifierMixin):
 class RegressorTask(RegressorMixin):
     """Regression on one or many targets."""
 
-    _wants_pictures = False  # of columns of numbers it then makes little
-
     @answers_names
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None):
         """Train for one epoch on these samples, going on from the present state.
@@ -274,7 +272,8 @@ class RegressorTask(RegressorMixin):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
-        tags.regressor_tags.poor_score = self._wants_pictures
+        # Of columns of numbers a family for pictures makes little.
+        tags.regressor_tags.poor_score = getattr(self, "_wants_pictures", False)
         return tags
 
     def _check_target(self, y: Any) -> np.ndarray:

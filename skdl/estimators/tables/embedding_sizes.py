@@ -82,5 +82,5 @@ def _checked(choice: Any, name: Any, n_categories: int) -> int:
     if isinstance(dim, float | np.floating) and float(dim).is_integer():
         dim = int(dim)
     if not is_count(dim):
-        raise ValueError(f"{how} must be a positive integer, got {dim!r}.")
+        raise ValueError(f"{how} must be at least 1 and an integer, got {dim!r}.")
     return int(dim)
