@@ -24,17 +24,18 @@ from skdl.estimators.core.fitting import (
     sweep_lr,
     training_batches,
 )
+from skdl.estimators.core.held_out import (
+    check_held_out,
+    split_validation,
+)
 from skdl.estimators.core.history import History
 from skdl.estimators.core.inputs import about_held_out, plain
 from skdl.estimators.core.labels import labels_as_given
-from skdl.estimators.core.names import answers_names
-from skdl.estimators.core.network import NetworkEstimator, told_of
+from skdl.estimators.core.network_estimator import NetworkEstimator, told_of
 from skdl.estimators.core.parts import training_parts
 from skdl.estimators.core.rows import (
     Rows,
-    check_held_out,
     check_weight,
-    split_validation,
     weighing,
 )
 from skdl.estimators.core.state import (
@@ -44,6 +45,7 @@ from skdl.estimators.core.state import (
     seed_source,
 )
 from skdl.estimators.core.user_network import NetworkOptions
+from skdl.estimators.core.wrong_names import answers_names
 from skdl.training.inference import infer
 from skdl.training.loop import Outcome
 from skdl.training.runtime import Runtime

@@ -14,8 +14,8 @@ from torch import nn
 from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
 from skdl.estimators.core.auto_lr import AUTO_RANGE, find_auto_lr
-from skdl.estimators.core.checkpoint import match_training
 from skdl.estimators.core.continuing import lr_is_new, tell_of_new_state
+from skdl.estimators.core.fit_identity import match_training
 from skdl.estimators.core.inputs import about_held_out
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import check_output

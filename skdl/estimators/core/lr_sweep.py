@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from skdl.estimators.core.auto_lr import DEFAULT_SUGGESTION
 from skdl.estimators.core.checks import is_count, is_number
-from skdl.estimators.core.network import NetworkEstimator
+from skdl.estimators.core.network_estimator import NetworkEstimator
 from skdl.estimators.core.user_warnings import warn_user
 from skdl.training import range_test
 

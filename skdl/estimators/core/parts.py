@@ -7,7 +7,10 @@ import numpy as np
 
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.learning_on import TRIAL_ROWS, with_new_target
-from skdl.estimators.core.rows import Rows, weighing
+from skdl.estimators.core.rows import (
+    Rows,
+    weighing,
+)
 from skdl.estimators.core.user_network import warn_of_equal_members
 from skdl.networks.ensemble import Ensemble
 from skdl.training.objectives import MemberMean

@@ -15,7 +15,7 @@ from sklearn.utils.validation import (
 )
 from torch import nn
 
-from skdl.data.pictures import PictureEncoder, PictureShape, parse_shape, read
+from skdl.data.picture_arrays import PictureEncoder, PictureShape, parse_shape, read
 from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.checks import MOST
 from skdl.estimators.core.constructor import parameters

@@ -15,12 +15,12 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skdl.data.picture_arrays import PictureShape, to_channels_first
 from skdl.data.picture_files import (
     PictureFiles,
     looks_like_pictures,
     open_pictures,
 )
-from skdl.data.pictures import PictureShape, to_channels_first
 from skdl.estimators.core.inputs import refuse_dates
 from skdl.training.augmentation import Augmentation
 

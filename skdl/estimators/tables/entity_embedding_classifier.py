@@ -1,7 +1,10 @@
 """EntityEmbeddingClassifier: a network on tables with categories that tells classes."""
 
+from skdl.estimators.core.classification import (
+    ClassifierParameters,
+    ClassifierTask,
+)
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.tasks import ClassifierParameters, ClassifierTask
 from skdl.estimators.tables.dense import DenseParameters
 from skdl.estimators.tables.embedding import (
     EmbeddingParameters,

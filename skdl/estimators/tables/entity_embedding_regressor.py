@@ -1,7 +1,10 @@
 """EntityEmbeddingRegressor: a network on tables with categories that tells numbers."""
 
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.tasks import RegressorParameters, RegressorTask
+from skdl.estimators.core.regression import (
+    RegressorParameters,
+    RegressorTask,
+)
 from skdl.estimators.tables.dense import DenseParameters
 from skdl.estimators.tables.embedding import (
     EmbeddingParameters,

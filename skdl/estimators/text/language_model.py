@@ -12,9 +12,9 @@ from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.fitting import FittedParts, sweep_lr, train_parts
 from skdl.estimators.core.history import History
-from skdl.estimators.core.names import answers_names
-from skdl.estimators.core.network import NetworkEstimator, told_of
+from skdl.estimators.core.network_estimator import NetworkEstimator, told_of
 from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
+from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.text.encoder import new_encoder
 from skdl.estimators.text.held_out import split_texts, validation
 from skdl.estimators.text.history import language_history, progress_details

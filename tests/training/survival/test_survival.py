@@ -16,7 +16,7 @@ from skdl.training.optimization.averaging import WeightAverage
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.optimization.schedules import SCHEDULES
 from skdl.training.runtime import Runtime
-from skdl.training.survival.guard import DeviceGuard, StepGuard, takes_found_inf
+from skdl.training.survival.not_finite import DeviceGuard, StepGuard, takes_found_inf
 from skdl.training.survival.out_of_memory import MemoryLimit
 from skdl.training.survival.snapshot import copied
 from skdl.training.text.next_token import NextTokenLoss

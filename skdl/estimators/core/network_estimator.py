@@ -11,16 +11,16 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
-from skdl.estimators.core.checkpoint import (
+from skdl.estimators.core.checks import check_betas
+from skdl.estimators.core.fine_tuning import FineTuning
+from skdl.estimators.core.fit_identity import (
     checkpoint_file,
     fit_seeds,
     open_checkpoint,
 )
-from skdl.estimators.core.checks import check_betas
-from skdl.estimators.core.fine_tuning import FineTuning
 from skdl.estimators.core.history import History
-from skdl.estimators.core.names import unexpected
 from skdl.estimators.core.parameters import RunningParameters, TrainingParameters
+from skdl.estimators.core.wrong_names import unexpected
 from skdl.training.loop import Outcome
 from skdl.training.optimization.schedules import check_schedule
 from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loading
