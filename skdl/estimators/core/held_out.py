@@ -7,10 +7,6 @@ from sklearn.model_selection import train_test_split
 
 from skdl.estimators.core.rows import Rows
 
-# Weights beyond it, and all of them below its inverse, are brought to 1: weights count
-# relative to each other.
-_LARGE = 1e20
-
 
 def check_held_out(X_val: Any, y_val: Any, sample_weight_val: Any) -> None:
     """Refuse held-out data of which a part is missing."""
