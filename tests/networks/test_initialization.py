@@ -54,8 +54,8 @@ def test_linear_layers_are_torchs_own_with_its_distribution():
         assert ours.requires_grad
         assert ours.shape == torchs.shape
         assert ours.abs().max() <= 1 / 20
-        assert ours.std() == pytest.approx(torchs.std().item(), rel=0.15)
-        assert ours.mean() == pytest.approx(0, abs=0.006)
+        assert ours.std().item() == pytest.approx(torchs.std().item(), rel=0.15)
+        assert ours.mean().item() == pytest.approx(0, abs=0.006)
 
 
 def test_convolutions_are_torchs_own_and_keep_the_variance_of_the_gradient():
@@ -64,7 +64,7 @@ def test_convolutions_are_torchs_own_and_keep_the_variance_of_the_gradient():
     assert layer.bias is None
     assert layer.stride == (2, 2)
     expected = math.sqrt(2 / (60 * 9))
-    assert layer.weight.std() == pytest.approx(expected, rel=0.05)
+    assert layer.weight.std().item() == pytest.approx(expected, rel=0.05)
 
 
 def test_hidden_layers_are_drawn_for_their_activation_and_outputs_begin_at_no_bias():
