@@ -273,7 +273,7 @@ def test_every_optimizer_trains(optimizer, blobs):
         {"weight_averaging": "ema"},
         {"fine_tuning": FineTuning(layer_lr_decay=0.5)},
         {"label_smoothing": 0.1},
-        {"batch_size": 1000},
+        {"batch_size": 1000, "max_epochs": 90},  # a step an epoch
         {"hidden_layer_sizes": ()},
         {"hidden_layer_sizes": (8, 8, 8)},
         {"dropout": 0.5},
@@ -281,7 +281,7 @@ def test_every_optimizer_trains(optimizer, blobs):
     ids=str,
 )
 def test_every_option_trains(options, blobs):
-    model = classifier(max_epochs=30, **options).fit(*blobs)
+    model = classifier(**{"max_epochs": 30, **options}).fit(*blobs)
     assert model.score(*blobs) > 0.88
 
 
