@@ -42,7 +42,9 @@ def parameter_groups(
     """Group the trainable parameters by what they have in common.
 
     Biases, normalisation layers and embeddings are not decayed; a module that has a
-    number `weight_decay` is decayed by that. Each layer's rate is
+    number `weight_decay` is decayed by that. A module whose parameters are stacked
+    says in `pack_dims` how many of their first dimensions count what is stacked, so
+    that a stack of biases is told from a matrix. Each layer's rate is
     `layer_lr_decay` times that of the layer after it; a layer is a module that has
     parameters of its own, in the order in which the network lists them.
 
@@ -72,7 +74,8 @@ def parameter_groups(
         for parameter in parameters:
             if id(parameter) not in seen:  # tied weights go with the later layer
                 seen.add(id(parameter))
-                kept = isinstance(module, _UNDECAYED_MODULES) or parameter.ndim < 2
+                ndim = parameter.ndim - getattr(module, "pack_dims", 0)
+                kept = isinstance(module, _UNDECAYED_MODULES) or ndim < 2
                 decay = 0.0 if kept else weight_decay
                 own = getattr(module, "weight_decay", None)
                 decay = decay if own is None else float(own)
