@@ -26,15 +26,15 @@ def blind_rows(
 ) -> np.ndarray:
     """Return which rows each network is blind to.
 
-    Networks take the folds in turn: the first is blind to the first fold, and where
-    there are more networks than folds, to go on with the first fold again.
+    There is a network for every fold. More of them take the folds in turn: the first
+    of these is blind to the first fold again.
 
     Parameters
     ----------
     n_rows : int
         Rows of the table.
     n_members : int
-        Networks.
+        Networks, if there are not more folds.
     validation : int, "last" or a splitter of scikit-learn
         A number of folds, drawn by class where there are classes and so that groups
         stay together where there are groups; the last fifth of the rows, for all
@@ -48,7 +48,7 @@ def blind_rows(
 
     Returns
     -------
-    ndarray of bool, shape (n_rows, n_members)
+    ndarray of bool, shape (n_rows, max(n_members, folds))
 
     Raises
     ------
@@ -66,6 +66,7 @@ def blind_rows(
         held_out = _of_splitter(validation, n_rows, strata, groups)
     else:
         held_out = _drawn(n_rows, validation, rng, strata, groups)
+    n_members = max(n_members, len(held_out))
     blind = np.zeros((n_rows, n_members), dtype=bool)
     for member in range(n_members):
         blind[held_out[member % len(held_out)], member] = True

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.networks.packed import for_each_member
+from skdl.randomness import generator_on
 
 # Cosines' frequencies are cut at this many of their standard deviations.
 _CUT = 3.0
@@ -54,9 +55,11 @@ class PiecewiseLinearEmbedding(nn.Module):
         shape = (n_members, len(n_bins), most, dim)
         # As many bins as are full at the median count as inputs.
         bounds = torch.tensor([max(1, n) for n in n_bins]).rsqrt().view(-1, 1, 1)
-        self.weight = nn.Parameter((2 * torch.rand(shape) - 1) * bounds)
-        bias = (2 * torch.rand(n_members, len(n_bins), 1, dim) - 1) * bounds
-        self.bias = nn.Parameter(bias)
+        generator = generator_on(bounds.device)
+        weight = torch.rand(shape, generator=generator)
+        bias = torch.rand((n_members, len(n_bins), 1, dim), generator=generator)
+        self.weight = nn.Parameter((2 * weight - 1) * bounds)
+        self.bias = nn.Parameter((2 * bias - 1) * bounds)
         self.register_buffer("bins", torch.arange(most, dtype=torch.float32), False)
 
     @property
@@ -113,9 +116,11 @@ class CosineEmbedding(nn.Module):
     ) -> None:
         super().__init__()
         shape = (n_members, 1, n_columns, dim)
-        self.frequency = nn.Parameter(torch.empty(shape))
-        nn.init.trunc_normal_(self.frequency, 0.0, scale, -_CUT * scale, _CUT * scale)
-        self.phase = nn.Parameter(torch.rand(shape))
+        frequency = torch.empty(shape)
+        generator, most = generator_on(frequency.device), _CUT * scale
+        nn.init.trunc_normal_(frequency, 0.0, scale, -most, most, generator=generator)
+        self.frequency = nn.Parameter(frequency)
+        self.phase = nn.Parameter(torch.rand(shape, generator=generator))
         self.amplitude = nn.Parameter(torch.ones(shape))
         self.offset = nn.Parameter(torch.zeros(shape))
 

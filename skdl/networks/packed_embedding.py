@@ -16,6 +16,7 @@ from skdl.networks.packed import (
     for_each_member,
     stacked_rows,
 )
+from skdl.randomness import generator_on
 
 
 class PackedEmbedding(nn.Module):
@@ -88,7 +89,10 @@ class PackedEmbedding(nn.Module):
         """Look up, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
         if self.training and self.unknown_rate > 0:
             indices = for_each_member(indices, len(self.table))
-            hidden = torch.rand(indices.shape, device=indices.device)
+            device = indices.device
+            hidden = torch.rand(
+                indices.shape, device=device, generator=generator_on(device)
+            )
             indices = torch.where(
                 hidden < self.unknown_rate, self.unknown.to(indices.dtype), indices
             )

@@ -25,8 +25,8 @@ from skdl import (
 MOST = {
     NeuralClassifier: 28,
     NeuralRegressor: 28,
-    EntityEmbeddingClassifier: 34,
-    EntityEmbeddingRegressor: 34,
+    EntityEmbeddingClassifier: 35,
+    EntityEmbeddingRegressor: 35,
     ImageClassifier: 34,
     ImageRegressor: 34,
     TextLM: 40,

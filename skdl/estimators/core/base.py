@@ -165,6 +165,17 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         RuntimeWarning
             If memory runs out and batches are worked through in parts.
         """
+        return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
+
+    def _fit_all(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        X_val: Any,
+        y_val: Any,
+        sample_weight_val: Any,
+    ):
         self._check_parameters()
         context = self._init_callback_context(max_subtasks=self.max_epochs)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}

@@ -33,7 +33,7 @@ _FIXED = (
     *("network", "n_estimators", "hidden_layer_sizes", "activation", "dropout"),
     *("batch_norm", "embedding_dim", "embedding_dropout", "shared_embeddings"),
     *("random_effects", "hidden_size", "num_layers", "tie_weights"),
-    *("cell", "softmax", "zoneout", "init_from"),
+    *("cell", "softmax", "zoneout", "init_from", "validation"),
     # How inputs are read.
     *("scale_inputs", "image_shape", "categorical_features", "max_categories"),
     *("analyzer", "token_pattern", "lowercase", "min_frequency", "max_vocab"),

@@ -80,7 +80,8 @@ class ImageRegressor(
         a range test of at most 100 steps (see `lr_find`).
     optimizer : str or callable, default="adamw"
         "adamw" (decoupled weight decay, arXiv 1711.05101), "adam" (decay as an L2 term
-        of the gradient), "sgd" (Nesterov momentum), or a ``torch.optim.Optimizer``
+        of the gradient), "sgd" (Nesterov momentum), "muon" (orthogonal steps of hidden
+        matrices, arXiv 2502.16982; the rest by AdamW), or a ``torch.optim.Optimizer``
         class or a ``functools.partial`` of one.
     schedule : str or callable, default="one_cycle"
         "one_cycle" (rise for a quarter of training, then fall; momentum moves the other

@@ -14,6 +14,7 @@ from torch import nn
 
 from skdl.randomness import lent_generators
 from skdl.training.optimization.adamw import LeanAdamW
+from skdl.training.optimization.muon import Muon, split_matrices
 from skdl.training.survival.interrupts import rehearse_step
 
 _UNDECAYED_MODULES = (
@@ -126,9 +127,14 @@ def _sgd(groups: list[dict], settings: OptimizerSettings) -> torch.optim.Optimiz
     )
 
 
+def _muon(groups: list[dict], settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """Muon for the matrices, AdamW for the rest."""
+    return Muon(groups, lr=settings.lr, betas=settings.betas)
+
+
 OPTIMIZERS: dict[
     str, Callable[[list[dict], OptimizerSettings], torch.optim.Optimizer]
-] = {"adamw": _adamw, "adam": _adam, "sgd": _sgd}
+] = {"adamw": _adamw, "adam": _adam, "sgd": _sgd, "muon": _muon}
 
 
 def build_optimizer(
@@ -156,6 +162,8 @@ def build_optimizer(
     """
     rehearse_step()
     groups = parameter_groups(network, settings.weight_decay, settings.layer_lr_decay)
+    if optimizer == "muon":
+        groups = split_matrices(network, groups)
     if isinstance(optimizer, str):
         return OPTIMIZERS[optimizer](groups, settings)
     accepted = inspect.signature(optimizer).parameters
