@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from skdl.networks.packed import for_each_member
+from skdl.networks.packed import batched_linear, for_each_member
 from skdl.randomness import generator_on
 
 # Cosines' frequencies are cut at this many of their standard deviations.
@@ -75,11 +75,13 @@ class PiecewiseLinearEmbedding(nn.Module):
         if positions.ndim == 2:  # one product for all members
             weight = self.weight.permute(1, 2, 0, 3).flatten(2)
             bias = self.bias.permute(1, 2, 0, 3).flatten(2)
-            vectors = torch.baddbmm(bias, filled, weight)  # (n_columns, B, M * dim)
+            # (n_columns, B, M * dim)
+            vectors = batched_linear(filled, weight, bias, self.training)
             vectors = vectors.unflatten(2, (n_members, dim)).permute(2, 1, 0, 3)
         else:
             flat = filled.flatten(0, 1), self.weight.flatten(0, 1)
-            vectors = torch.baddbmm(self.bias.flatten(0, 1), *flat)
+            bias = self.bias.flatten(0, 1)
+            vectors = batched_linear(*flat, bias, self.training)
             vectors = vectors.unflatten(0, (n_members, n_columns)).transpose(1, 2)
         return vectors.relu().flatten(2)
 

@@ -22,6 +22,9 @@ from skdl.networks.mlp import MLP
 # Weights of fewer outputs than this are laid out by output for the product, which is
 # half as long then; with more outputs it is longer.
 _FEW_OUTPUTS = 16
+# Batched products of fewer than 400 multiplications go through a kernel of their own:
+# with 16 rows, those with fewer than this many a row.
+_TINY = 25
 
 
 def for_each_member(x: Tensor, n_members: int, shared_ndim: int = 2) -> Tensor:
@@ -89,11 +92,11 @@ class PackedLinear(nn.Module):
         n_members, _, n_outputs = self.weight.shape
         x = for_each_member(x, n_members)
         weight: Tensor = self.weight
-        if n_outputs < _FEW_OUTPUTS:
+        if self.training and n_outputs < _FEW_OUTPUTS:
             weight = weight.mT.contiguous().mT
         if self.bias is None:
             return torch.bmm(x, weight)
-        return torch.baddbmm(self.bias.unsqueeze(1), x, weight)
+        return batched_linear(x, weight, self.bias.unsqueeze(1), self.training)
 
     def extra_repr(self) -> str:
         """Show the sizes."""
@@ -211,6 +214,29 @@ class PackedRandomEffects(nn.Module):
         rows, table = stacked_rows(groups, self.table)
         known = for_each_member(groups > 0, len(self.table)).unsqueeze(-1)
         return (functional.embedding(rows, table) * known).sum(2)
+
+
+def batched_linear(
+    x: Tensor, weight: Tensor, bias: Tensor, training: bool = True
+) -> Tensor:
+    """Return ``bias + x @ weight`` of each entry of a batch of matrices.
+
+    (N, B, I), (N, I, O) and (N, 1, O) -> (N, B, O). Unless in training, a row has the
+    same bits whatever rows are beside it, and in whatever order, if their number is a
+    multiple of 16.
+    """
+    if training:
+        return torch.baddbmm(bias, x, weight)
+    _, n_inputs, n_outputs = weight.shape
+    padding = -n_outputs % 4 if 4 < n_outputs < 12 else 0
+    if padding:
+        bias, weight = (functional.pad(t, (0, padding)) for t in (bias, weight))
+    if n_inputs * (n_outputs + padding) < _TINY:
+        each = zip(bias, x, weight, strict=True)
+        raw = torch.stack([torch.addmm(b, rows, w) for b, rows, w in each])
+    else:
+        raw = torch.baddbmm(bias, x, weight)
+    return raw[..., :n_outputs] if padding else raw
 
 
 def stacked_rows(indices: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:

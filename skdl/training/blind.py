@@ -50,7 +50,12 @@ class BlindMean(MemberMean):
     def inverse_link(self, raw: Tensor) -> Tensor:
         """Return the mean of the members' predictions."""
         links = self.member.inverse_link(self._by_row_and_member(raw))
-        return links.unflatten(0, (len(raw), self.n_members)).mean(dim=1)
+        each = links.unflatten(0, (len(raw), self.n_members)).unbind(1)
+        # Added one after the other: a mean has other bits with other rows beside it.
+        total = each[0]
+        for predictions in each[1:]:
+            total = total + predictions
+        return total / self.n_members
 
     def _by_row_and_member(self, raw: Tensor) -> Tensor:
         """Return raw outputs with a row for each row and member, (B * M, K)."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.callback import with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_y,
@@ -17,28 +16,14 @@ from sklearn.utils.validation import (
 from torch import nn
 
 from skdl.data.arrays import ArrayEncoder
-from skdl.data.binned import BinnedTableEncoder
-from skdl.data.bins import BinEncoder
 from skdl.data.containers import without_gradient
 from skdl.data.numeric import NumericEncoder
-from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.continuing import goes_on
-from skdl.estimators.core.names import answers_names
 from skdl.estimators.core.rows import Rows
-from skdl.estimators.core.state import all_or_nothing
 from skdl.estimators.core.user_network import new_user_network
-from skdl.estimators.tables.cross_fit import ATTRIBUTES, cross_fit
+from skdl.estimators.tables.cross_fitted import CrossFittedEstimator
 from skdl.estimators.tables.numbers import explain, readable
-from skdl.estimators.tables.packs import new_pack
-from skdl.estimators.tables.recipe import Recipe
-from skdl.estimators.tables.validation import (
-    ValidationParameters,
-    check_compatible,
-    refuse,
-)
 from skdl.networks.mlp import ACTIVATIONS, MLP
-from skdl.networks.packed_embedding import PackedEmbedding
 
 # Values up to which the validation of inputs takes longer than the network.
 _FEW_VALUES = 1 << 16
@@ -100,21 +85,8 @@ class DenseParameters:
     }
 
 
-class DenseEstimator(NeuralEstimator, ValidationParameters):
-    """The family that takes numbers and has a dense network by default.
-
-    Attributes
-    ----------
-    oof_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        With `validation`: probabilities or targets of the rows that `fit` was given, by
-        networks that have not learned from them. NaN of rows that no fold holds out, or
-        whose weight is zero.
-    oof_score_ : float
-        With `validation`: accuracy or R^2 of these predictions.
-    temperature_ : float
-        With `validation`, of classifiers: what raw outputs are divided by, so that the
-        probabilities are as certain as they are right.
-    """
+class DenseEstimator(CrossFittedEstimator):
+    """The family that takes numbers and has a dense network by default."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -134,8 +106,6 @@ class DenseEstimator(NeuralEstimator, ValidationParameters):
                 f"network are {family}'s."
             )
         super()._check_parameters()
-        if self.validation is not None:
-            check_compatible(self)
         sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
         if sizes.ndim > 1 or (
             sizes.size and (sizes.dtype.kind not in "iu" or sizes.min() < 1)
@@ -144,117 +114,6 @@ class DenseEstimator(NeuralEstimator, ValidationParameters):
                 "hidden_layer_sizes must be positive integers, got "
                 f"{self.hidden_layer_sizes!r}."
             )
-
-    # Fitting.
-
-    @answers_names
-    @with_callbacks
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-        groups: Any = None,
-    ):
-        """Train the network, or with `validation` a pack of them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training inputs.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Training targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples; those of weight zero are left out.
-        X_val, y_val : array-like, default=None
-            Held-out data whose loss and score are recorded after every epoch and,
-            with ``early_stopping=True``, decide when to stop. Nothing is learned from
-            them.
-        sample_weight_val : array-like of shape (n_validation_samples,), default=None
-            Weights of the held-out samples.
-        groups : array-like of shape (n_samples,), default=None
-            With `validation`, which samples belong together: a network that is blind to
-            one is blind to all of them.
-
-        Returns
-        -------
-        self : estimator
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If data or parameters are not as described; the estimator stays as it was.
-        FloatingPointError
-            If training diverges and going back to the last good epoch with a lower
-            rate does not help. The model of that epoch is kept; if there is none, the
-            estimator stays as it was.
-        KeyboardInterrupt
-            If interrupted (Ctrl-C). The epochs done are kept; before the first one is
-            done, the estimator stays as it was.
-
-        Warns
-        -----
-        RuntimeWarning
-            If memory runs out and batches are worked through in parts.
-        """
-        if self.validation is not None:
-            held_out = {"X_val": X_val, "y_val": y_val}
-            held_out["sample_weight_val"] = sample_weight_val
-            return self._cross_fit(X, y, sample_weight, groups, held_out)
-        if groups is not None:
-            raise ValueError(
-                "groups say which rows are held out together, which needs validation: "
-                "set validation=4, or a splitter of scikit-learn, or leave groups out."
-            )
-        return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
-
-    def _cross_fit(
-        self, X: Any, y: Any, sample_weight: Any, groups: Any, held_out: dict[str, Any]
-    ):
-        """Train a pack of networks, each blind to other rows."""
-        self._check_parameters()
-        for name, value in held_out.items():
-            if value is not None:
-                refuse(self, name, "folds of X are held out")
-        context = self._init_callback_context(max_subtasks=None)
-        given = {"sample_weight": sample_weight, "groups": groups}
-        metadata = {name: value for name, value in given.items() if value is not None}
-        watch = context, {"X": X, "y": y, "metadata": metadata}
-        with all_or_nothing(self):
-            goes_on(self, is_warm=False)
-            rows = self._check_rows(X, y, sample_weight, reset=True)
-            run = cross_fit(self, rows, groups, watch)
-            fitted = self._fitted(run.parts, self._runtime())
-            self._keep(fitted, run.history, run.outcome, extend=False)
-            for name, value in run.attributes.items():
-                setattr(self, name, value)
-            run.reporter.fit_end()
-        self._conclude(run.outcome)
-        return self
-
-    def _keep(self, *kept: Any, **options: Any) -> None:
-        for name in ATTRIBUTES:
-            vars(self).pop(name, None)
-        super()._keep(*kept, **options)
-
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
-        if self.validation is not None:
-            refuse(self, "partial_fit", "a pack does not go on")
-        return super()._partial_fit(X, y, sample_weight, classes)
-
-    def _sweep_lr(
-        self, X: Any, y: Any, sample_weight: Any, **how: Any
-    ) -> tuple[np.ndarray, np.ndarray]:
-        if self.validation is not None:
-            refuse(self, "lr_find", "it has a rate that goes with its training")
-        return super()._sweep_lr(X, y, sample_weight, **how)
-
-    # Checking.
 
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
         if not reset and self._is_as_fitted(X):
@@ -389,49 +248,8 @@ class DenseEstimator(NeuralEstimator, ValidationParameters):
             batch_norm=self.batch_norm,
         )
 
-    # Packs.
-
     def _numbers_of(self, X: Any) -> np.ndarray:
-        """Return the columns of numbers in validated inputs."""
         return X
-
-    def _encoder_options(self) -> dict[str, Any]:
-        """Return what an encoder of tables takes."""
-        return {"scale": self.scale_inputs}
-
-    def _new_pack_encoder(
-        self, X: Any, y: np.ndarray, recipe: Recipe, rng: np.random.RandomState
-    ) -> BinnedTableEncoder:
-        """Return an encoder fitted on the training rows and their encoded targets."""
-        bins = BinEncoder(recipe.n_quantiles, recipe.n_leaves)
-        encoder = BinnedTableEncoder(bins, **self._encoder_options())
-        return encoder.fit_with_target(X, y, rng)
-
-    def _new_packed_embedding(
-        self, encoder: BinnedTableEncoder, n_members: int, recipe: Recipe
-    ) -> PackedEmbedding | None:
-        """Return what embeds the categories of a table."""
-        return None
-
-    def _new_pack(
-        self,
-        encoder: BinnedTableEncoder,
-        n_outputs: int,
-        n_members: int,
-        recipe: Recipe,
-    ) -> nn.Module:
-        """Return networks side by side that take what the encoder gives."""
-        return new_pack(
-            encoder,
-            n_members,
-            n_outputs,
-            embedding=self._new_packed_embedding(encoder, n_members, recipe),
-            entries=recipe.entries,
-            hidden_layer_sizes=np.atleast_1d(recipe.hidden_layer_sizes).tolist(),
-            activation=self.activation,
-            dropout=recipe.dropout,
-            batch_norm=self.batch_norm,
-        )
 
 
 def _n_axes(X: Any) -> int:
