@@ -23,8 +23,8 @@ from skdl import (
 )
 
 MOST = {
-    NeuralClassifier: 28,
-    NeuralRegressor: 28,
+    NeuralClassifier: 29,
+    NeuralRegressor: 29,
     EntityEmbeddingClassifier: 35,
     EntityEmbeddingRegressor: 35,
     ImageClassifier: 34,
