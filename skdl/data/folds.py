@@ -102,9 +102,9 @@ def _drawn(
     """Draw folds, as many as the rows or groups allow."""
     units = n_rows if groups is None else len(np.unique(groups))
     if units < 2:
-        what = "row" if groups is None else "group"
+        what = "sample" if groups is None else "group"
         raise ValueError(
-            f"Folds need at least 2 {what}s, but there is only one. Give "
+            f"Folds need at least 2 {what}s, but there is only one {what}. Give "
             + ("more rows." if groups is None else "no groups, or other ones.")
         )
     options = {"shuffle": True, "random_state": rng.randint(2**31 - 1)}

@@ -101,7 +101,7 @@ def test_as_many_folds_as_groups_where_there_are_fewer():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n": 1}, "at least 2 rows"),
+        ({"n": 1}, "at least 2 samples"),
         ({"groups": np.zeros(N)}, "at least 2 groups"),
         ({"groups": np.zeros(N - 1)}, "each of the 103 rows of X, but has 102"),
         ({"validation": PredefinedSplit(np.zeros(N))}, "A fold holds all 103 rows"),

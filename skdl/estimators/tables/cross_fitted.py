@@ -46,11 +46,6 @@ class CrossFittedEstimator(NeuralEstimator, ValidationParameters):
     batch_norm: bool
     scale_inputs: bool
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        if self.validation is not None:
-            check_compatible(self)
-
     # Fitting.
 
     @answers_names
@@ -124,6 +119,7 @@ class CrossFittedEstimator(NeuralEstimator, ValidationParameters):
     ):
         """Train a pack of networks, each blind to other rows."""
         self._check_parameters()
+        check_compatible(self)
         for name, value in held_out.items():
             if value is not None:
                 refuse(self, name, "folds of X are held out")
@@ -149,8 +145,9 @@ class CrossFittedEstimator(NeuralEstimator, ValidationParameters):
         super()._keep(*kept, **options)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
-        if self.validation is not None:
-            refuse(self, "partial_fit", "a pack does not go on")
+        if self.validation is not None and hasattr(self, "oof_prediction_"):
+            reason = "it would go on from a pack, which does not go on; fit it anew"
+            refuse(self, "partial_fit", reason)
         return super()._partial_fit(X, y, sample_weight, classes)
 
     def _sweep_lr(

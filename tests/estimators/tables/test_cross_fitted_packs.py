@@ -245,15 +245,23 @@ def test_parameters_that_make_no_sense_with_it_are_named(given):
 def test_what_goes_on_or_sweeps_is_refused():
     X, y = numbers()
     model = NeuralRegressor(validation=3, **SMALL)
-    with pytest.raises(ValueError, match="partial_fit cannot go with validation"):
-        model.partial_fit(X, y)
     with pytest.raises(ValueError, match="lr_find cannot go with validation"):
         lr_find(model, X, y)
     with pytest.raises(ValueError, match="X_val cannot go with validation"):
         model.fit(X, y, X_val=X, y_val=y)
-    model.fit(X, y).set_params(validation=None)
+    model.fit(X, y)
+    with pytest.raises(ValueError, match="partial_fit cannot go with validation"):
+        model.partial_fit(X, y)
+    model.set_params(validation=None)
     with pytest.raises(ValueError, match="validation was 3 and is None now"):
         model.partial_fit(X, y)
+
+
+def test_partial_fit_trains_one_network_as_ever():
+    X, y = numbers()
+    model = NeuralRegressor(validation=3, **SMALL).partial_fit(X, y).partial_fit(X, y)
+    plain = NeuralRegressor(**SMALL).partial_fit(X, y).partial_fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), plain.predict(X))
 
 
 @pytest.mark.parametrize("validation", [1, 0, "first", 2.5, [1, 2]])
@@ -415,7 +423,7 @@ def test_fewer_rows_than_folds_make_fewer_networks():
     model = NeuralRegressor(validation=8, **SMALL).fit(X, y)
     assert model.network_.n_members == 3
     assert np.isfinite(model.oof_prediction_).all()
-    with pytest.raises(ValueError, match="at least 2 rows"):
+    with pytest.raises(ValueError, match="at least 2 samples"):
         NeuralRegressor(validation=8, **SMALL).fit(X[:1], y[:1])
 
 
