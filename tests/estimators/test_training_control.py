@@ -99,7 +99,7 @@ def test_early_stopping_keeps_the_best_epoch_and_learns_nothing_from_held_out(rn
 
 
 def test_early_stopping_holds_out_data_of_its_own(blobs):
-    model = classifier(early_stopping=True, validation_fraction=0.25).fit(*blobs)
+    model = classifier(early_stopping=True, validation=0.25).fit(*blobs)
     assert model.history_["validation_score"].iloc[-1] > 0.8
 
 
