@@ -193,6 +193,10 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         self._conclude(outcome)
         return self
 
+    def _goes_on_in_parts(self) -> bool:
+        """Tell whether there may be a `partial_fit`, or raise why not."""
+        return True
+
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
         with all_or_nothing(self):
             warm = goes_on(self, is_warm=True)

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.rows import Rows
@@ -71,6 +72,11 @@ class RegressorParameters:
     }
 
 
+def goes_on_in_parts(estimator: Any) -> bool:
+    """Tell whether a network goes on with `partial_fit`; a family may raise."""
+    return estimator._goes_on_in_parts()
+
+
 class ClassifierTask(ClassifierMixin):
     """Binary, multiclass and multilabel classification.
 
@@ -80,6 +86,7 @@ class ClassifierTask(ClassifierMixin):
         The labels, sorted; for label indicators the numbers of the columns.
     """
 
+    @available_if(goes_on_in_parts)
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ):
@@ -209,6 +216,7 @@ class ClassifierTask(ClassifierMixin):
 class RegressorTask(RegressorMixin):
     """Regression on one or many targets."""
 
+    @available_if(goes_on_in_parts)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None):
         """Train for one epoch on these samples, going on from the present state.
 

@@ -144,11 +144,10 @@ class CrossFittedEstimator(NeuralEstimator, ValidationParameters):
             vars(self).pop(name, None)
         super()._keep(*kept, **options)
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
+    def _goes_on_in_parts(self) -> bool:
         if self.validation is not None and hasattr(self, "oof_prediction_"):
-            reason = "it would go on from a pack, which does not go on; fit it anew"
-            refuse(self, "partial_fit", reason)
-        return super()._partial_fit(X, y, sample_weight, classes)
+            refuse(self, "partial_fit", "a fitted pack does not go on")
+        return super()._goes_on_in_parts()
 
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any

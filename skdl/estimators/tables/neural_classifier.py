@@ -70,8 +70,8 @@ class NeuralClassifier(
         the table (see docs/tables.md): rate, batch, decay, dropout, layers and vectors;
         `max_epochs` limits training only if it is given. Not with a `network` of your
         own, `early_stopping`, `X_val`, a `schedule`, `weight_averaging`,
-        ``lr="auto"``, `warm_start`, or a `checkpoint`; `partial_fit` trains one network
-        as ever.
+        ``lr="auto"``, `warm_start`, `fine_tuning` or a `checkpoint`. `partial_fit`
+        trains one network as ever, but does not go on from several.
     max_epochs : int, default=20
         Passes over the training data.
     batch_size : int or "auto", default="auto"

@@ -250,8 +250,10 @@ def test_what_goes_on_or_sweeps_is_refused():
     with pytest.raises(ValueError, match="X_val cannot go with validation"):
         model.fit(X, y, X_val=X, y_val=y)
     model.fit(X, y)
-    with pytest.raises(ValueError, match="partial_fit cannot go with validation"):
+    assert not hasattr(model, "partial_fit")
+    with pytest.raises(AttributeError, match="no attribute 'partial_fit'") as caught:
         model.partial_fit(X, y)
+    assert "a fitted pack does not go on" in str(caught.value.__cause__)
     model.set_params(validation=None)
     with pytest.raises(ValueError, match="validation was 3 and is None now"):
         model.partial_fit(X, y)
