@@ -142,3 +142,18 @@ def test_a_rows_outputs_have_the_same_bits_whatever_rows_are_with_it(n_outputs):
         everything = pack(x)
         for n in (16, 48, 256, 1008):  # rows are padded to multiples of 16
             torch.testing.assert_close(pack(x[:n]), everything[:n], rtol=0, atol=0)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("n_inputs", [3, 8, 23, 38, 256])
+def test_a_row_has_the_same_bits_whatever_rows_are_beside_it(n_inputs):
+    torch.manual_seed(0)
+    x = torch.randn(96, n_inputs)
+    for n_outputs in (1, 2, 3, 5, 7, 8, 10, 16, 100):
+        layers = (nn.Linear(n_inputs, n_outputs) for _ in range(M))
+        pack = PackedLinear(layers).eval()
+        with torch.inference_mode():
+            whole = pack(x)
+            for row in range(0, 96, 5):
+                alone = pack(torch.cat([x[row : row + 1], torch.zeros(15, n_inputs)]))
+                assert torch.equal(alone[:, 0], whole[:, row])

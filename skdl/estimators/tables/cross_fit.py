@@ -256,7 +256,7 @@ class _Run:
                 stretches,
                 max_epochs=len(self.steps),
                 validate=self.out_of_fold,
-                stopping=EarlyStopping(self.recipe.patience),
+                stopping=EarlyStopping(self.recipe.patience, self.recipe.tolerance),
                 on_epoch_begin=begin,
                 on_epoch_end=reporter.epoch_end,
             )

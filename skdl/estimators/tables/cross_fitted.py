@@ -44,7 +44,8 @@ class CrossFittedEstimator(NeuralEstimator):
         (see docs/tables.md): rate, batch, decay, dropout, layers and vectors;
         `max_epochs` limits training only if it is given. Not with a `network` of your
         own, `early_stopping`, `X_val`, a `schedule`, `weight_averaging`, ``lr="auto"``,
-        `warm_start`, or a `checkpoint`; `partial_fit` trains one network as ever.
+        `warm_start`, `fine_tuning` or a `checkpoint`; `partial_fit` trains one network
+        as ever, but does not go on from several.
 
     Attributes
     ----------
@@ -133,6 +134,8 @@ class CrossFittedEstimator(NeuralEstimator):
                 "groups say which rows are held out together, which needs validation: "
                 "set validation=4, or a splitter of scikit-learn, or leave groups out."
             )
+        if self.warm_start:
+            self._refuse_to_go_on("warm_start=True")
         return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     def _cross_fit(
@@ -166,10 +169,16 @@ class CrossFittedEstimator(NeuralEstimator):
         super()._keep(*kept, **options)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
-        if is_cross_fitted(self.validation) and hasattr(self, "oof_prediction_"):
-            reason = "it would go on from a pack, which does not go on; fit it anew"
-            refuse(self, "partial_fit", reason)
+        self._refuse_to_go_on("partial_fit")
         return super()._partial_fit(X, y, sample_weight, classes)
+
+    def _refuse_to_go_on(self, how: str) -> None:
+        """Refuse to go on from a pack, which cannot be extended."""
+        if hasattr(self, "oof_prediction_"):
+            raise ValueError(
+                f"{how} would go on from a fitted pack of networks, which does not go "
+                "on. Fit it anew, or a clone."
+            )
 
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any

@@ -108,7 +108,8 @@ class NeuralRegressor(
         (see docs/tables.md): rate, batch, decay, dropout, layers and vectors;
         `max_epochs` limits training only if it is given. Not with a `network` of your
         own, `early_stopping`, `X_val`, a `schedule`, `weight_averaging`, ``lr="auto"``,
-        `warm_start`, or a `checkpoint`; `partial_fit` trains one network as ever.
+        `warm_start`, `fine_tuning` or a `checkpoint`; `partial_fit` trains one network
+        as ever, but does not go on from several.
     n_iter_no_change : int, default=10
         Epochs without a new lowest validation loss before early stopping.
     warm_start : bool, default=False

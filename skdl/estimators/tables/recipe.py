@@ -33,8 +33,9 @@ class Recipe:
         the first half of them and stays.
     growth : float
         By how much later each look comes than the one before.
-    patience : int
-        Looks without a new lowest loss before training ends.
+    patience, tolerance : int, float
+        Looks before training ends whose loss is not lower than the lowest by this share
+        of it.
     """
 
     hidden_layer_sizes: Any = (256, 256)
@@ -52,6 +53,7 @@ class Recipe:
     first_look: int = 150
     growth: float = 1.25
     patience: int = 3
+    tolerance: float = 1e-3
 
 
 def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:

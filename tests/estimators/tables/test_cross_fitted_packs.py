@@ -250,11 +250,13 @@ def test_what_goes_on_or_sweeps_is_refused():
     with pytest.raises(ValueError, match="X_val cannot go with validation"):
         model.fit(X, y, X_val=X, y_val=y)
     model.fit(X, y)
-    with pytest.raises(ValueError, match="partial_fit cannot go with validation"):
-        model.partial_fit(X, y)
-    model.set_params(validation=0.1)
-    with pytest.raises(ValueError, match="validation was 3 and is None now"):
-        model.partial_fit(X, y)
+    for validation in (3, 0.1):
+        model.set_params(validation=validation)
+        with pytest.raises(ValueError, match="partial_fit would go on from a fitted"):
+            model.partial_fit(X, y)
+    model.set_params(warm_start=True)
+    with pytest.raises(ValueError, match="warm_start=True would go on from a fitted"):
+        model.fit(X, y)
 
 
 def test_partial_fit_trains_one_network_as_ever():
