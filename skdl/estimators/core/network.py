@@ -102,6 +102,14 @@ class NetworkEstimator(
             )
         resolve_runtime(self.device, self.precision)
 
+    def _validate_params(self) -> None:
+        """Check each parameter by itself, but for those that were checked already."""
+        given = self.get_params(deep=False)
+        known = vars(self).get("_checked", {})
+        if not all(name in known and known[name] is v for name, v in given.items()):
+            super()._validate_params()
+            self._checked = given
+
     def _begin(
         self, *, warm: bool, continued: bool
     ) -> tuple[Checkpoint | None, np.random.RandomState]:
@@ -149,6 +157,7 @@ class NetworkEstimator(
     def __getstate__(self) -> dict[str, Any]:
         """Return the state with every tensor on the CPU, without the optimizer's."""
         state = dict(super().__getstate__())
+        state.pop("_checked", None)
         if "network_" in state:
             state["_optimizer_state"] = None  # twice the weights
         if torch.device(state.get("device_", "cpu")).type != "cpu":
