@@ -248,7 +248,13 @@ class NumericEncoder:
 
     def _filled(self, raw: Tensor, encoded: Tensor, fill: Tensor) -> Tensor:
         """Fill missing values and append the indicators."""
-        has_missing = math.isnan(encoded.sum().item())
+        total = encoded.sum().item()
+        if not math.isfinite(total) and encoded.isinf().any():
+            raise ValueError(
+                "X holds numbers beyond 3.4e38, the largest that float32 has, in which "
+                "networks compute: scale them first, or set scale_inputs=True."
+            )
+        has_missing = math.isnan(total)
         if has_missing:
             encoded = torch.where(encoded.isnan(), fill.float(), encoded)
         if self.slope is not None and self.shift is not None:
@@ -277,10 +283,10 @@ def _center_and_factor(
     """Return the median of a column and one over its spread, 0 where it has none."""
     if len(present) == 0:
         return 0.0, 0.0
-    low, median, high = np.quantile(present, [0.25, 0.5, 0.75])
+    low, median, high = np.quantile(present, [0.25, 0.5, 0.75]).astype(np.float64)
     spread = high - low
     if not spread > 0:
-        spread = (seen.high[column] - seen.low[column]) / 2
+        spread = seen.high[column] / 2 - seen.low[column] / 2
     # A spread below the resolution of the numbers around it is rounding, not data.
     resolution = np.finfo(present.dtype)
     floor = max(8 * resolution.eps * max(abs(low), abs(high)), resolution.tiny)

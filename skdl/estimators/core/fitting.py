@@ -1,7 +1,8 @@
 """From encoded rows to a trained network: the engine put together for one fit."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,8 +14,9 @@ from torch import nn
 from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
 from skdl.estimators.core.auto_lr import AUTO_RANGE, find_auto_lr
-from skdl.estimators.core.checkpoint import match_training
 from skdl.estimators.core.continuing import lr_is_new, tell_of_new_state
+from skdl.estimators.core.fit_identity import match_training
+from skdl.estimators.core.inputs import about_held_out
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import check_output
 from skdl.training.inference import evaluate
@@ -50,6 +52,12 @@ class FittedParts:
     lr: float | None = None
     pace: float = 1.0
     work: float | None = None
+
+    def copied(self, state: dict[str, Any]) -> "FittedParts":
+        """Return a copy whose network has a state that it had or will have."""
+        result = copy.deepcopy(self)
+        result.network.load_state_dict(state)
+        return result
 
 
 def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
@@ -130,17 +138,37 @@ def fit_parts(
     batches, work = training_batches(
         settings, parts, rows, runtime, normalize=not continued
     )
-    return train_parts(
-        settings,
-        parts,
-        batches,
-        runtime,
-        work=work,
-        validate=None if held_out is None else _validation(parts, held_out, runtime),
-        continued=continued,
-        reporter=reporter,
-        checkpoint=checkpoint,
-    )
+    validate = None
+    if held_out is not None:
+        with about_held_out():
+            validate = _validation(parts, held_out, runtime)
+    with _about_batches_of_one_row():
+        return train_parts(
+            settings,
+            parts,
+            batches,
+            runtime,
+            work=work,
+            validate=validate,
+            continued=continued,
+            reporter=reporter,
+            checkpoint=checkpoint,
+        )
+
+
+@contextmanager
+def _about_batches_of_one_row() -> Iterator[None]:
+    """Say what torch means where batch norm gets one row."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            "Batch norm takes mean and spread of a batch, which needs 2 rows at least; "
+            f"here one has a single row ({error}). Give more rows, a larger batch_size "
+            "or a network without batch norm (batch_norm=False)."
+        ) from error
 
 
 def train_parts(
@@ -280,7 +308,8 @@ def sweep_lr(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run the range test on a copy of the network; return rates and losses."""
     trainer = trainer_of_copy(settings, parts, runtime, min_lr)
-    return sweep(trainer, batches, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter)
+    with _about_batches_of_one_row():
+        return sweep(trainer, batches, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter)
 
 
 def _build_trainer(
@@ -297,9 +326,9 @@ def _build_trainer(
         parts.network,
         OptimizerSettings(
             lr=parts.lr,
-            weight_decay=settings.weight_decay,
-            betas=tuple(settings.betas),
-            momentum=settings.betas[0],
+            weight_decay=float(settings.weight_decay),
+            betas=(float(settings.betas[0]), float(settings.betas[1])),
+            momentum=float(settings.betas[0]),
             layer_lr_decay=1.0 if tuning is None else tuning.layer_lr_decay,
         ),
     )
@@ -320,7 +349,7 @@ def _build_trainer(
         lr=parts.lr,
         schedule=resolve_schedule("constant" if continued else settings.schedule),
         runtime=runtime,
-        clip_grad_norm=settings.clip_grad_norm,
+        clip_grad_norm=settings.clip_grad_norm and float(settings.clip_grad_norm),
         average=average,
         freezing=freezing,
     )

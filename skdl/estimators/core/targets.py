@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from scipy import sparse
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch import Tensor
 
 from skdl.data.numeric import LOOK_AGAIN
@@ -16,6 +15,8 @@ from skdl.data.numeric import LOOK_AGAIN
 _RATIO, _DISTANCE = 1.5, 0.5
 # Raw outputs of networks that cannot follow keep their units from so many rows on.
 _SETTLED_ROWS = 100
+# Beyond it, and below its inverse, squares leave the range of float64.
+_LARGE = 1e100
 
 
 class ClassTarget:
@@ -77,6 +78,11 @@ class ClassTarget:
                     f"indicators of {self.n_outputs} labels."
                 )
             return torch.from_numpy(y.astype(np.float32))
+        if y.ndim != 1:
+            raise ValueError(
+                f"y has shape {y.shape}, as label indicators have, but the classifier "
+                f"was fitted on one label a row: {self.classes.tolist()}."
+            )
         codes = np.searchsorted(self.classes, y).clip(max=len(self.classes) - 1)
         unknown = self.classes[codes] != y
         if unknown.any():
@@ -103,6 +109,17 @@ class ClassTarget:
         return ((correct * weight).sum() / weight.sum()).item()
 
 
+def _units(columns: np.ndarray) -> np.ndarray:
+    """Return powers of two by which columns are divided before they are squared.
+
+    1 where squares are in the range of float64 anyway.
+    """
+    largest = np.abs(columns).max(axis=0, initial=0.0)
+    _, exponent = np.frexp(largest)
+    extreme = (largest > _LARGE) | ((largest < 1 / _LARGE) & (largest > 0))
+    return np.where(extreme, np.ldexp(1.0, np.maximum(exponent - 1, -1022)), 1.0)
+
+
 class RealTarget:
     """Real targets to standardised float32 columns, and back.
 
@@ -118,7 +135,8 @@ class RealTarget:
     def fit(self, y: np.ndarray, weight: np.ndarray | None) -> None:
         """Learn location and scale of the training targets (n,) or (n, K)."""
         self.one_dimensional = y.ndim == 1
-        self._moments = _moments(y, weight)
+        self.unit = _units(y.reshape(len(y), -1).astype(np.float64))
+        self._moments = _moments(y, weight, self.unit)
         self._looked_at = self.n_rows = len(y)
         self.offset, self.factor, self._is_constant = self._location_and_scale()
 
@@ -147,7 +165,7 @@ class RealTarget:
         self.encode(y[:1])  # as many columns?
         result = copy.copy(self)
         result.n_rows = self.n_rows + len(y)
-        result._moments = _merged(self._moments, _moments(y, weight))
+        result._moments = _merged(self._moments, _moments(y, weight, self.unit))
         offset, factor, result._is_constant = result._location_and_scale()
         first_varies = self._is_constant & ~result._is_constant
         if not first_varies.any() and result.n_rows < LOOK_AGAIN * self._looked_at:
@@ -187,7 +205,9 @@ class RealTarget:
 
         Ones where the raw outputs are logarithms.
         """
-        return np.ones_like(self.factor) if self.scaling == "scale" else self.factor
+        if self.scaling == "scale":
+            return np.ones_like(self.factor)
+        return self.factor * self.unit
 
     def encode(self, y: np.ndarray) -> Tensor:
         """Return standardised targets (n, K) float32."""
@@ -197,12 +217,22 @@ class RealTarget:
                 f"y has {columns.shape[1]} columns, but the regressor was fitted on "
                 f"{self.n_outputs}."
             )
-        scaled = (columns - self.offset) / self.factor
+        scaled = (columns / self.unit - self.offset) / self.factor
+        furthest = np.abs(scaled).max(initial=0.0)
+        if not furthest < np.finfo(np.float32).max:
+            raise ValueError(
+                f"y holds values that are {furthest:.2g} times the spread of the "
+                "targets that the scaling was learned from, more than float32 holds: "
+                "are they in the same unit?"
+            )
         return torch.from_numpy(scaled.astype(np.float32))
 
     def decode(self, predicted: np.ndarray) -> np.ndarray:
         """Return predictions on the scale of y, float64, of the shape of y."""
+        # What is beyond the largest number stays finite.
+        largest = np.finfo(np.float64).max / np.maximum(self.unit, 1.0)
         values = predicted * self.factor + self.offset
+        values = np.clip(values, -largest, largest) * self.unit
         return values[:, 0] if self.one_dimensional else values
 
     def score(self, predicted: Tensor, target: Tensor, weight: Tensor | None) -> float:
@@ -218,9 +248,9 @@ class RealTarget:
         return r2.mean().item()
 
 
-def _moments(y: np.ndarray, weight: np.ndarray | None) -> tuple:
+def _moments(y: np.ndarray, weight: np.ndarray | None, unit: np.ndarray) -> tuple:
     """Return the sum of weights, the means (K,) and the sums of squares about them."""
-    columns = y.reshape(len(y), -1).astype(np.float64)
+    columns = y.reshape(len(y), -1).astype(np.float64) / unit
     mean = np.average(columns, axis=0, weights=weight)
     variance = np.average((columns - mean) ** 2, axis=0, weights=weight)
     total = float(len(y)) if weight is None else float(weight.sum())
@@ -235,30 +265,44 @@ def _merged(one: tuple, other: tuple) -> tuple:
     return n + m, mean + difference * share, squares + other_squares + apart
 
 
-def check_class_y(y: np.ndarray) -> np.ndarray:
-    """Return y as labels (n,) or indicators (n, K), or say what is wrong with it."""
-    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "iub":
-        return y
+def check_real_y(y: np.ndarray, owner: str) -> np.ndarray:
+    """Return y as floats (n,) or (n, K).
+
+    Raises
+    ------
+    ValueError
+        If y holds text, dates, missing values or numbers beyond float64.
+    """
     if sparse.issparse(y):
         y = y.toarray()
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
-    if type_of_target(y, input_name="y") == "multiclass-multioutput":
+    if y.dtype.kind in "mM":
         raise ValueError(
-            "y has several columns of more than two classes each (multiclass-"
-            "multioutput), which is not supported; wrap the classifier in "
-            "sklearn.multioutput.MultiOutputClassifier."
+            f"{owner} predicts numbers, but y holds dates or times ({y.dtype}): make "
+            "them numbers first, such as days since a day."
         )
-    return y
-
-
-def check_real_y(y: np.ndarray) -> np.ndarray:
-    """Return y as floats (n,) or (n, K)."""
-    if sparse.issparse(y):
-        y = y.toarray()
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
     if y.dtype.kind not in "fiub":
-        y = y.astype(np.float64)
+        y = _as_floats(y, owner)
     return y
+
+
+def _as_floats(y: np.ndarray, owner: str) -> np.ndarray:
+    """Return numbers in text or objects as floats."""
+    try:
+        floats = y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        classifier = owner.replace("Regressor", "Classifier")
+        raise ValueError(
+            f"{owner} predicts numbers, but y holds what is none, such as "
+            f"{y.flat[0]!r} ({error}). Labels are for {classifier}."
+        ) from error
+    except OverflowError as error:
+        raise ValueError("y holds numbers too large for float64.") from error
+    if not np.isfinite(floats).all():
+        first = int(np.flatnonzero(~np.isfinite(floats.reshape(len(y), -1)).all(1))[0])
+        raise ValueError(
+            f"y contains NaN, None or infinity, the first at row {first}; leave out "
+            "rows without a target."
+        )
+    return floats

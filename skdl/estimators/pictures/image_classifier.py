@@ -1,8 +1,11 @@
 """ImageClassifier: a network on pictures that tells their classes."""
 
+from skdl.estimators.core.classification import (
+    ClassifierParameters,
+    ClassifierTask,
+)
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.parameters import FineTuningParameter
-from skdl.estimators.core.tasks import ClassifierParameters, ClassifierTask
 from skdl.estimators.pictures.image import ImageEstimator, ImageParameters
 
 

@@ -1,7 +1,10 @@
 """EntityEmbeddingClassifier: a network on tables with categories that tells classes."""
 
+from skdl.estimators.core.classification import (
+    ClassifierParameters,
+    ClassifierTask,
+)
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.tasks import ClassifierParameters, ClassifierTask
 from skdl.estimators.tables.dense import DenseParameters
 from skdl.estimators.tables.embedding import (
     EmbeddingParameters,
@@ -25,9 +28,10 @@ class EntityEmbeddingClassifier(
     Parameters
     ----------
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
-        Which columns hold categories: names, indices or a mask; "from_dtype" takes
-        text, category, object and boolean columns; None takes none. Integers are
-        numbers unless named here.
+        Which columns hold categories. "from_dtype" takes those of text, categories and
+        booleans, found by looking where a column holds objects; names and indices are
+        added to these; a mask says it of all columns; None takes none. Numbers of any
+        type are numbers unless named here.
     embedding_dim : "auto", int, dict or callable, default="auto"
         Entries of the vectors: for all columns, by name of the column, or a function of
         the number of categories. "auto" is ``min(50, round(1.6 * n_categories **
@@ -48,7 +52,8 @@ class EntityEmbeddingClassifier(
         "adamw" or a callable.
     handle_unknown : {"ignore", "warn"}, default="ignore"
         Whether to count categories never seen before in a warning when predicting. They
-        are no error either way.
+        are no error either way. A column that is mostly unknown is named once in any
+        case: it seems to come in another form than in `fit`.
     max_categories : int or None, default=50000
         Vectors of a column at most. Where there are more categories, the most frequent
         ones get three quarters of the vectors and all others are hashed to the last

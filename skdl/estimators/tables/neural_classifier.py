@@ -1,8 +1,11 @@
 """NeuralClassifier: a network on numbers that tells classes."""
 
+from skdl.estimators.core.classification import (
+    ClassifierParameters,
+    ClassifierTask,
+)
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.parameters import FineTuningParameter
-from skdl.estimators.core.tasks import ClassifierParameters, ClassifierTask
 from skdl.estimators.tables.dense import DenseEstimator, DenseParameters
 
 

@@ -2,7 +2,10 @@
 
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.parameters import FineTuningParameter
-from skdl.estimators.core.tasks import RegressorParameters, RegressorTask
+from skdl.estimators.core.regression import (
+    RegressorParameters,
+    RegressorTask,
+)
 from skdl.estimators.tables.dense import DenseEstimator, DenseParameters
 
 

@@ -11,9 +11,10 @@ from skdl.data.text import TextEncoder, TokenStream, check_texts
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.fitting import FittedParts, sweep_lr, train_parts
-from skdl.estimators.core.names import answers_names
-from skdl.estimators.core.network import NetworkEstimator
+from skdl.estimators.core.history import History
+from skdl.estimators.core.network_estimator import NetworkEstimator, told_of
 from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
+from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.text.encoder import new_encoder
 from skdl.estimators.text.held_out import split_texts, validation
 from skdl.estimators.text.history import language_history, progress_details
@@ -125,6 +126,7 @@ class LanguageModelEstimator(NetworkEstimator):
         self._conclude(outcome)
         return self
 
+    @answers_names
     def partial_fit(self, X: Any, y: Any = None):
         """Train for one epoch, at a constant rate; the vocabulary stays as it is.
 
@@ -212,7 +214,13 @@ class LanguageModelEstimator(NetworkEstimator):
             reporter = EpochReporter(
                 self,
                 *(watch or (None, {})),
-                lambda: self._fitted(copy.deepcopy(parts), runtime, windows),
+                lambda outcome, state: {
+                    **self._fitted(parts.copied(state), runtime, windows),
+                    **told_of(
+                        History(language_history(outcome.records, batches.n_tokens)),
+                        outcome,
+                    ),
+                },
                 1 if continued else self.max_epochs,
                 details=lambda record: progress_details(record, batches.n_tokens),
             )
@@ -228,10 +236,9 @@ class LanguageModelEstimator(NetworkEstimator):
                 reporter=reporter,
                 checkpoint=checkpoint,
             )
-        history = language_history(outcome.records, batches.n_tokens)
+        rows = language_history(outcome.records, batches.n_tokens)
         vars(self).pop("bptt_report_", None)  # there is none where nothing was chosen
         fitted = self._fitted(parts, runtime, windows)
-        rows = history.to_dict("records")
         self._keep(fitted, rows, outcome, extend=continued and warm)
         reporter.fit_end()
         return outcome

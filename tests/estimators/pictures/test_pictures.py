@@ -264,7 +264,7 @@ def test_floats_in_other_units_are_warned_of(model, digits):
     [
         ({"image_shape": (9, 9)}, "does not match"),
         ({"augmentation": {"shfit": 0.1}}, r"augmentation has no \['shfit'\]"),
-        ({"augmentation": {"shift": 2}}, "must be between 0 and 1"),
+        ({"augmentation": {"shift": 2}}, "must be a number between 0 and 1"),
         ({"fine_tuning": FineTuning(freeze="layer7")}, r"freeze names \['layer7'\]"),
         ({"network": "conv"}, "leave network out"),
     ],

@@ -4,6 +4,7 @@ import copy
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +41,9 @@ def parse_shape(image_shape: Sequence[int]) -> tuple[tuple[int, int], int | None
     ValueError
         If it is not two or three positive integers, of which one of three is at most 4.
     """
-    shape = tuple(int(n) for n in image_shape)
+    counts = list(image_shape)
+    whole = all(isinstance(n, Integral) and n < 2**31 for n in counts)
+    shape = tuple(int(n) for n in counts) if whole else ()
     if len(shape) == 2 and min(shape) > 0:
         return shape, None, True
     if len(shape) == 3 and min(shape) > 0:
@@ -87,8 +90,17 @@ def to_channels_first(X: np.ndarray, image_shape: Sequence[int] | None) -> np.nd
                 f"image_shape={tuple(image_shape)} does not match pictures of "
                 f"{PictureShape(*pictures.shape[1:])}."
             )
+    if not pictures.size:
+        raise ValueError(f"X holds pictures without pixels: its shape is {X.shape}.")
     kind = np.uint8 if pictures.dtype in (np.uint8, np.bool_) else np.float32
-    return np.ascontiguousarray(pictures, dtype=kind)
+    with np.errstate(over="ignore"):
+        result = np.ascontiguousarray(pictures, dtype=kind)
+    if pictures.dtype == np.float64 and np.isinf(result).any():
+        raise ValueError(
+            "X holds values beyond 3.4e38, the largest that float32 has, in which "
+            "pictures are kept; divide them first."
+        )
+    return result
 
 
 def _from_rows(X: np.ndarray, image_shape: Sequence[int] | None) -> np.ndarray:
@@ -251,7 +263,9 @@ class PictureEncoder:
 def _moments(pictures: np.ndarray) -> tuple[list[float], list[float]]:
     """Return mean and standard deviation of each channel."""
     channels = [pictures[:, c] for c in range(pictures.shape[1])]
-    return [float(c.mean()) for c in channels], [float(c.std()) for c in channels]
+    # float32 has no room for the squares of large values.
+    means = [float(c.mean(dtype=np.float64)) for c in channels]
+    return means, [float(c.std(dtype=np.float64)) for c in channels]
 
 
 def _mixed(one: tuple, other: tuple, share: float) -> tuple[list[float], list[float]]:
