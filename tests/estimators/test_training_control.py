@@ -341,3 +341,13 @@ def test_parameters_that_change_between_calls_are_checked_again(line):
             with pytest.raises(ValueError, match=name):
                 model.set_params(**{name: wrong}).partial_fit(*line)
         model.set_params(**{name: right}).partial_fit(*line)
+
+
+def test_an_interrupt_after_the_last_epoch_keeps_its_weights(blobs):
+    X, y = blobs
+    whole = classifier(max_epochs=3).fit(X, y)
+    cut = classifier(max_epochs=3).set_callbacks(StopAfter(3, interrupt=True))
+    with pytest.raises(KeyboardInterrupt):
+        cut.fit(X, y)
+    assert cut.n_iter_ == 3
+    np.testing.assert_array_equal(cut.predict_proba(X), whole.predict_proba(X))
