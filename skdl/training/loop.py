@@ -118,7 +118,7 @@ def train(
     """
     if stopping is not None and validate is None:
         raise ValueError("Early stopping needs validation data.")
-    run = _Run(trainer, batches, validate, stopping)
+    run = _Run(trainer, batches, validate, stopping, saves=checkpoint is not None)
     if checkpoint is not None and checkpoint.state is not None:
         run.load_state_dict(checkpoint.state)
     reason: Reason | None = None
@@ -146,8 +146,11 @@ class _Run:
         batches: BatchSource,
         validate: Callable[[], tuple[float, float]] | None,
         stopping: EarlyStopping | None,
+        *,
+        saves: bool,
     ) -> None:
         self.trainer = trainer
+        self.saves = saves
         self.batches = batches
         self.validate = validate
         self.stopping = stopping
@@ -191,7 +194,7 @@ class _Run:
         record.rows_at_once = self.trainer.runtime.memory.most_rows
         if self.validate is not None:
             record.training_seconds = time.perf_counter() - started
-        self._keep(record, started)
+        self._keep(record, started, is_last=epoch == max_epochs)
         return record
 
     def _go_back(self) -> None:
@@ -210,7 +213,7 @@ class _Run:
         average = self.trainer.average
         return nullcontext() if average is None else average.applied()
 
-    def _keep(self, record: EpochRecord, started: float) -> None:
+    def _keep(self, record: EpochRecord, started: float, *, is_last: bool) -> None:
         """Validate, and take the epoch as done: wholly, or not if interrupted."""
         with ExitStack() as held:
             if self.validate is not None:
@@ -224,7 +227,10 @@ class _Run:
                     self.trainer.average.observe(loss)
             else:
                 held.enter_context(interrupts_held())
-            self._good = self.trainer.keep()
+            if is_last and not self.saves:
+                self.trainer.forget()  # nothing comes that could be undone
+            else:
+                self._good = self.trainer.keep()
             record.seconds = time.perf_counter() - started
             self.records.append(record)
             self.last_epoch = record.epoch

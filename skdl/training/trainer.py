@@ -238,6 +238,10 @@ class Trainer:
         self._good = copied(self.state_dict())
         return self._good
 
+    def forget(self) -> None:
+        """Take the present state for good without a copy: going back stays here."""
+        self._good = None
+
     def go_back(self) -> None:
         """Return to the last state that was good."""
         if self._good is not None:

@@ -331,3 +331,23 @@ def test_lower_layers_move_less_with_layer_lr_decay(blobs):
         return (model.network_.first.weight - start.network_.first.weight).norm().item()
 
     assert moved(0.01) < 0.2 * moved(1.0)
+
+
+def test_parameters_that_change_between_calls_are_checked_again(line):
+    model = regressor().partial_fit(*line)
+    for name, wrong in (("lr", -1.0), ("dropout", "much"), ("batch_size", 0)):
+        right = model.get_params()[name]
+        for _ in range(2):
+            with pytest.raises(ValueError, match=name):
+                model.set_params(**{name: wrong}).partial_fit(*line)
+        model.set_params(**{name: right}).partial_fit(*line)
+
+
+def test_an_interrupt_after_the_last_epoch_keeps_its_weights(blobs):
+    X, y = blobs
+    whole = classifier(max_epochs=3).fit(X, y)
+    cut = classifier(max_epochs=3).set_callbacks(StopAfter(3, interrupt=True))
+    with pytest.raises(KeyboardInterrupt):
+        cut.fit(X, y)
+    assert cut.n_iter_ == 3
+    np.testing.assert_array_equal(cut.predict_proba(X), whole.predict_proba(X))
