@@ -10,6 +10,7 @@ import os
 import pickle
 import warnings
 from decimal import Decimal
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -244,9 +245,12 @@ TARGET = np.random.default_rng(1).normal(size=FIT_ROWS)
 
 @functools.cache
 def model():
-    return EntityEmbeddingRegressor(
-        categorical_features=CATEGORIES, max_epochs=2, unknown_rate=0.1, random_state=0
-    ).fit(plain_frame(FIT), TARGET)
+    network = EntityEmbeddingRegressor(
+        categorical_features=CATEGORIES, max_epochs=2, random_state=0
+    )
+    # The vectors of unknown categories have to be told apart.
+    with mock.patch("skdl.estimators.tables.embedding.UNKNOWN_RATE", 0.1):
+        return network.fit(plain_frame(FIT), TARGET)
 
 
 def predict(estimator, X, method="predict"):
