@@ -243,14 +243,17 @@ FIT = fit_rows()
 TARGET = np.random.default_rng(1).normal(size=FIT_ROWS)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unknown_categories_have_trained_vectors():
+    with mock.patch("skdl.estimators.tables.embedding.UNKNOWN_RATE", 0.1):
+        yield
+
+
 @functools.cache
 def model():
-    network = EntityEmbeddingRegressor(
+    return EntityEmbeddingRegressor(
         categorical_features=CATEGORIES, max_epochs=2, random_state=0
-    )
-    # The vectors of unknown categories have to be told apart.
-    with mock.patch("skdl.estimators.tables.embedding.UNKNOWN_RATE", 0.1):
-        return network.fit(plain_frame(FIT), TARGET)
+    ).fit(plain_frame(FIT), TARGET)
 
 
 def predict(estimator, X, method="predict"):
