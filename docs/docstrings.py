@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import skdl
-from skdl.estimators.core.network import NetworkEstimator
+from skdl.estimators.core.network_estimator import NetworkEstimator
 
 SECTION = re.compile(r"(?m)^(\S[^\n]*)\n-{3,}\n")
 ENTRY = re.compile(r"(?m)^(?=\S)")

@@ -169,6 +169,22 @@ def embedded():
     return model, X, y
 
 
+@pytest.mark.parametrize("kind", [float, str, "Int64", "float32"])
+def test_embedding_display_knows_categories_of_any_type(embedded, kind):
+    _, X, y = embedded
+    model = EntityEmbeddingRegressor(categorical_features=["DayOfWeek"], max_epochs=1)
+    model.fit(X, y)
+    expected = EmbeddingDisplay.from_estimator(model, "DayOfWeek", X=X, y=y)
+    other = X.astype({"DayOfWeek": kind})
+    other.loc[3, "DayOfWeek"] = {str: "no day"}.get(kind, 99)
+    display = EmbeddingDisplay.from_estimator(model, "DayOfWeek", X=other, y=y)
+    assert expected.counts.sum() - display.counts.sum() == 1
+    day = X.loc[3, "DayOfWeek"] - 1
+    others = np.arange(len(display.values)) != day
+    np.testing.assert_array_equal(display.values[others], expected.values[others])
+    assert display.values[day] != expected.values[day]
+
+
 def test_embedding_display_labels_sizes_and_colours(embedded):
     model, X, y = embedded
     display = EmbeddingDisplay.from_estimator(model, "State", X=X, y=y)

@@ -1,11 +1,12 @@
 """Arrays of any shape to a float32 tensor, scaled by their last axis."""
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
 from torch import Tensor
 
-from skdl.data.numeric import NumericEncoder
+from skdl.data.numeric import NumericEncoder, Rescaling
 
 # Values of a chunk of rows to predict for.
 _CHUNK_VALUES = 1 << 18
@@ -42,6 +43,25 @@ class ArrayEncoder:
         self.between = X.shape[1:-1]
         self.columns.fit(X.reshape(-1, X.shape[-1]), rng)
         return self
+
+    def extended(self, X: np.ndarray) -> tuple["ArrayEncoder", Rescaling | None]:
+        """Return an encoder that has learned from more rows, and what has changed."""
+        columns, rescaling = self.columns.extended(X.reshape(-1, X.shape[-1]))
+        return self._with(columns), rescaling
+
+    def compensated(self, rescaling: Rescaling) -> "ArrayEncoder":
+        """Return an encoder whose features are what they were before a rescaling."""
+        return self._with(self.columns.compensated(rescaling))
+
+    def _with(self, columns: NumericEncoder) -> "ArrayEncoder":
+        result = copy.copy(self)
+        result.columns = columns
+        return result
+
+    @property
+    def missing(self) -> np.ndarray:
+        """The features that have an indicator."""
+        return self.columns.missing
 
     @property
     def n_outputs(self) -> int:

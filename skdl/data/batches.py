@@ -19,7 +19,8 @@ Batch = tuple[tuple[Tensor, ...], Tensor, Tensor | None]
 def batch_sizes(n_rows: int, batch_size: int) -> list[int]:
     """Cut rows into batches whose sizes differ by one at the most.
 
-    A short last batch would have a noisy gradient, and of one row no batch norm.
+    A short last batch would have a noisy gradient, and of one row no batch norm: there
+    is none of one row beside others of two.
 
     Examples
     --------
@@ -27,6 +28,8 @@ def batch_sizes(n_rows: int, batch_size: int) -> list[int]:
     [4, 3, 3]
     """
     n_batches = -(-n_rows // batch_size)
+    if batch_size == 2:
+        n_batches = max(1, n_rows // 2)
     size, longer = divmod(n_rows, n_batches)
     return [size + 1] * longer + [size] * (n_batches - longer)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skdl.data.reading import Distinct, Reading, distinct
+from skdl.data.reading import Distinct, Reading
 from skdl.data.values import (
     blurred_width,
     is_float32,
@@ -76,15 +76,16 @@ def factorize(column: Any) -> Factors:
     kind = getattr(column, "dtype", None)
     if isinstance(kind, pd.CategoricalDtype):
         return Factors(column.cat.codes.to_numpy(), _objects(column.cat.categories))
-    if isinstance(kind, np.dtype) and not kind.isnative:
-        column = column.astype(kind.newbyteorder("="))
-    codes, found = pd.factorize(column, use_na_sentinel=True)
-    if isinstance(kind, np.dtype) and kind.kind == "f":
-        found = np.asarray(found, dtype=kind)  # pandas has no index of float16
-    values = _objects(found)
+    if not isinstance(kind, np.dtype):
+        codes, values = pd.factorize(column, use_na_sentinel=True)
+        return Factors(codes, _objects(values))
+    array = np.asarray(column)
+    if not kind.isnative:
+        array = array.astype(kind.newbyteorder("="))
+    codes, values = pd.factorize(array, use_na_sentinel=True)
     if kind == np.dtype(object):
-        return _booleans_apart(column, codes, values)
-    return Factors(codes, values)
+        return _booleans_apart(array, codes, _objects(values))
+    return Factors(codes, _objects(values))
 
 
 def _objects(values: Any) -> np.ndarray:
@@ -99,9 +100,10 @@ def _objects(values: Any) -> np.ndarray:
     return result
 
 
-def _booleans_apart(column: Any, codes: np.ndarray, values: np.ndarray) -> Factors:
+def _booleans_apart(
+    column: np.ndarray, codes: np.ndarray, values: np.ndarray
+) -> Factors:
     """Tell True from 1, and False from 0: Python's hashes do not."""
-    column = np.asarray(column, dtype=object)
     for i, value in enumerate(values.tolist()):
         if not isinstance(value, Number | np.bool_) or value not in (0, 1):
             continue
@@ -169,13 +171,7 @@ class Vocabulary:
         """
         found = _with_rows(columns)
         self.reading = Reading.of(found)
-        kept = sorted(self._merged(found).items())
-        room = self.max_categories
-        if room is not None and len(kept) > room:
-            self.n_hashed = max(1, room // _HASHED_SHARE)
-            kept.sort(key=lambda entry: -entry[1][1])
-            kept = kept[: room - self.n_hashed]
-        self.categories = _in_order([value for _, (value, _) in kept])
+        self.categories = _in_order(self._with_room(*self._merged(found)))
         self._number()
         self.counts = self._counts_of(columns)
         return self
@@ -183,8 +179,12 @@ class Vocabulary:
     def extended(self, columns: Sequence[Factors]) -> "Vocabulary":
         """Return a vocabulary with the new categories of more rows at its end.
 
-        Where rarer values are hashed there is nothing to add. What texts and numbers
-        mean stays as it was fitted.
+        Codes stay what they were and never become more than `max_categories`: where
+        there is not room for all new categories, the most frequent of them get the
+        room but for a quarter of all codes, or what is left of it, to which the others
+        and all that come later are hashed. In a vocabulary that is full to the last
+        code they are unknown. What texts and numbers mean
+        stays as it was fitted.
         """
         result = Vocabulary(self.max_categories)
         result.n_hashed, result.n_before = self.n_hashed, len(self)
@@ -192,40 +192,53 @@ class Vocabulary:
         result.reading = self.reading
         if not self.n_hashed:
             found = _with_rows(columns)
-            new = [d for d in found if self.code(d.value) == UNKNOWN]
+            codes = [self.code(value) for value in found.values]
+            new = found.take([i for i, c in enumerate(codes) if c == UNKNOWN])
             result.reading = self.reading.extended(self.categories, new)
-            kept = result._merged(new).values()
-            result.categories += _in_order(
-                [result.reading.number_in(value) for value, _ in kept]
-            )
+            kept = result._with_room(*result._merged(new))
+            result.categories += _in_order(list(map(result.reading.number_in, kept)))
         result._number()
         result.counts = np.zeros(len(result), dtype=np.int64)
         result.counts[: len(self)] = self.counts
         result.counts += result._counts_of(columns)
         return result
 
-    def _merged(self, found: list[Distinct]) -> dict[str, tuple[Any, int]]:
-        """Return by key the value that stands for all that are the same, and the rows.
+    def _with_room(
+        self, keys: list[str], values: list[Any], rows: list[int]
+    ) -> list[Any]:
+        """Return the values that there is room for; make codes for the others."""
+        if self.max_categories is None:
+            return values
+        room = max(0, self.max_categories - len(self.categories))
+        if len(values) <= room:
+            return values
+        self.n_hashed = min(room, max(1, self.max_categories // _HASHED_SHARE))
+        order = sorted(range(len(keys)), key=lambda i: (-rows[i], keys[i]))
+        return [values[i] for i in order[: room - self.n_hashed]]
+
+    def _merged(self, found: Distinct) -> tuple[list[str], list[Any], list[int]]:
+        """Return keys, the value that stands for all that have a key, and the rows.
 
         Numbers come before truth values and these before texts, so that which one
         stands for all does not depend on the order of the rows.
         """
+        keys = self.reading.keys(found)
+        if len(set(keys)) == len(keys):
+            is_plain = set(map(type, found.values)) <= {int, float, str}
+            values = found.values if is_plain else list(map(plain, found.values))
+            return keys, values, found.rows
         merged: dict[str, tuple[Any, int]] = {}
-        for kind, text, value, rows in found:
-            key = self.reading.key(kind, text)
+        for key, value, rows in zip(keys, found.values, found.rows, strict=True):
             if key in merged:
                 other, before = merged[key]
                 value, rows = min(value, other, key=_rank), rows + before
             merged[key] = value, rows
-        return {key: (plain(value), rows) for key, (value, rows) in merged.items()}
+        values = [plain(value) for value, _ in merged.values()]
+        return list(merged), values, [rows for _, rows in merged.values()]
 
     def _number(self) -> None:
-        keys = self._keys(self.categories)
+        keys = self.reading.keys(Distinct.of(self.categories))
         self._codes = {key: FIRST + i for i, key in enumerate(keys)}
-
-    def _keys(self, values: list[Any]) -> list[str]:
-        key = self.reading.key
-        return [key(d.kind, d.text) for d in distinct(values, [0] * len(values))]
 
     def _counts_of(self, columns: Iterable[Factors]) -> np.ndarray:
         counts = np.zeros(len(self), dtype=np.int64)
@@ -297,7 +310,7 @@ class Vocabulary:
             return known[0][1]
         values = column.values.tolist()
         if set(map(type, values)) <= {int, str}:
-            found = map(self._codes.get, self._keys(values))
+            found = map(self._codes.get, self.reading.keys(Distinct.of(values)))
             codes = [
                 self.code(value) if code is None else code
                 for value, code in zip(values, found, strict=True)
@@ -323,13 +336,13 @@ class Vocabulary:
         return self.lookup(column)[column.codes]
 
 
-def _with_rows(columns: Sequence[Factors]) -> list[Distinct]:
+def _with_rows(columns: Sequence[Factors]) -> Distinct:
     """Return the distinct values of some columns that have rows."""
-    found = []
+    found = Distinct([], [], [], [])
     for column in columns:
         counts = column.counts()
         present = np.flatnonzero(counts)
-        found += distinct(column.values[present].tolist(), counts[present].tolist())
+        found += Distinct.of(column.values[present].tolist(), counts[present].tolist())
     return found
 
 

@@ -21,6 +21,11 @@ _INFERRED = {
 }
 
 
+def is_plain(dtype: Any) -> bool:
+    """Tell whether a type is NumPy's of real numbers or booleans."""
+    return isinstance(dtype, np.dtype) and dtype.kind in "fiub"
+
+
 def kind_of(column: pd.Series) -> str:
     """Return what a column holds, one of the names above.
 
@@ -101,18 +106,21 @@ def as_factors(column: pd.Series, name: Any) -> Factors:
     ValueError
         If it holds dates or complex numbers.
     """
-    if column.dtype != np.dtype(object):
-        check_kind(kind_of(column), name, column.dtype)
+    dtype = column.dtype
+    if isinstance(dtype, pd.StringDtype) or is_plain(dtype):
+        return factorize(column)
+    if dtype != np.dtype(object):
+        check_kind(kind_of(column), name, dtype)
     try:
         factors = factorize(column)
     except (TypeError, ValueError, NotImplementedError) as error:
-        check_kind(kind_of(column), name, column.dtype)
+        check_kind(kind_of(column), name, dtype)
         raise _misfit(name, str(error)) from error
     kinds = set(map(type, factors.values))
     if has_dates(kinds):
-        check_kind(DATES, name, column.dtype)
+        check_kind(DATES, name, dtype)
     if is_complex(kinds):
-        check_kind(COMPLEX, name, column.dtype)
+        check_kind(COMPLEX, name, dtype)
     bad = misfit(kinds)
     if bad is not None:
         raise _misfit(name, f"of type {bad.__name__!r}")
@@ -145,7 +153,7 @@ def as_numbers(column: pd.Series, name: Any, *, empty: bool = False) -> np.ndarr
         If it holds anything else.
     """
     dtype = column.dtype
-    if not (isinstance(dtype, np.dtype) and dtype.kind in "fiub"):
+    if not is_plain(dtype):
         check_kind(kind_of(column), name, dtype)
     kind = np.float32 if dtype == np.float32 else np.float64
     try:

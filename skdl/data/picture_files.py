@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skdl.data.pictures import parse_shape
+from skdl.data.picture_arrays import parse_shape
 
 _MODES = {1: "L", 3: "RGB"}
 _WHITE = 255

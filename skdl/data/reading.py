@@ -10,9 +10,9 @@ Decided by the distinct values that a column was fitted on, not by their order:
   that spell numbers otherwise: then the text that a number stands for cannot be told.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,34 +22,72 @@ from skdl.data.values import (
     TRUTH,
     TRUTH_WORDS,
     blurred_width,
+    is_canonical,
     is_float32,
     parsed,
     spelled,
+    whole_texts,
 )
 
 _TRUTHS = {"1": "True", "0": "False"}
 
 
-class Distinct(NamedTuple):
-    """A distinct value, what it is and says, and its rows."""
+@dataclass(frozen=True)
+class Distinct:
+    """Distinct values, what they are and say, and their rows.
 
-    kind: str
-    text: str
-    value: Any
-    rows: int
+    Attributes
+    ----------
+    kinds, texts : list of str
+        As `spelled` returns them.
+    values : list
+        The values.
+    rows : list of int
+        How many rows each has.
+    """
 
+    kinds: list[str]
+    texts: list[str]
+    values: list[Any]
+    rows: list[int]
 
-def distinct(values: list[Any], rows: Iterable[int]) -> list[Distinct]:
-    """Return distinct values with what they say, quickly where all are of one type."""
-    kinds = set(map(type, values))
-    if kinds == {str}:
-        return [Distinct(TEXT, v, v, n) for v, n in zip(values, rows, strict=True)]
-    if kinds == {int}:
-        return [
-            Distinct(NUMBER, spelled(v)[1], v, n)
-            for v, n in zip(values, rows, strict=True)
-        ]
-    return [Distinct(*spelled(v), v, n) for v, n in zip(values, rows, strict=True)]
+    @classmethod
+    def of(cls, values: list[Any], rows: Sequence[int] = ()) -> "Distinct":
+        """Look at values one by one, but not where all are texts or all integers."""
+        types = set(map(type, values))
+        if types == {str}:
+            return cls([TEXT] * len(values), values, values, list(rows))
+        if types == {int}:
+            return cls([NUMBER] * len(values), whole_texts(values), values, list(rows))
+        found = [spelled(value) for value in values]
+        kinds, texts = [kind for kind, _ in found], [text for _, text in found]
+        return cls(kinds, texts, values, list(rows))
+
+    def __add__(self, other: "Distinct") -> "Distinct":
+        return Distinct(
+            self.kinds + other.kinds,
+            self.texts + other.texts,
+            self.values + other.values,
+            self.rows + other.rows,
+        )
+
+    def take(self, positions: Sequence[int]) -> "Distinct":
+        """Return some of them."""
+        return Distinct(
+            [self.kinds[i] for i in positions],
+            [self.texts[i] for i in positions],
+            [self.values[i] for i in positions],
+            [self.rows[i] for i in positions],
+        )
+
+    @property
+    def written(self) -> set[str]:
+        """The texts among them."""
+        kinds = set(self.kinds)
+        if kinds <= {TEXT}:
+            return set(self.texts)
+        pairs = zip(self.kinds, self.texts, strict=True)
+        return {text for kind, text in pairs if kind == TEXT}
 
 
 @dataclass(frozen=True)
@@ -75,35 +113,41 @@ class Reading:
     width: Any = None
 
     @classmethod
-    def of(cls, found: list[Distinct]) -> "Reading":
+    def of(cls, found: Distinct) -> "Reading":
         """Decide by the distinct values of a column."""
-        reading = cls()._with_texts({d.text for d in found if d.kind == TEXT})
-        return replace(reading, width=_width([d.value for d in found]))
+        reading = cls()._with_texts(found.written)
+        return replace(reading, width=_width(found.values))
 
-    def extended(self, known: list[Any], new: list[Distinct]) -> "Reading":
+    def extended(self, known: list[Any], new: Distinct) -> "Reading":
         """Return the reading of a column that has got new values; its kind stays."""
         if not known:
             return Reading.of(new)
-        width = self.width or _width([*known, *(d.value for d in new)])
-        result = replace(self, width=width)
+        result = replace(self, width=self.width or _width([*known, *new.values]))
         if self.numeric:
             return result
-        old = {text for kind, text in map(spelled, known) if kind == TEXT}
-        texts = old | {d.text for d in new if d.kind == TEXT}
+        texts = Distinct.of(known).written | new.written
         return replace(result._with_texts(texts), numeric=False)
 
     def _with_texts(self, texts: set[str]) -> "Reading":
         words: dict[str, list[str]] = {"1": [], "0": []}
         for text in texts:
-            if text.lower() in TRUTH_WORDS:
+            if len(text) < 6 and text.lower() in TRUTH_WORDS:
                 words[TRUTH_WORDS[text.lower()]].append(text)
         spellings = {truth: w[0] for truth, w in words.items() if len(w) == 1}
         return replace(
             self,
             numeric=len(spellings) == len(texts),
-            linked=all(parsed(text) in (None, text) for text in texts),
+            linked=all(map(is_canonical, texts)),
             words=spellings,
         )
+
+    def keys(self, found: Distinct) -> list[str]:
+        """Return the text by which each of some values is compared."""
+        kinds = set(found.kinds)
+        unchanged = {NUMBER, TRUTH} if self.numeric else {TEXT}
+        if kinds <= unchanged or (kinds <= {NUMBER} and self.linked):
+            return found.texts
+        return list(map(self.key, found.kinds, found.texts))
 
     def key(self, kind: str, text: str) -> str:
         """Return the text by which a value is compared in this column."""
@@ -128,6 +172,8 @@ class Reading:
 
 def _width(values: list[Any]) -> Any:
     """Return the floating type that numbers seem to have been rounded to, or None."""
+    if set(map(type, values)) <= {int, str}:
+        return None
     floats = [v for v in values if isinstance(v, float | np.floating)]
     blurred = {w for w in map(blurred_width, floats) if w is not None}
     if blurred:

@@ -1,5 +1,6 @@
 """Tables of categorical and numeric columns to tensors."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from skdl.data.categories import FIRST, MISSING, UNKNOWN, Factors, Vocabulary
 from skdl.data.groups import NEW, Groups
-from skdl.data.numeric import NumericEncoder
+from skdl.data.numeric import NumericEncoder, Rescaling
 
 
 @dataclass(frozen=True)
@@ -142,14 +143,22 @@ class TableEncoder:
         self.groupings = self._learned(new, table)
         return self
 
-    def extended(self, table: Table) -> "TableEncoder":
-        """Return an encoder that also knows the categories of these rows."""
+    def extended(self, table: Table) -> tuple["TableEncoder", Rescaling | None]:
+        """Return an encoder that has learned from more rows, and what has changed.
+
+        Returns
+        -------
+        encoder : TableEncoder
+            New categories and groups have codes after the old ones.
+        rescaling : Rescaling or None
+            Of the numbers.
+        """
         result = TableEncoder(
             self.vocabulary_of_column,
             max_categories=self.max_categories,
             columns_of_groups=self.columns_of_groups,
         )
-        result.numeric = self.numeric
+        result.numeric, rescaling = self.numeric.extended(table.numeric)
         result.vocabularies = [
             vocabulary.extended(columns)
             for vocabulary, columns in zip(
@@ -157,7 +166,18 @@ class TableEncoder:
             )
         ]
         result.groupings = result._learned(self.groupings, table)
+        return result, rescaling
+
+    def compensated(self, rescaling: Rescaling) -> "TableEncoder":
+        """Return an encoder whose numbers are what they were before a rescaling."""
+        result = copy.copy(self)
+        result.numeric = self.numeric.compensated(rescaling)
         return result
+
+    @property
+    def missing(self) -> np.ndarray:
+        """The numeric columns that have an indicator."""
+        return self.numeric.missing
 
     def _by_vocabulary(self, table: Table) -> list[list[Factors]]:
         groups: list[list[Factors]] = [

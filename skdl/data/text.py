@@ -7,7 +7,7 @@ frequency, so that the most frequent tokens have the lowest ones.
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -49,12 +49,37 @@ class FunctionAnalyzer:
         return []
 
     def __call__(self, text: str) -> Sequence[str]:
-        """Return the tokens of a text."""
-        return self._function(text)
+        """Return the tokens of a text.
+
+        Raises
+        ------
+        ValueError
+            If the function fails, or returns what are no strings.
+        """
+        try:
+            tokens = list(self._function(text))
+        except Exception as error:
+            raise ValueError(
+                "analyzer must be a function from a text to its tokens; it fails on "
+                f"{text[:50]!r} ({type(error).__name__}: {error})."
+            ) from error
+        if not set(map(type, tokens)) <= {str}:
+            _refuse_tokens(tokens)
+        return tokens
 
     def join(self, tokens: Sequence[str]) -> str:
         """Return the text that tokens stand for."""
         return self._separator.join(tokens)
+
+
+def _refuse_tokens(tokens: list) -> None:
+    """Refuse tokens of which one is no string."""
+    strange = [token for token in tokens if not isinstance(token, str)]
+    if strange:
+        raise ValueError(
+            f"analyzer must return strings, but {len(strange)} of the {len(tokens)} "
+            f"tokens of a text are none, such as {strange[0]!r}."
+        )
 
 
 class BPEAnalyzer:
@@ -83,6 +108,8 @@ class BPEAnalyzer:
             raise ImportError(
                 "analyzer='bpe' needs the tokenizers library: pip install 'skdl[text]'."
             ) from error
+        for text in texts:
+            _check_encodable(text)
         tokenizer = ByteLevelBPETokenizer()
         tokenizer.train_from_iterator(
             texts,
@@ -95,11 +122,26 @@ class BPEAnalyzer:
 
     def __call__(self, text: str) -> Sequence[str]:
         """Return the pieces of a text."""
+        _check_encodable(text)
         return self._tokenizer.encode(text).tokens
 
     def join(self, tokens: Sequence[str]) -> str:
         """Return the text that pieces stand for; halves of characters become �."""
         return self._tokenizer.decoder.decode(list(tokens))
+
+
+def _check_encodable(text: str) -> None:
+    """Refuse half of a surrogate pair, which has no bytes."""
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"analyzer='bpe' reads the bytes of texts, but {text[:50]!r} has a lone "
+            "surrogate, which has none: text.encode(errors='replace').decode() has a "
+            "question mark in its place."
+        ) from error
 
 
 def resolve_analyzer(
@@ -308,6 +350,11 @@ def check_texts(X: Any) -> list[str]:
     ValueError
         If X is empty, has several columns, or holds anything but strings.
     """
+    if isinstance(X, Mapping):
+        raise TypeError(
+            f"X must be an iterable of strings, got a {type(X).__name__}; give its "
+            "texts, such as list(X.values())."
+        )
     if isinstance(X, (str, bytes)):
         raise TypeError(
             f"X must be an iterable of strings, got one {type(X).__name__}; put it into"

@@ -100,6 +100,21 @@ def parsed(text: str) -> str | None:
     return _float_text(nearest) if is_printed else _plain(number)
 
 
+def is_canonical(text: str) -> bool:
+    """Tell whether a text is the canonical text of a number, or spells none."""
+    if text.isascii() and text.isdigit():
+        return text[0] != "0" or text == "0"
+    return text[:1].isalpha() or parsed(text) in (None, text)
+
+
+def whole_texts(values: list[int]) -> list[str]:
+    """Return the canonical texts of integers."""
+    try:
+        return list(map(str, values))
+    except ValueError:
+        return list(map(_whole, values))
+
+
 def sort_key(value: Any) -> tuple:
     """Order numbers by size and all else, after them, by its text."""
     kind, text = spelled(value)

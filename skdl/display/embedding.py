@@ -100,12 +100,13 @@ class EmbeddingDisplay(AxesDisplay):
             )
         counts, values = fitted.category_counts_[column], None
         if X is not None:
-            texts = pd.Series(np.asarray(X[column])).astype(str)
-            labels = table.index.astype(str)
-            counts = texts.value_counts().reindex(labels, fill_value=0)
+            positions = fitted._positions(X, column)
+            known = positions >= 0
+            counts = np.bincount(positions[known], minlength=len(table))
             if y is not None:
-                target = pd.Series(np.asarray(y, dtype=float))
-                values = target.groupby(texts).mean().reindex(labels)
+                target = pd.Series(np.asarray(y, dtype=float)[known])
+                means = target.groupby(positions[known]).mean()
+                values = means.reindex(range(len(table)))
         return cls(table, counts=counts, values=values, title=str(column)).plot(ax=ax)
 
     @classmethod

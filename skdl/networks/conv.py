@@ -149,9 +149,13 @@ class PictureNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.body = body
-        for name, values in (("mean", mean), ("scale", scale)):
-            column = torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
-            self.register_buffer(name, column)
+        self.register_buffer("mean", _by_channel(mean))
+        self.register_buffer("scale", _by_channel(scale))
+
+    def standardize_by(self, mean: Sequence[float], scale: Sequence[float]) -> None:
+        """Standardise pictures by other means and scales from now on."""
+        self.mean.copy_(_by_channel(mean))
+        self.scale.copy_(_by_channel(scale))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return raw outputs; `pictures` (B, C, H, W) uint8 or float32."""
@@ -159,6 +163,10 @@ class PictureNetwork(nn.Module):
         if x.is_cuda:  # convolutions are faster so; on a CPU activations are slower
             x = x.contiguous(memory_format=torch.channels_last)
         return self.body(x)
+
+
+def _by_channel(values: Sequence[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
 
 
 def activation_maps(

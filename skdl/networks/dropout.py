@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from skdl.randomness import generator_on
 
-_POOL = 1 << 18  # smallest pool of random values
+_POOL = 1 << 18  # smallest pool of random values, if all its masks are of use
 _USES = 64  # masks taken from a pool before it is drawn anew
 
 
@@ -61,7 +61,7 @@ class Dropout(nn.Module):
         """Return a mask of the shape and type of `x`."""
         pool, size, generator = self._pool, x.numel(), generator_on(x.device)
         if self._left == 0 or pool is None or len(pool) < 2 * size:
-            pool = self._draw(max(_POOL, 4 * size), generator)
+            pool = self._draw(max(min(_POOL, _USES * size), 4 * size), generator)
         self._left -= 1
         start = int(torch.randint(len(pool) - size + 1, (), generator=generator))
         return pool[start : start + size].view(x.shape).to(x.dtype)

@@ -50,7 +50,7 @@ def infer(
     Returns
     -------
     Tensor of shape (n_rows, ...)
-        float32 and on the CPU.
+        Of the type that the link returns, and on the CPU.
 
     Raises
     ------
@@ -66,6 +66,11 @@ def infer(
         return _infer(network, chunks, n_rows, device, link)
 
 
+def _single_at_least(raw: Tensor) -> Tensor:
+    """Return raw outputs as float32; means that were made in float64 stay so."""
+    return raw if raw.dtype == torch.float64 else raw.float()
+
+
 @torch.inference_mode()
 def _infer(
     network: nn.Module,
@@ -77,7 +82,7 @@ def _infer(
     def predict(inputs: tuple[Tensor, ...]) -> Tensor:
         n = len(inputs[0])
         raw = network(*(_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs))
-        return link(raw[:n].float())
+        return link(_single_at_least(raw[:n]))
 
     limit = RowLimit("predicting", _ROW_MULTIPLE)
     result: Tensor | None = None

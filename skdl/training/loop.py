@@ -40,6 +40,7 @@ class EpochRecord:
         return {name: v for name, v in asdict(self).items() if v is not None}
 
 
+SoFar = Callable[[], "tuple[Outcome, dict[str, Any]]"]
 Reason = Literal["finished", "early_stopping", "callback", "diverged", "interrupted"]
 
 
@@ -74,7 +75,7 @@ def train(
     validate: Callable[[], tuple[float, float]] | None = None,
     stopping: EarlyStopping | None = None,
     on_epoch_begin: Callable[[], None] | None = None,
-    on_epoch_end: Callable[[EpochRecord], bool] | None = None,
+    on_epoch_end: Callable[[EpochRecord, SoFar], bool] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Train for some epochs and leave the best or the last good weights.
@@ -99,7 +100,9 @@ def train(
     on_epoch_begin : callable, optional
         Called before each epoch.
     on_epoch_end : callable, optional
-        Takes the record of each epoch; training stops when it returns True.
+        Takes the record of each epoch, and a function that returns what the outcome and
+        the state of the network would be if training ended there; training stops when
+        it returns True.
     checkpoint : Checkpoint, optional
         Training goes on from its state if it has one, and is saved to it.
 
@@ -155,13 +158,15 @@ class _Run:
         self._best = self._good["network"]
 
     def next(
-        self, max_epochs: int, on_epoch_end: Callable[[EpochRecord], bool] | None
+        self,
+        max_epochs: int,
+        on_epoch_end: Callable[[EpochRecord, SoFar], bool] | None,
     ) -> Reason | None:
         """Run an epoch; return why training ends, if it does."""
         record = self.epoch(self.last_epoch + 1, max_epochs)
         if record is None:
             return "diverged"
-        if on_epoch_end is not None and on_epoch_end(record):
+        if on_epoch_end is not None and on_epoch_end(record, self.so_far):
             return "callback"
         if self.stopping is not None and self.stopping.should_stop:
             return "early_stopping"
@@ -284,6 +289,16 @@ class _Run:
                 "here. To go on with it, give the same X_val; to begin anew, delete "
                 "the file or give another path."
             )
+
+    def so_far(self) -> tuple[Outcome, dict[str, Any]]:
+        """Return the outcome if training ended now, and the network's state then."""
+        kept, state = self.last_epoch, self._best
+        if self.stopping is not None:
+            kept = self.stopping.best_epoch
+        else:
+            with self._averaged():
+                state = copied(self.trainer.network.state_dict())
+        return Outcome(list(self.records), "callback", kept), state
 
     def finish(self, reason: Reason, max_epochs: int) -> Outcome:
         kept, average = self.last_epoch, self.trainer.average

@@ -59,8 +59,8 @@ class CrossEntropy:
         return _weighted_mean(losses, weight)
 
     def inverse_link(self, raw: Tensor) -> Tensor:
-        """Return class probabilities (B, K)."""
-        return raw.softmax(1)
+        """Return class probabilities (B, K), float64: a row sums to one in it."""
+        return raw.softmax(1, dtype=torch.float64)
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class BinaryCrossEntropy:
         return _weighted_mean(losses, weight)
 
     def inverse_link(self, raw: Tensor) -> Tensor:
-        """Return the probability of each label (B, K)."""
-        return raw.sigmoid()
+        """Return the probability of each label (B, K), float64."""
+        return raw.double().sigmoid()
 
 
 class MemberMean:

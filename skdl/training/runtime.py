@@ -143,7 +143,8 @@ def resolve_runtime(
     Raises
     ------
     ValueError
-        If the name is not a device, or the device is not there or does not work.
+        If the name is not a device, or the device is not there or does not work, or is
+        neither a CPU nor a CUDA device.
 
     Warns
     -----
@@ -153,13 +154,7 @@ def resolve_runtime(
     threads_here()
     if str(device) == "auto":
         device = "cuda" if torch.cuda.is_available() and _cuda_works() else "cpu"
-    try:
-        resolved = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(
-            f"device must be 'auto' or one of torch's device names such as 'cpu', "
-            f"'cuda' or 'cuda:1', got {device!r}."
-        ) from error
+    resolved = _named_device(device)
     if resolved.type == "cuda" and not _has_cuda(resolved.index):
         raise ValueError(
             f"device={str(device)!r} was asked for, but torch finds "
@@ -175,6 +170,23 @@ def resolve_runtime(
     if precision == "auto" and prefer_bfloat16 and bfloat16_is_fast(resolved):
         kind = torch.bfloat16
     return Runtime(resolved, kind)
+
+
+def _named_device(device: str | torch.device) -> torch.device:
+    """Return the device of a name, if it is of a kind that networks run on here."""
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device must be 'auto' or one of torch's device names such as 'cpu', "
+            f"'cuda' or 'cuda:1', got {device!r}."
+        ) from error
+    if resolved.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"device={str(device)!r} is one of torch's devices, but networks run on "
+            "'cpu' and 'cuda' only; use device='auto', which takes the better one."
+        )
+    return resolved
 
 
 def _has_cuda(index: int | None) -> bool:

@@ -19,7 +19,7 @@ from skdl.training.optimization.clipping import clip_gradients
 from skdl.training.optimization.freezing import Freezing
 from skdl.training.optimization.schedules import Schedule
 from skdl.training.runtime import Runtime
-from skdl.training.survival.guard import DeviceGuard, StepGuard, takes_found_inf
+from skdl.training.survival.not_finite import DeviceGuard, StepGuard, takes_found_inf
 from skdl.training.survival.snapshot import copied
 
 Batch = tuple[tuple[Tensor, ...], Tensor, Tensor | None]

@@ -97,5 +97,5 @@ def test_members_side_by_side_are_trained_as_if_alone():
         single.backward()
     torch.testing.assert_close(loss, torch.stack(losses).mean())
     torch.testing.assert_close(raw.grad, torch.cat([r.grad for r in alone], dim=1))
-    expected = (alone[0].softmax(1) + alone[1].softmax(1)) / 2
+    expected = (alone[0].double().softmax(1) + alone[1].double().softmax(1)) / 2
     torch.testing.assert_close(both.inverse_link(raw), expected)

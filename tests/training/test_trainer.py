@@ -120,7 +120,7 @@ def test_an_interruption_keeps_the_epochs_done(problem):
         trainer,
         batches,
         max_epochs=9,
-        on_epoch_end=lambda record: kept.append(network.weight.clone()),
+        on_epoch_end=lambda record, so_far: kept.append(network.weight.clone()),
     )
     assert (outcome.reason, outcome.kept_epoch) == ("interrupted", 2)
     assert isinstance(outcome.failure, KeyboardInterrupt)

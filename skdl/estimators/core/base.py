@@ -5,13 +5,12 @@ comes out). A family gives `_check_inputs`, `_new_encoder` and `_new_network`; a
 gives `_check_target`, `_new_target` and `_new_objective`.
 """
 
-import copy
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from sklearn.callback import with_callbacks
 from sklearn.utils.validation import check_is_fitted
@@ -25,20 +24,30 @@ from skdl.estimators.core.fitting import (
     sweep_lr,
     training_batches,
 )
-from skdl.estimators.core.names import answers_names
-from skdl.estimators.core.network import NetworkEstimator
-from skdl.estimators.core.rows import (
-    Rows,
+from skdl.estimators.core.held_out import (
     check_held_out,
-    check_weight,
     split_validation,
 )
-from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
-from skdl.estimators.core.user_network import NetworkOptions, warn_of_equal_members
-from skdl.networks.ensemble import Ensemble
+from skdl.estimators.core.history import History
+from skdl.estimators.core.inputs import about_held_out, plain
+from skdl.estimators.core.labels import labels_as_given
+from skdl.estimators.core.network_estimator import NetworkEstimator, told_of
+from skdl.estimators.core.parts import training_parts
+from skdl.estimators.core.rows import (
+    Rows,
+    check_weight,
+    weighing,
+)
+from skdl.estimators.core.state import (
+    all_or_nothing,
+    draw_seed,
+    same_weights,
+    seed_source,
+)
+from skdl.estimators.core.user_network import NetworkOptions
+from skdl.estimators.core.wrong_names import answers_names
 from skdl.training.inference import infer
 from skdl.training.loop import Outcome
-from skdl.training.objectives import MemberMean
 from skdl.training.runtime import Runtime
 
 
@@ -53,6 +62,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         Names of the columns, where X has string names for all of them.
     """
 
+    network: Any
     n_estimators: int
 
     # What a family and a task give.
@@ -78,7 +88,9 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         """Validate y."""
 
     @abstractmethod
-    def _new_target(self, rows: Rows, classes: Any) -> Any:
+    def _new_target(
+        self, rows: Rows, classes: Any, *, more_to_come: bool = False
+    ) -> Any:
         """Return a target coder; `classes` is None or all labels there are."""
 
     @abstractmethod
@@ -89,13 +101,13 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         """Return the rows with the weights that the task adds."""
         return rows
 
-    def _grown(self, X: Any) -> tuple[Any, nn.Module, dict | None]:
-        """Return encoder, network and optimizer state to go on from with these rows."""
-        return (
-            self._encoder,
-            copy.deepcopy(self.network_),
-            copy.deepcopy(self._optimizer_state),
-        )
+    @abstractmethod
+    def _grown(self, X: Any) -> tuple[Any, nn.Module]:
+        """Return encoder and network that have learned of these rows too.
+
+        The network is `network_` itself where nothing in it has to change, else a
+        changed copy.
+        """
 
     def _augmented(self, batches: Any, parts: FittedParts) -> Any:
         """Return the batches to train on, changed at random where that helps."""
@@ -183,27 +195,41 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         with all_or_nothing(self):
             check_held_out(X_val, y_val, sample_weight_val)
             warm = goes_on(self, is_warm=self.warm_start)
-            rows = self._check_rows(X, y, sample_weight, reset=not warm)
+            rows = self._rows(X, y, sample_weight, reset=not warm)
             held_out = None
             if X_val is not None:
-                held_out = self._check_rows(
-                    X_val, y_val, sample_weight_val, reset=False
-                )
+                with about_held_out():
+                    held_out = self._rows(X_val, y_val, sample_weight_val, reset=False)
             outcome = self._fit(rows, held_out, warm=warm, watch=(context, seen))
         self._conclude(outcome)
         return self
 
-    def _goes_on_in_parts(self) -> bool:
-        """Tell whether there may be a `partial_fit`, or raise why not."""
-        return True
-
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
         with all_or_nothing(self):
             warm = goes_on(self, is_warm=True)
-            rows = self._check_rows(X, y, sample_weight, reset=not warm)
-            outcome = self._fit(rows, None, warm=warm, continued=True, classes=classes)
+            rows = self._rows(X, y, sample_weight, reset=not warm)
+            with self._trained_in_place(warm):
+                outcome = self._fit(
+                    rows, None, warm=warm, continued=True, classes=classes
+                )
         self._conclude(outcome, continued=True)
         return self  # of a single epoch nothing is kept that ended badly
+
+    def _trained_in_place(self, warm: bool) -> AbstractContextManager:
+        """Keep the weights in case that a call fails.
+
+        To train a copy, as `fit` does, takes longer than to train on a row. A network
+        of the user's may have a state that is not in its tensors: it is copied.
+        """
+        if not warm or self.network is not None:
+            return nullcontext()
+        return same_weights(self.network_, self._optimizer_state)
+
+    def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
+        """Validate X, y and weights in whatever they come."""
+        return self._check_rows(
+            plain(X), labels_as_given(plain(y)), plain(sample_weight), reset=reset
+        )
 
     @abstractmethod
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
@@ -225,19 +251,30 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     ) -> Outcome:
         checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
-        target = self._target if warm else self._new_target(rows, classes)
+        target = None
+        if not warm:
+            target = self._new_target(rows, classes, more_to_come=continued)
+        rows = rows.without_zero_weights()
         if held_out is None and self.early_stopping and not continued:
             rows, held_out = split_validation(
-                rows, self.validation_fraction, self._strata(rows.y), draw_seed(rng)
+                rows, self.validation, self._strata(rows.y), draw_seed(rng)
             )
-        if held_out is not None:
-            held_out = self._weigh(held_out, target).without_zero_weights()
-        with runtime.seeded(draw_seed(rng)):
-            rows, parts = self._parts(rows, target, runtime, rng, warm=warm)
+        # With a seed every call would else drop the same units.
+        seed = draw_seed(rng) + (self.n_iter_ if warm and continued else 0)
+        with runtime.seeded(seed):
+            rows, parts = training_parts(
+                self, rows, target, runtime, rng, continued=continued
+            )
+            if held_out is not None:
+                held_out = weighing(
+                    self._weigh(held_out, parts.target), "held-out rows"
+                )
             reporter = EpochReporter(
                 self,
                 *(watch or (None, {})),
-                lambda: self._fitted(copy.deepcopy(parts), runtime),
+                lambda outcome, state: self._as_if_ended(
+                    parts, runtime, outcome, state
+                ),
                 1 if continued else self.max_epochs,
             )
             reporter.fit_begin()
@@ -252,49 +289,29 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
                 checkpoint=checkpoint,
             )
             self._finish(parts)
-        history = pd.DataFrame([record.as_row() for record in outcome.records])
         self._keep(
-            self._fitted(parts, runtime), history, outcome, extend=continued and warm
+            self._fitted(parts, runtime),
+            _records(outcome),
+            outcome,
+            extend=continued and warm,
         )
         reporter.fit_end()
         return outcome
 
-    def _parts(
+    def _as_if_ended(
         self,
-        rows: Rows,
-        target: Any,
+        parts: FittedParts,
         runtime: Runtime,
-        rng: np.random.RandomState,
-        *,
-        warm: bool,
-    ) -> tuple[Rows, FittedParts]:
-        """Return the rows to train on, weighted, and what is trained."""
-        rows = self._weigh(rows, target).without_zero_weights()
-        if warm:
-            encoder, network, state = self._grown(rows.X)
-            network = network.to(runtime.device)
-            objective = self._objective_of(target)
-            return rows, FittedParts(
-                encoder, target, objective, network, state, self.lr_
-            )
-        target.fit(rows.y, rows.weight)
-        encoder = self._new_encoder(rows.X, rng)
-        members = [
-            self._new_network(encoder, target.n_outputs)
-            for _ in range(self.n_estimators)
-        ]
-        warn_of_equal_members(members)
-        network, objective = members[0], self._objective_of(target)
-        if len(members) > 1:
-            network = Ensemble(members)
-        return rows, FittedParts(encoder, target, objective, network.to(runtime.device))
-
-    def _objective_of(self, target: Any) -> Any:
-        """Return the objective of one network, or of several whose mean is used."""
-        objective = self._new_objective(target)
-        if self.n_estimators == 1:
-            return objective
-        return MemberMean(objective, self.n_estimators)
+        outcome: Outcome,
+        state: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Return the attributes that the estimator would have if training ended now."""
+        ended = parts.copied(state)
+        self._finish(ended)
+        return {
+            **self._fitted(ended, runtime),
+            **told_of(History(_records(outcome)), outcome),
+        }
 
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any
@@ -303,12 +320,12 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         self._check_parameters()
         with all_or_nothing(self):
             warm = goes_on(self, is_warm=self.warm_start)
-            rows = self._check_rows(X, y, sample_weight, reset=not warm)
+            rows = self._rows(X, y, sample_weight, reset=not warm)
             rng = seed_source(self.random_state)
             runtime = self._runtime()
-            target = self._target if warm else self._new_target(rows, None)
+            target = None if warm else self._new_target(rows, None)
             with runtime.seeded(draw_seed(rng)):
-                rows, parts = self._parts(rows, target, runtime, rng, warm=warm)
+                rows, parts = training_parts(self, rows, target, runtime, rng)
                 batches, work = training_batches(self, parts, rows, runtime)
                 with runtime.threads(work):
                     return sweep_lr(self, parts, batches, runtime, **how)
@@ -324,15 +341,44 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             "_target": parts.target,
             "_objective": parts.objective,
             "_optimizer_state": parts.optimizer_state,
+            "_pace": parts.pace,
+            "_work": parts.work,
             **self._task_attributes(parts.target),
         }
 
     # Predicting.
 
+    def encode(self, X: Any) -> tuple[np.ndarray, ...]:
+        """Return what `network_` is given for these rows: scaled, filled, numbered.
+
+        For tools that look into a network, such as SHAP and captum, and for exports.
+        ``network_(*map(torch.from_numpy, encode(X)))`` are the raw outputs from which
+        `predict` makes its predictions; with ``n_estimators`` networks those of all of
+        them beside each other.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs, in any form that `predict` takes.
+
+        Returns
+        -------
+        tuple of ndarray, each with n_samples rows
+            For columns of numbers one float32 array, its columns those of X and then an
+            indicator for each column with missing values. For tables with categories
+            two: int32 rows in the table of vectors, one column for each categorical
+            column, and the numbers as float32; with `random_effects` a third, int32
+            numbers of the groups. For pictures one, (n_samples, channels, height,
+            width), uint8 or float32, which the network standardises itself.
+        """
+        check_is_fitted(self)
+        X = self._check_new_inputs(plain(X))
+        return tuple(t.clone().numpy() for t in self._encoder.transform(X))
+
     def _predict_output(self, X: Any) -> np.ndarray:
         """Return what the objective's inverse link makes of the raw outputs."""
         check_is_fitted(self)
-        X = self._check_new_inputs(X)
+        X = self._check_new_inputs(plain(X))
         network, link = self._predictor()
         return infer(
             network,
@@ -345,3 +391,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     def _predictor(self) -> tuple[nn.Module, Callable]:
         """Return what predicts, and what to apply to its output."""
         return self.network_, self._objective.inverse_link
+
+
+def _records(outcome: Outcome) -> list[dict[str, Any]]:
+    return [record.as_row() for record in outcome.records]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from skdl.training.loop import EpochRecord
+from skdl.training.loop import EpochRecord, Outcome, SoFar
 from skdl.training.progress import ProgressLine
 
 
@@ -19,7 +19,8 @@ class EpochReporter:
     data : dict
         X, y and metadata, as the callbacks' hooks take them.
     snapshot : callable
-        Returns the fitted attributes as of now; called only if a callback asks.
+        Takes outcome and state of the network as they would be if training ended now,
+        and returns the fitted attributes; called only if a callback asks.
     max_epochs : int
         Epochs of a full progress bar.
     details : callable, optional
@@ -33,7 +34,7 @@ class EpochReporter:
         estimator: Any,
         context: Any,
         data: dict[str, Any],
-        snapshot: Callable[[], dict[str, Any]],
+        snapshot: Callable[[Outcome, dict[str, Any]], dict[str, Any]],
         max_epochs: int,
         details: Callable[[EpochRecord], list[str]] | None = None,
         unit: str = "epoch",
@@ -65,24 +66,22 @@ class EpochReporter:
                 estimator=self._estimator, **self._data
             )
 
-    def epoch_end(self, record: EpochRecord) -> bool:
+    def epoch_end(self, record: EpochRecord, so_far: SoFar) -> bool:
         """Tell that an epoch is done; return True to stop the training."""
         if self._line is not None:
             self._line.show(record)
         if self._context is None:
             return False
-        return self._end(self._epoch_context)
+        return self._end(self._epoch_context, lambda: self._snapshot(*so_far()))
 
     def fit_end(self) -> None:
         """Tell that the fit is done."""
         if self._line is not None:
             self._line.close()
         if self._context is not None:
-            self._end(self._context)
+            self._end(self._context, dict)  # the estimator has its attributes
 
-    def _end(self, context: Any) -> bool:
+    def _end(self, context: Any, fitted: Callable[[], dict[str, Any]]) -> bool:
         return context.call_on_fit_task_end(
-            estimator=self._estimator,
-            reconstruction_attributes=self._snapshot,
-            **self._data,
+            estimator=self._estimator, reconstruction_attributes=fitted, **self._data
         )

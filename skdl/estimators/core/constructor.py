@@ -11,7 +11,7 @@ import dataclasses
 import functools
 from typing import Any, TypeVar, dataclass_transform
 
-from skdl.estimators.core.names import unexpected
+from skdl.estimators.core.wrong_names import unexpected
 
 _Class = TypeVar("_Class", bound=type)
 

@@ -17,7 +17,7 @@ _TAKEN = (
     # How steps are taken.
     *("optimizer", "lr", "weight_decay", "betas", "fine_tuning", "schedule"),
     *("max_epochs", "batch_size", "clip_grad_norm", "weight_averaging"),
-    *("early_stopping", "validation_fraction", "n_iter_no_change"),
+    *("early_stopping", "validation", "n_iter_no_change"),
     *("class_weight", "label_smoothing", "augmentation"),
     *("activation_penalty", "temporal_penalty", "bptt", "variable_bptt"),
     # Where, and what is said and written.
@@ -33,7 +33,7 @@ _FIXED = (
     *("network", "n_estimators", "hidden_layer_sizes", "activation", "dropout"),
     *("batch_norm", "embedding_dim", "embedding_dropout", "shared_embeddings"),
     *("random_effects", "hidden_size", "num_layers", "tie_weights"),
-    *("cell", "softmax", "zoneout", "init_from", "validation"),
+    *("cell", "softmax", "zoneout", "init_from"),
     # How inputs are read.
     *("scale_inputs", "image_shape", "categorical_features", "max_categories"),
     *("analyzer", "token_pattern", "lowercase", "min_frequency", "max_vocab"),
@@ -69,6 +69,10 @@ class MadeWith:
         """Return what is pickled: the texts alone."""
         return MadeWith, (self.texts,)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "MadeWith":
+        """Return itself: nothing in it changes."""
+        return self
+
 
 def goes_on(estimator: Any, *, is_warm: bool) -> bool:
     """Tell whether a fit goes on from an earlier one, which must be of the same thing.
@@ -92,8 +96,8 @@ def goes_on(estimator: Any, *, is_warm: bool) -> bool:
     ValueError
         If a parameter has changed that the fitted network cannot follow.
     """
-    parameters = estimator.get_params(deep=False)
     if not (is_warm and estimator.__sklearn_is_fitted__()):
+        parameters = estimator.get_params(deep=False)
         kept = {k: v for k, v in parameters.items() if k == "lr" or not _takes(k)}
         texts = {name: _text(value) for name, value in kept.items()}
         values = {k: v for k, v in kept.items() if not isinstance(v, BaseEstimator)}
@@ -102,6 +106,7 @@ def goes_on(estimator: Any, *, is_warm: bool) -> bool:
     made_with = getattr(estimator, "_made_with", None)
     if made_with is None:  # from a pickle of an earlier version
         return True
+    parameters = {k: getattr(estimator, k, None) for k in made_with.texts}
     _refuse(type(estimator).__name__, _changed(parameters, made_with), parameters)
     lr = _text(parameters["lr"])
     estimator._made_with = replace(
@@ -120,7 +125,7 @@ def _changed(parameters: dict[str, Any], made_with: MadeWith) -> dict[str, str]:
     """Return what fixed parameters were that have another value now."""
     changed = {}
     for name, text in made_with.texts.items():
-        if _takes(name) or name not in parameters:
+        if _takes(name):
             continue
         value, missing = parameters[name], object()
         same = made_with.values.get(name, missing) is value

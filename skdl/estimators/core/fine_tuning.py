@@ -10,6 +10,8 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
+from skdl.estimators.core.checks import as_list
+
 
 class FineTuning(BaseEstimator):
     """How training goes on from trained weights: what changes late, little or never.
@@ -63,3 +65,10 @@ class FineTuning(BaseEstimator):
         validate_parameter_constraints(
             self._parameter_constraints, self.get_params(), caller_name="FineTuning"
         )
+        names = [self.freeze] if isinstance(self.freeze, str) else as_list(self.freeze)
+        unset = self.freeze is None
+        if not unset and not all(isinstance(n, str) for n in names or [None]):
+            raise ValueError(
+                "freeze must be the name of a module or a list of names, got "
+                f"{self.freeze!r}."
+            )

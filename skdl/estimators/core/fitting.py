@@ -1,7 +1,8 @@
 """From encoded rows to a trained network: the engine put together for one fit."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,8 +14,9 @@ from torch import nn
 from skdl.data.batches import ResidentBatches, StreamedBatches
 from skdl.data.picture_files import PictureFiles
 from skdl.estimators.core.auto_lr import AUTO_RANGE, find_auto_lr
-from skdl.estimators.core.checkpoint import match_training
 from skdl.estimators.core.continuing import lr_is_new, tell_of_new_state
+from skdl.estimators.core.fit_identity import match_training
+from skdl.estimators.core.inputs import about_held_out
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import check_output
 from skdl.training.inference import evaluate
@@ -24,7 +26,7 @@ from skdl.training.optimization.averaging import TriggeredAverage, WeightAverage
 from skdl.training.optimization.freezing import Freezing
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.optimization.resuming import saved_state, take_over
-from skdl.training.optimization.schedules import resolve_schedule
+from skdl.training.optimization.schedules import late_rate, resolve_schedule
 from skdl.training.range_test import sweep
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
@@ -36,7 +38,11 @@ _SMALLEST_BATCH, _LARGEST_BATCH = 32, 256
 
 @dataclass
 class FittedParts:
-    """What a fit makes and predict needs."""
+    """What a fit makes and predict needs.
+
+    `pace` is the share of `lr` at which `partial_fit` goes on, `work` the network's
+    multiplications by row, None if it has not been tried yet.
+    """
 
     encoder: Any
     target: Any
@@ -44,6 +50,14 @@ class FittedParts:
     network: nn.Module
     optimizer_state: dict | None = None
     lr: float | None = None
+    pace: float = 1.0
+    work: float | None = None
+
+    def copied(self, state: dict[str, Any]) -> "FittedParts":
+        """Return a copy whose network has a state that it had or will have."""
+        result = copy.deepcopy(self)
+        result.network.load_state_dict(state)
+        return result
 
 
 def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
@@ -124,17 +138,37 @@ def fit_parts(
     batches, work = training_batches(
         settings, parts, rows, runtime, normalize=not continued
     )
-    return train_parts(
-        settings,
-        parts,
-        batches,
-        runtime,
-        work=work,
-        validate=None if held_out is None else _validation(parts, held_out, runtime),
-        continued=continued,
-        reporter=reporter,
-        checkpoint=checkpoint,
-    )
+    validate = None
+    if held_out is not None:
+        with about_held_out():
+            validate = _validation(parts, held_out, runtime)
+    with _about_batches_of_one_row():
+        return train_parts(
+            settings,
+            parts,
+            batches,
+            runtime,
+            work=work,
+            validate=validate,
+            continued=continued,
+            reporter=reporter,
+            checkpoint=checkpoint,
+        )
+
+
+@contextmanager
+def _about_batches_of_one_row() -> Iterator[None]:
+    """Say what torch means where batch norm gets one row."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            "Batch norm takes mean and spread of a batch, which needs 2 rows at least; "
+            f"here one has a single row ({error}). Give more rows, a larger batch_size "
+            "or a network without batch norm (batch_norm=False)."
+        ) from error
 
 
 def train_parts(
@@ -194,8 +228,15 @@ def train_parts(
                 trainer_of_copy(settings, parts, runtime, AUTO_RANGE["min_lr"]), batches
             )
         notes["lr"] = parts.lr
+        if lr_is_new(settings):
+            parts.pace = 1.0  # what is set after a fit is meant as it is
+        pace = parts.pace if continued else 1.0
         trainer = _build_trainer(
-            settings, parts, runtime, continued, n_steps=epochs * len(batches)
+            settings,
+            replace(parts, lr=parts.lr * pace),
+            runtime,
+            continued,
+            n_steps=epochs * len(batches),
         )
         outcome = train(
             trainer,
@@ -209,7 +250,9 @@ def train_parts(
         )
     if outcome.failure is not None and outcome.kept_epoch == 0:
         raise outcome.failure
-    parts.lr = trainer.lr  # lower than it was if training went back
+    parts.lr = trainer.lr / pace  # lower than it was if training went back
+    if not continued:
+        parts.pace = late_rate(trainer.schedule)
     # A whole fit ends at a low rate and leaves nothing to go on with.
     parts.optimizer_state = (
         saved_state(trainer.optimizer, parts.network) if continued else None
@@ -234,9 +277,10 @@ def training_batches(
     if normalize and rows.weight is not None:
         scale = 1.0 / rows.weight.mean()
     batches = make_batches(rows, parts, runtime, batch_size, weight_scale=scale)
-    probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
-    work = check_output(parts.network, probe, parts.objective)
-    return settings._augmented(batches, parts), 3 * work * batch_size
+    if parts.work is None:
+        probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X[:2]))
+        parts.work = check_output(parts.network, probe, parts.objective)
+    return settings._augmented(batches, parts), 3 * parts.work * batch_size
 
 
 def trainer_of_copy(
@@ -264,7 +308,8 @@ def sweep_lr(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run the range test on a copy of the network; return rates and losses."""
     trainer = trainer_of_copy(settings, parts, runtime, min_lr)
-    return sweep(trainer, batches, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter)
+    with _about_batches_of_one_row():
+        return sweep(trainer, batches, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter)
 
 
 def _build_trainer(
@@ -281,9 +326,9 @@ def _build_trainer(
         parts.network,
         OptimizerSettings(
             lr=parts.lr,
-            weight_decay=settings.weight_decay,
-            betas=tuple(settings.betas),
-            momentum=settings.betas[0],
+            weight_decay=float(settings.weight_decay),
+            betas=(float(settings.betas[0]), float(settings.betas[1])),
+            momentum=float(settings.betas[0]),
             layer_lr_decay=1.0 if tuning is None else tuning.layer_lr_decay,
         ),
     )
@@ -304,7 +349,7 @@ def _build_trainer(
         lr=parts.lr,
         schedule=resolve_schedule("constant" if continued else settings.schedule),
         runtime=runtime,
-        clip_grad_norm=settings.clip_grad_norm,
+        clip_grad_norm=settings.clip_grad_norm and float(settings.clip_grad_norm),
         average=average,
         freezing=freezing,
     )

@@ -10,7 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from skdl.estimators.core.auto_lr import DEFAULT_SUGGESTION
-from skdl.estimators.core.network import NetworkEstimator
+from skdl.estimators.core.checks import is_count, is_number
+from skdl.estimators.core.network_estimator import NetworkEstimator
 from skdl.estimators.core.user_warnings import warn_user
 from skdl.training import range_test
 
@@ -64,14 +65,16 @@ def sweep_estimator(
 
 
 def _check_range(min_lr: float, max_lr: float, num_iter: int, suggest: str) -> None:
-    if not 0 < min_lr < max_lr:
+    if not (is_number(min_lr) and is_number(max_lr) and 0 < min_lr < max_lr):
         raise ValueError(
-            f"min_lr must be positive and below max_lr, got min_lr={min_lr:g} and "
-            f"max_lr={max_lr:g}."
+            "min_lr must be positive and below max_lr, both finite numbers, got "
+            f"min_lr={min_lr!r} and max_lr={max_lr!r}."
         )
-    if num_iter < 10:
-        raise ValueError(f"num_iter must be at least 10, got {num_iter}.")
-    if suggest not in range_test.SUGGESTIONS:
+    if not is_count(num_iter) or num_iter < 10:
+        raise ValueError(
+            f"num_iter must be at least 10, got {num_iter!r}: it counts steps."
+        )
+    if not isinstance(suggest, str) or suggest not in range_test.SUGGESTIONS:
         raise ValueError(
             f"suggest must be one of {sorted(range_test.SUGGESTIONS)}, got {suggest!r}."
         )

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdl.estimators.core.checks import MOST, STEEPEST
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fine_tuning import FineTuning
 from skdl.training.optimization.optimizers import OPTIMIZERS
@@ -55,13 +56,14 @@ class TrainingParameters:
     early_stopping : bool
         Whether to hold out data, stop when its loss has not fallen for
         `n_iter_no_change` epochs, and go back to the weights of the best epoch.
-    validation_fraction : float
+    validation : float
         Share of the training samples that early stopping holds out, stratified for
         classes, unless `fit` is given `X_val` and `y_val`.
     n_iter_no_change : int
         Epochs without a new lowest validation loss before early stopping.
     warm_start : bool
-        Whether `fit` goes on from the weights and scaling of the last fit.
+        Whether `fit` goes on from the last fit: its weights, and scales and categories
+        that go on being learned.
     """
 
     max_epochs: int = 20
@@ -74,25 +76,25 @@ class TrainingParameters:
     clip_grad_norm: float | None = None
     weight_averaging: str | None = None
     early_stopping: bool = False
-    validation_fraction: float = 0.1
+    validation: float = 0.1
     n_iter_no_change: int = 10
     warm_start: bool = False
 
     _constraints = {
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, MOST, closed="both")],
         "batch_size": [
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
         ],
-        "lr": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "lr": [Interval(Real, 0, STEEPEST, closed="right"), StrOptions({"auto"})],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "schedule": [StrOptions(set(SCHEDULES)), callable],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, STEEPEST, closed="both")],
         "betas": ["array-like"],
         "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "weight_averaging": [StrOptions({"ema", "nt_asgd"}), None],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "validation": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
     }

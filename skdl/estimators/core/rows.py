@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
+
+# Weights beyond it, and all of them below its inverse, are brought to 1: weights count
+# relative to each other.
+_LARGE = 1e20
 
 
 @dataclass
@@ -38,57 +41,31 @@ class Rows:
         return self.take(np.flatnonzero(self.weight > 0))
 
 
+def weighing(rows: Rows, what: str) -> Rows:
+    """Return the rows that have a weight.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    found = rows.without_zero_weights()
+    if len(rows) and not len(found):
+        raise ValueError(
+            f"All {len(rows)} {what} have weight zero, by sample weights and "
+            "class_weight together; there is nothing to compute a loss from."
+        )
+    return found
+
+
 def check_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
     """Return the weights as float64 (n,), or None."""
     if sample_weight is None:
         return None
-    return _check_sample_weight(
+    weight = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
-
-
-def check_held_out(X_val: Any, y_val: Any, sample_weight_val: Any) -> None:
-    """Refuse held-out data of which a part is missing."""
-    if (X_val is None) != (y_val is None):
-        given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
-        raise ValueError(f"{given} was given without {missing}; pass both or none.")
-    if X_val is None and sample_weight_val is not None:
-        raise ValueError("sample_weight_val was given without X_val and y_val.")
-
-
-def split_validation(
-    rows: Rows, fraction: float, stratify: np.ndarray | None, seed: int
-) -> tuple[Rows, Rows]:
-    """Split off a validation part, stratified where every class has two rows.
-
-    Parameters
-    ----------
-    rows : Rows
-        What there is.
-    fraction : float
-        Share of the rows that is held out.
-    stratify : ndarray of shape (n,) or None
-        Class of each row.
-    seed : int
-        Decides which rows.
-
-    Returns
-    -------
-    training, validation : Rows
-    """
-    everything = np.arange(len(rows))
-    if len(rows) < 2:
-        raise ValueError(
-            f"early_stopping=True needs at least 2 samples to hold some out, got "
-            f"n_samples = {len(rows)}; give more data, or X_val and y_val."
-        )
-    if stratify is not None:
-        counts = np.unique(stratify, return_counts=True)[1]
-        held_out = int(np.ceil(fraction * len(rows)))
-        enough = min(held_out, len(rows) - held_out) >= len(counts)
-        if counts.min() < 2 or not enough:
-            stratify = None
-    training, validation = train_test_split(
-        everything, test_size=fraction, stratify=stratify, random_state=seed
-    )
-    return rows.take(training), rows.take(validation)
+    largest = weight.max(initial=0.0)
+    if largest and not 1 / _LARGE < largest < _LARGE:
+        weight = weight / largest  # their sum is finite, and float32 holds them
+    return weight

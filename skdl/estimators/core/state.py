@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
+from torch import nn
 
 from skdl.training.surroundings import own_settings
 from skdl.training.survival.out_of_memory import as_memory_error
@@ -27,6 +29,37 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+@contextmanager
+def same_weights(network: nn.Module, state: Any) -> Iterator[None]:
+    """Give the weights back to a network if what is inside changes them and fails.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        In evaluation mode, to which it is brought back too.
+    state : nest of dicts and lists
+        Whose tensors get their values back as well: an optimizer's.
+    """
+    kept = [*network.parameters(), *network.buffers(), *_tensors(state)]
+    values = [tensor.detach().clone() for tensor in kept]
+    try:
+        yield
+    except BaseException:
+        with torch.no_grad():
+            for tensor, value in zip(kept, values, strict=True):
+                tensor.copy_(value)
+        network.eval()
+        raise
+
+
+def _tensors(state: Any) -> Iterator[torch.Tensor]:
+    if isinstance(state, torch.Tensor):
+        yield state
+    elif isinstance(state, dict | list | tuple):
+        for item in state.values() if isinstance(state, dict) else state:
+            yield from _tensors(item)
 
 
 def seed_source(random_state: Any) -> np.random.RandomState:

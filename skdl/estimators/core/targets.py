@@ -1,11 +1,22 @@
 """Targets: what users give as y, and the tensors that networks are trained on."""
 
+import copy
+
 import numpy as np
 import torch
 from scipy import sparse
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch import Tensor
+
+from skdl.data.numeric import LOOK_AGAIN
+
+# A target's scale is learned anew where its spread has changed by that ratio or its
+# mean has moved by that share of it.
+_RATIO, _DISTANCE = 1.5, 0.5
+# Raw outputs of networks that cannot follow keep their units from so many rows on.
+_SETTLED_ROWS = 100
+# Beyond it, and below its inverse, squares leave the range of float64.
+_LARGE = 1e100
 
 
 class ClassTarget:
@@ -17,6 +28,8 @@ class ClassTarget:
         The labels in sorted order; for label indicators the numbers of the columns.
     multilabel : bool
         Whether the target is a matrix of label indicators.
+    counts : ndarray of shape (n_classes,)
+        Rows of each class seen so far.
     """
 
     def __init__(self, y: np.ndarray, classes: np.ndarray | None = None) -> None:
@@ -32,7 +45,29 @@ class ClassTarget:
         return len(self.classes)
 
     def fit(self, y: np.ndarray, weight: np.ndarray | None) -> None:
-        """Do nothing: the classes are known from all rows, training or not."""
+        """Count the classes of the training rows; there may be classes without any."""
+        self.counts = np.zeros(self.n_outputs, dtype=np.int64)
+        self._count(y)
+
+    def extended(
+        self, y: np.ndarray, weight: np.ndarray | None
+    ) -> tuple["ClassTarget", None]:
+        """Return a target that has counted these rows too; raw outputs stay."""
+        result = copy.copy(self)
+        result.counts = self.counts.copy()
+        result._count(y)
+        return result, None
+
+    def _count(self, y: np.ndarray) -> None:
+        if not self.multilabel:
+            codes = self.encode(y).numpy()
+            self.counts += np.bincount(codes, minlength=self.n_outputs)
+
+    def balanced_weight(self, y: np.ndarray) -> np.ndarray:
+        """Return weights that make the classes of all rows so far count alike."""
+        seen = np.maximum(self.counts, 1)
+        each = self.counts.sum() / (np.count_nonzero(self.counts) * seen)
+        return each[self.encode(y).numpy()]
 
     def encode(self, y: np.ndarray) -> Tensor:
         """Return class numbers (n,) int64, or label indicators (n, K) float32."""
@@ -43,6 +78,11 @@ class ClassTarget:
                     f"indicators of {self.n_outputs} labels."
                 )
             return torch.from_numpy(y.astype(np.float32))
+        if y.ndim != 1:
+            raise ValueError(
+                f"y has shape {y.shape}, as label indicators have, but the classifier "
+                f"was fitted on one label a row: {self.classes.tolist()}."
+            )
         codes = np.searchsorted(self.classes, y).clip(max=len(self.classes) - 1)
         unknown = self.classes[codes] != y
         if unknown.any():
@@ -69,6 +109,17 @@ class ClassTarget:
         return ((correct * weight).sum() / weight.sum()).item()
 
 
+def _units(columns: np.ndarray) -> np.ndarray:
+    """Return powers of two by which columns are divided before they are squared.
+
+    1 where squares are in the range of float64 anyway.
+    """
+    largest = np.abs(columns).max(axis=0, initial=0.0)
+    _, exponent = np.frexp(largest)
+    extreme = (largest > _LARGE) | ((largest < 1 / _LARGE) & (largest > 0))
+    return np.where(extreme, np.ldexp(1.0, np.maximum(exponent - 1, -1022)), 1.0)
+
+
 class RealTarget:
     """Real targets to standardised float32 columns, and back.
 
@@ -84,16 +135,64 @@ class RealTarget:
     def fit(self, y: np.ndarray, weight: np.ndarray | None) -> None:
         """Learn location and scale of the training targets (n,) or (n, K)."""
         self.one_dimensional = y.ndim == 1
-        columns = y.reshape(len(y), -1).astype(np.float64)
-        mean = np.average(columns, axis=0, weights=weight)
+        self.unit = _units(y.reshape(len(y), -1).astype(np.float64))
+        self._moments = _moments(y, weight, self.unit)
+        self._looked_at = self.n_rows = len(y)
+        self.offset, self.factor, self._is_constant = self._location_and_scale()
+
+    def _location_and_scale(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return location, scale, and where there is no scale yet but one."""
+        total, mean, squares = self._moments
+        offset, spread = mean, np.sqrt(squares / total)
         if self.scaling == "scale":
-            self.offset = np.zeros_like(mean)
-            spread = mean
-        else:
-            self.offset = mean
-            spread = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weight))
+            offset, spread = np.zeros_like(mean), mean
         floor = 8 * np.finfo(np.float64).eps * np.abs(mean)
-        self.factor = np.where(spread > floor, spread, 1.0)
+        is_constant = ~(spread > floor)
+        return offset, np.where(is_constant, 1.0, spread), is_constant
+
+    def extended(
+        self, y: np.ndarray, weight: np.ndarray | None
+    ) -> tuple["RealTarget", tuple[np.ndarray, np.ndarray] | None]:
+        """Return a target that has learned from more rows.
+
+        Returns
+        -------
+        target : RealTarget
+        change : tuple of two ndarray of shape (n_outputs,), or None
+            Scale and shift that raw outputs need to mean what they did; None where
+            location and scale are as good as before.
+        """
+        self.encode(y[:1])  # as many columns?
+        result = copy.copy(self)
+        result.n_rows = self.n_rows + len(y)
+        result._moments = _merged(self._moments, _moments(y, weight, self.unit))
+        offset, factor, result._is_constant = result._location_and_scale()
+        first_varies = self._is_constant & ~result._is_constant
+        if not first_varies.any() and result.n_rows < LOOK_AGAIN * self._looked_at:
+            return result, None
+        result._looked_at = result.n_rows
+        ratio, distance = factor / self.factor, np.abs(offset - self.offset) / factor
+        same = (np.maximum(ratio, 1 / ratio) < _RATIO) & (distance < _DISTANCE)
+        if same.all():
+            return result, None
+        result.offset = np.where(same, self.offset, offset)
+        result.factor = np.where(same, self.factor, factor)
+        ratio = self.factor / result.factor
+        if self.scaling == "scale":  # raw outputs are logarithms
+            return result, (np.ones_like(ratio), np.log(ratio))
+        return result, (ratio, (self.offset - result.offset) / result.factor)
+
+    def in_units_of(self, other: "RealTarget") -> "RealTarget":
+        """Return this target with another's location and scale.
+
+        For networks whose raw outputs cannot be rescaled. While there are few rows,
+        location and scale are this one's all the same: little has been learned.
+        """
+        if other.n_rows < _SETTLED_ROWS:
+            return self
+        result = copy.copy(self)
+        result.offset, result.factor = other.offset, other.factor
+        return result
 
     @property
     def n_outputs(self) -> int:
@@ -106,7 +205,9 @@ class RealTarget:
 
         Ones where the raw outputs are logarithms.
         """
-        return np.ones_like(self.factor) if self.scaling == "scale" else self.factor
+        if self.scaling == "scale":
+            return np.ones_like(self.factor)
+        return self.factor * self.unit
 
     def encode(self, y: np.ndarray) -> Tensor:
         """Return standardised targets (n, K) float32."""
@@ -116,12 +217,22 @@ class RealTarget:
                 f"y has {columns.shape[1]} columns, but the regressor was fitted on "
                 f"{self.n_outputs}."
             )
-        scaled = (columns - self.offset) / self.factor
+        scaled = (columns / self.unit - self.offset) / self.factor
+        furthest = np.abs(scaled).max(initial=0.0)
+        if not furthest < np.finfo(np.float32).max:
+            raise ValueError(
+                f"y holds values that are {furthest:.2g} times the spread of the "
+                "targets that the scaling was learned from, more than float32 holds: "
+                "are they in the same unit?"
+            )
         return torch.from_numpy(scaled.astype(np.float32))
 
     def decode(self, predicted: np.ndarray) -> np.ndarray:
         """Return predictions on the scale of y, float64, of the shape of y."""
+        # What is beyond the largest number stays finite.
+        largest = np.finfo(np.float64).max / np.maximum(self.unit, 1.0)
         values = predicted * self.factor + self.offset
+        values = np.clip(values, -largest, largest) * self.unit
         return values[:, 0] if self.one_dimensional else values
 
     def score(self, predicted: Tensor, target: Tensor, weight: Tensor | None) -> float:
@@ -137,28 +248,61 @@ class RealTarget:
         return r2.mean().item()
 
 
-def check_class_y(y: np.ndarray) -> np.ndarray:
-    """Return y as labels (n,) or indicators (n, K), or say what is wrong with it."""
+def _moments(y: np.ndarray, weight: np.ndarray | None, unit: np.ndarray) -> tuple:
+    """Return the sum of weights, the means (K,) and the sums of squares about them."""
+    columns = y.reshape(len(y), -1).astype(np.float64) / unit
+    mean = np.average(columns, axis=0, weights=weight)
+    variance = np.average((columns - mean) ** 2, axis=0, weights=weight)
+    total = float(len(y)) if weight is None else float(weight.sum())
+    return total, mean, total * variance
+
+
+def _merged(one: tuple, other: tuple) -> tuple:
+    """Return the moments of both (Chan et al. 1979, equation 2.1)."""
+    (n, mean, squares), (m, other_mean, other_squares) = one, other
+    difference, share = other_mean - mean, m / (n + m)
+    apart = difference**2 * n * share
+    return n + m, mean + difference * share, squares + other_squares + apart
+
+
+def check_real_y(y: np.ndarray, owner: str) -> np.ndarray:
+    """Return y as floats (n,) or (n, K).
+
+    Raises
+    ------
+    ValueError
+        If y holds text, dates, missing values or numbers beyond float64.
+    """
     if sparse.issparse(y):
         y = y.toarray()
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
-    if type_of_target(y, input_name="y") == "multiclass-multioutput":
+    if y.dtype.kind in "mM":
         raise ValueError(
-            "y has several columns of more than two classes each (multiclass-"
-            "multioutput), which is not supported; wrap the classifier in "
-            "sklearn.multioutput.MultiOutputClassifier."
+            f"{owner} predicts numbers, but y holds dates or times ({y.dtype}): make "
+            "them numbers first, such as days since a day."
         )
-    return y
-
-
-def check_real_y(y: np.ndarray) -> np.ndarray:
-    """Return y as floats (n,) or (n, K)."""
-    if sparse.issparse(y):
-        y = y.toarray()
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
     if y.dtype.kind not in "fiub":
-        y = y.astype(np.float64)
+        y = _as_floats(y, owner)
     return y
+
+
+def _as_floats(y: np.ndarray, owner: str) -> np.ndarray:
+    """Return numbers in text or objects as floats."""
+    try:
+        floats = y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        classifier = owner.replace("Regressor", "Classifier")
+        raise ValueError(
+            f"{owner} predicts numbers, but y holds what is none, such as "
+            f"{y.flat[0]!r} ({error}). Labels are for {classifier}."
+        ) from error
+    except OverflowError as error:
+        raise ValueError("y holds numbers too large for float64.") from error
+    if not np.isfinite(floats).all():
+        first = int(np.flatnonzero(~np.isfinite(floats.reshape(len(y), -1)).all(1))[0])
+        raise ValueError(
+            f"y contains NaN, None or infinity, the first at row {first}; leave out "
+            "rows without a target."
+        )
+    return floats

@@ -117,12 +117,13 @@ def new_user_network(network: Any, n_inputs: int, n_outputs: int) -> nn.Module:
     ------
     TypeError
         If it is no module, or nothing that builds one.
+    ValueError
+        If building it fails.
     """
     made = network
     if not isinstance(network, nn.Module):
         _check_signature(network)
-        with lent_generators():
-            made = network(n_inputs, n_outputs)
+        made = _made(network, n_inputs, n_outputs)
     if not isinstance(made, nn.Module):
         raise TypeError(f"{HOW}; it returned {type(made).__name__}: {made!r}.")
     try:
@@ -132,6 +133,19 @@ def new_user_network(network: Any, n_inputs: int, n_outputs: int) -> nn.Module:
             f"network returned a {type(made).__name__} that cannot be copied, which "
             f"every fit does before it trains ({error}). Registering what it computes "
             "with torch.nn.utils.parametrize instead of keeping it as a tensor helps."
+        ) from error
+
+
+def _made(network: Callable[..., Any], n_inputs: int, n_outputs: int) -> Any:
+    try:
+        with lent_generators():
+            return network(n_inputs, n_outputs)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise ValueError(
+            f"network fails when it is called as {_name(network)}({n_inputs}, "
+            f"{n_outputs}) ({type(error).__name__}: {error})."
         ) from error
 
 
@@ -195,7 +209,7 @@ def check_output(
         handle = network.register_forward_hook(lambda *seen: found.append(seen[2]))
         try:
             work = work_per_row(network, inputs)
-        except (RuntimeError, IndexError, TypeError) as error:
+        except Exception as error:
             if is_out_of_memory(error):
                 raise
             raise ValueError(_about_inputs(inputs, error)) from error

@@ -1,5 +1,6 @@
 """The family of estimators that takes pictures."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -14,8 +15,9 @@ from sklearn.utils.validation import (
 )
 from torch import nn
 
-from skdl.data.pictures import PictureEncoder, PictureShape, parse_shape, read
+from skdl.data.picture_arrays import PictureEncoder, PictureShape, parse_shape, read
 from skdl.estimators.core.base import NeuralEstimator
+from skdl.estimators.core.checks import MOST
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.rows import Rows
@@ -26,6 +28,7 @@ from skdl.estimators.pictures.inputs import (
     resolve_augmentation,
 )
 from skdl.networks.conv import ConvNet, PictureNetwork, activation_maps
+from skdl.networks.folding import members_of
 from skdl.networks.mlp import ACTIVATIONS
 from skdl.training.augmentation import AugmentedBatches, AveragedViews
 from skdl.training.runtime import Runtime, resolve_runtime
@@ -100,7 +103,7 @@ class ImageParameters:
         "activation": [StrOptions(set(ACTIVATIONS))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "scale_inputs": ["boolean"],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, MOST, closed="both")],
     }
 
 
@@ -120,8 +123,11 @@ class ImageEstimator(NeuralEstimator):
         Channels, height and width of the pictures.
     """
 
+    # A picture means the same when it is shifted, columns of numbers do not.
+    _wants_pictures = True
+
     def _check_parameters(self) -> None:
-        if self.network == "conv":
+        if isinstance(self.network, str) and self.network == "conv":
             raise ValueError(
                 "network='conv' is what network=None is here: leave network out for "
                 "the convolutional one."
@@ -177,6 +183,15 @@ class ImageEstimator(NeuralEstimator):
                 dropout=self.dropout,
             )
         return PictureNetwork(body, encoder.mean, encoder.spread)
+
+    def _grown(self, X: Any) -> tuple[PictureEncoder, nn.Module]:
+        encoder, before = self._encoder.extended(X), self._encoder
+        network = self.network_
+        if (encoder.mean, encoder.spread) != (before.mean, before.spread):
+            network = copy.deepcopy(network)
+            for member in members_of(network):
+                member.standardize_by(encoder.mean, encoder.spread)
+        return encoder, network
 
     def _runtime(self) -> Runtime:
         return resolve_runtime(self.device, self.precision, prefer_bfloat16=True)
@@ -243,12 +258,12 @@ class ImageEstimator(NeuralEstimator):
         rows = self._encoder.inference_rows
         network = getattr(self.network_, "members", [self.network_])[0].eval()
         maps = []
+        outputs = _checked_outputs(outputs, len(pictures), self._target.n_outputs)
         for start in range(0, len(pictures), rows):
             (part,) = self._encoder.transform(pictures[start : start + rows])
             chosen = None
             if outputs is not None:
-                chosen = torch.as_tensor(np.asarray(outputs)[start : start + rows])
-                chosen = chosen.to(device)
+                chosen = torch.from_numpy(outputs[start : start + rows]).to(device)
             maps.append(activation_maps(network, part.to(device), chosen).cpu())
         return torch.cat(maps).numpy()
 
@@ -259,7 +274,18 @@ class ImageEstimator(NeuralEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        if tags.regressor_tags is not None:
-            # A picture means the same when it is shifted, columns of numbers do not.
-            tags.regressor_tags.poor_score = True
         return tags
+
+
+def _checked_outputs(outputs: Any, n_rows: int, n_outputs: int) -> np.ndarray | None:
+    """Return which output is asked for of each picture."""
+    if outputs is None:
+        return None
+    given = np.asarray(outputs)
+    whole = given.dtype.kind in "iu" and given.shape == (n_rows,)
+    if not whole or given.min() < 0 or given.max() >= n_outputs:
+        raise ValueError(
+            f"outputs must be {n_rows} integers from 0 to {n_outputs - 1}, one a "
+            f"picture, got {outputs!r}."
+        )
+    return given.astype(np.int64)

@@ -1,8 +1,11 @@
 """ImageClassifier: a network on pictures that tells their classes."""
 
+from skdl.estimators.core.classification import (
+    ClassifierParameters,
+    ClassifierTask,
+)
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.parameters import FineTuningParameter
-from skdl.estimators.core.tasks import ClassifierParameters, ClassifierTask
 from skdl.estimators.pictures.image import ImageEstimator, ImageParameters
 
 
@@ -63,8 +66,8 @@ class ImageClassifier(
         Networks that are trained side by side, on the same batches but from other
         initial weights; predictions are their mean.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes; "balanced" makes them count alike. They multiply
-        `sample_weight`. Not for label indicators.
+        Weights of the classes; "balanced" makes them count alike, by the training rows
+        of all calls so far. They multiply `sample_weight`. Not for label indicators.
     label_smoothing : float, default=0.1
         Share of each target that is spread evenly over all classes, in [0, 1) (Szegedy
         et al. 2016, arXiv 1512.00567, section 7).
@@ -105,13 +108,14 @@ class ImageClassifier(
     early_stopping : bool, default=False
         Whether to hold out data, stop when its loss has not fallen for
         `n_iter_no_change` epochs, and go back to the weights of the best epoch.
-    validation_fraction : float, default=0.1
+    validation : float, default=0.1
         Share of the training samples that early stopping holds out, stratified for
         classes, unless `fit` is given `X_val` and `y_val`.
     n_iter_no_change : int, default=10
         Epochs without a new lowest validation loss before early stopping.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights and scaling of the last fit.
+        Whether `fit` goes on from the last fit: its weights, and scales and categories
+        that go on being learned.
     checkpoint : str, os.PathLike or tuple of a path and an int, default=None
         File that the state of training is written to after every epoch, or with a tuple
         after so many. If `fit` is cut off, the same `fit` with the same file goes on
@@ -156,7 +160,8 @@ class ImageClassifier(
     best_epoch_ : int
         The epoch whose weights are kept: the last one, or the best with early stopping.
     lr_ : float
-        The learning rate used; halved by every restoration.
+        The learning rate where `schedule` is 1; halved by every restoration. What
+        `partial_fit` went on at is in `history_`.
     device_ : str
         Where the network is. A pickle holds no device: it loads where there is no GPU.
 

@@ -2,8 +2,9 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,25 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skdl.data.picture_arrays import PictureShape, to_channels_first
 from skdl.data.picture_files import (
     PictureFiles,
     looks_like_pictures,
     open_pictures,
 )
-from skdl.data.pictures import PictureShape, to_channels_first
+from skdl.estimators.core.inputs import refuse_dates
 from skdl.training.augmentation import Augmentation
 
 # Shifts and small turns change no digit, letter or object; mirroring changes some.
 AUTO_AUGMENTATION = {"shift": 0.1, "rotation": 10.0, "zoom": 0.1}
+_LIMITS = {
+    "shift": 1,
+    "rotation": 180,
+    "zoom": 0.99,
+    "flip": 1,
+    "erasing": 1,
+    "mixup": 1000,
+}
 
 
 @dataclass(frozen=True)
@@ -92,11 +102,13 @@ def check_pictures(
     ValueError
         If pictures do not match `shape` or cannot be read.
     """
+    _refuse_one_picture(X, type(estimator).__name__, shape)
     items = list_of_pictures(X)
     if items is not None:
         return _from_items(X, items, estimator, shape, skip_unreadable)
     if isinstance(X, (list, tuple)) and len(X) and isinstance(X[0], np.ndarray):
         X = np.stack(X)
+    refuse_dates(X, estimator)
     if getattr(X, "ndim", 2) > 2:
         X = check_array(X, dtype="numeric", allow_nd=True, estimator=estimator)
     else:
@@ -109,6 +121,48 @@ def check_pictures(
             f"on pictures of {shape}."
         )
     return PictureInput(pictures)
+
+
+def _refuse_one_picture(X: Any, name: str, shape: PictureShape | None) -> None:
+    """Refuse a picture, a path or a row by itself, and what holds no pictures.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not several.
+    """
+    if len(getattr(X, "shape", ())) > 1:
+        if shape is not None and _is_one_picture(tuple(X.shape), shape):
+            raise ValueError(
+                f"X is one picture, of {shape} as {name} was fitted on, but many are "
+                "taken: give one by itself as X[None] or [X]."
+            )
+        return
+    single = looks_like_pictures(X)
+    strange = X is None or isinstance(X, Mapping | set | frozenset | Iterator)
+    if single or strange or np.isscalar(X):
+        raise TypeError(
+            f"X is {'None' if X is None else f'a {type(X).__name__}'}, but {name} "
+            "takes many pictures: an array with one picture a row, or a list of images "
+            "or paths. One picture by itself is given as [X]."
+        )
+    if getattr(X, "ndim", 0) == 1:
+        X = X.to_numpy() if hasattr(X, "to_numpy") else np.asarray(X)
+        if X.dtype.kind in "fiub":
+            raise ValueError(
+                f"X is one row of {len(X)} numbers, but {name} takes many pictures. "
+                "Reshape your data: one picture is X.reshape(1, -1), one row of a "
+                "frame is frame.iloc[[0]]."
+            )
+
+
+def _is_one_picture(found: tuple[int, ...], shape: PictureShape) -> bool:
+    """Tell whether an array is a picture as those fitted on, and no array of some."""
+    channels, height, width = shape
+    if len(found) == 2:
+        return found == (height, width) and width != channels * height * width
+    one = found in ((height, width, channels), tuple(shape))
+    return one and not (channels == 1 and found[1:] == (height, width))
 
 
 def _from_items(
@@ -168,11 +222,10 @@ def resolve_augmentation(augmentation: str | Mapping | None) -> Augmentation | N
     unknown = [key for key in given if key not in known]
     if unknown:
         raise ValueError(f"augmentation has no {unknown}; it knows {known}.")
-    limits = {"shift": 1, "rotation": 180, "zoom": 0.99, "flip": 1, "erasing": 1}
     for key, value in given.items():
-        if not 0 <= value <= limits.get(key, np.inf):
+        if not isinstance(value, Real) or not 0 <= value <= _LIMITS[key]:
             raise ValueError(
-                f"augmentation[{key!r}] must be between 0 and {limits.get(key, 'inf')},"
-                f" got {value!r}."
+                f"augmentation[{key!r}] must be a number between 0 and {_LIMITS[key]}, "
+                f"got {value!r}."
             )
     return Augmentation(**given)

@@ -1,19 +1,19 @@
 """Fitting a pack whose members are each blind to another part of the rows."""
 
-import copy
 import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from skdl.data.batches import ResidentBatches
 from skdl.data.folds import blind_rows
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.fitting import FittedParts
+from skdl.estimators.core.history import History
+from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed, seed_source
 from skdl.estimators.tables.packs import UnknownVectors, work_per_row
@@ -54,7 +54,7 @@ class CrossFit:
         How training went; its epochs are looks.
     parts : FittedParts
         Encoder, target, objective and network.
-    history : pandas.DataFrame
+    history : list of dict
         One row a look.
     attributes : dict
         Values of `ATTRIBUTES`, and in epochs what training counts in looks.
@@ -64,7 +64,7 @@ class CrossFit:
 
     outcome: Outcome
     parts: FittedParts
-    history: pd.DataFrame
+    history: list[dict[str, float]]
     attributes: dict[str, Any]
     reporter: EpochReporter
 
@@ -135,6 +135,8 @@ def cross_fit(
     runtime = estimator._runtime()
     target = estimator._new_target(rows, None)
     n_rows = len(rows)
+    known = rows.without_zero_weights()
+    target.fit(known.y, known.weight)
     rows = estimator._weigh(rows, target)
     kept, blind = draw_blind_rows(estimator, rows, check_groups(groups, rows.X), rng)
     rows = rows.take(kept)
@@ -146,8 +148,7 @@ def cross_fit(
         reporter.fit_begin()
         outcome = run.train(reporter)
         attributes = run.attributes(kept, n_rows)
-    attributes["n_iter_"] = run.epochs_at(len(outcome.records))
-    attributes["best_epoch_"] = run.epochs_at(outcome.kept_epoch)
+    attributes |= run.told_in_epochs(outcome)
     return CrossFit(outcome, run.parts, run.history(outcome), attributes, reporter)
 
 
@@ -165,7 +166,6 @@ class _Run:
     ) -> None:
         self.estimator = estimator
         self.runtime = runtime
-        target.fit(rows.y, rows.weight)
         encoded = target.encode(rows.y)
         member = estimator._new_objective(target)
         self.has_classes = isinstance(member, CrossEntropy | BinaryCrossEntropy)
@@ -280,13 +280,24 @@ class _Run:
             parts.objective = BlindMean(member, n_members)
         self.predictions = look.predictions(raw, single)
 
-    def snapshot(self) -> dict[str, Any]:
-        """Return the fitted attributes as of now."""
-        return self.estimator._fitted(copy.deepcopy(self.parts), self.runtime)
+    def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:
+        """Return the fitted attributes as if training had ended now."""
+        return {
+            **self.estimator._fitted(self.parts.copied(state), self.runtime),
+            **told_of(History(self.history(outcome)), outcome),
+            **self.told_in_epochs(outcome),
+        }
 
-    def history(self, outcome: Outcome) -> pd.DataFrame:
+    def history(self, outcome: Outcome) -> list[dict[str, float]]:
         """Return one row a look."""
-        return pd.DataFrame([self._row(record) for record in outcome.records])
+        return [self._row(record) for record in outcome.records]
+
+    def told_in_epochs(self, outcome: Outcome) -> dict[str, int]:
+        """Return the attributes that count epochs."""
+        return {
+            "n_iter_": self.epochs_at(len(outcome.records)),
+            "best_epoch_": self.epochs_at(outcome.kept_epoch),
+        }
 
     def _row(self, record: EpochRecord) -> dict[str, float]:
         steps = self.steps[record.epoch - 1]

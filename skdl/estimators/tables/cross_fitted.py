@@ -11,34 +11,56 @@ from skdl.data.binned import BinnedTableEncoder
 from skdl.data.bins import BinEncoder
 from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.continuing import goes_on
-from skdl.estimators.core.names import answers_names
 from skdl.estimators.core.state import all_or_nothing
+from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.tables.cross_fit import ATTRIBUTES, cross_fit
 from skdl.estimators.tables.packs import new_pack
 from skdl.estimators.tables.recipe import Recipe
 from skdl.estimators.tables.validation import (
-    ValidationParameters,
+    CHOICES,
     check_compatible,
+    is_cross_fitted,
     refuse,
 )
 from skdl.networks.packed_embedding import PackedEmbedding
 
 
-class CrossFittedEstimator(NeuralEstimator, ValidationParameters):
+class CrossFittedEstimator(NeuralEstimator):
     """What the families of tables share.
+
+    Parameters
+    ----------
+    validation : float, int, "last" or splitter
+        A share: what early stopping holds out, stratified for classes, unless `fit` is
+        given `X_val` and `y_val`. Otherwise several networks are trained side by side,
+        each blind to another part of the rows, so that every row is predicted by a
+        network that has not seen it (`oof_prediction_`); their out-of-fold loss decides
+        when to stop and makes the probabilities as certain as they are right, and all
+        networks together predict. An int is a number of folds, drawn by class and,
+        where `fit` is given `groups`, so that groups stay together; "last" is the last
+        fifth of the rows, for tables in order of time; or a splitter of scikit-learn.
+        There are as many networks as folds, or `n_estimators` if that is more.
+        Parameters that are left at their defaults then have values that go by the table
+        (see docs/tables.md): rate, batch, decay, dropout, layers and vectors;
+        `max_epochs` limits training only if it is given. Not with a `network` of your
+        own, `early_stopping`, `X_val`, a `schedule`, `weight_averaging`, ``lr="auto"``,
+        `warm_start`, `fine_tuning` or a `checkpoint`; `partial_fit` trains one network
+        as ever, but does not go on from several.
 
     Attributes
     ----------
     oof_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        With `validation`: probabilities or targets of the rows that `fit` was given, by
-        networks that have not learned from them. NaN of rows that no fold holds out, or
-        whose weight is zero.
+        With folds as `validation`: probabilities or targets of the rows that `fit` was
+        given, by networks that have not learned from them. NaN of rows that no fold
+        holds out, or whose weight is zero.
     oof_score_ : float
-        With `validation`: accuracy or R^2 of these predictions.
+        With folds as `validation`: accuracy or R^2 of these predictions.
     temperature_ : float
-        With `validation`, of classifiers: what raw outputs are divided by, so that the
-        probabilities are as certain as they are right.
+        With folds as `validation`, of classifiers: what raw outputs are divided by, so
+        that the probabilities are as certain as they are right.
     """
+
+    _constraints = {"validation": CHOICES}
 
     hidden_layer_sizes: Any
     activation: str
@@ -61,7 +83,7 @@ class CrossFittedEstimator(NeuralEstimator, ValidationParameters):
         sample_weight_val: Any = None,
         groups: Any = None,
     ):
-        """Train the network, or with `validation` a pack of them.
+        """Train the network, or with folds as `validation` a pack of them.
 
         Parameters
         ----------
@@ -78,8 +100,8 @@ class CrossFittedEstimator(NeuralEstimator, ValidationParameters):
         sample_weight_val : array-like of shape (n_validation_samples,), default=None
             Weights of the held-out samples.
         groups : array-like of shape (n_samples,), default=None
-            With `validation`, which samples belong together: a network that is blind to
-            one is blind to all of them.
+            With folds as `validation`, which samples belong together: a network that is
+            blind to one is blind to all of them.
 
         Returns
         -------
@@ -103,7 +125,7 @@ class CrossFittedEstimator(NeuralEstimator, ValidationParameters):
         RuntimeWarning
             If memory runs out and batches are worked through in parts.
         """
-        if self.validation is not None:
+        if is_cross_fitted(self.validation):
             held_out = {"X_val": X_val, "y_val": y_val}
             held_out["sample_weight_val"] = sample_weight_val
             return self._cross_fit(X, y, sample_weight, groups, held_out)
@@ -112,6 +134,8 @@ class CrossFittedEstimator(NeuralEstimator, ValidationParameters):
                 "groups say which rows are held out together, which needs validation: "
                 "set validation=4, or a splitter of scikit-learn, or leave groups out."
             )
+        if self.warm_start:
+            self._refuse_to_go_on("warm_start=True")
         return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     def _cross_fit(
@@ -144,15 +168,22 @@ class CrossFittedEstimator(NeuralEstimator, ValidationParameters):
             vars(self).pop(name, None)
         super()._keep(*kept, **options)
 
-    def _goes_on_in_parts(self) -> bool:
-        if self.validation is not None and hasattr(self, "oof_prediction_"):
-            refuse(self, "partial_fit", "a fitted pack does not go on")
-        return super()._goes_on_in_parts()
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
+        self._refuse_to_go_on("partial_fit")
+        return super()._partial_fit(X, y, sample_weight, classes)
+
+    def _refuse_to_go_on(self, how: str) -> None:
+        """Refuse to go on from a pack, which cannot be extended."""
+        if hasattr(self, "oof_prediction_"):
+            raise ValueError(
+                f"{how} would go on from a fitted pack of networks, which does not go "
+                "on. Fit it anew, or a clone."
+            )
 
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any
     ) -> tuple[np.ndarray, np.ndarray]:
-        if self.validation is not None:
+        if is_cross_fitted(self.validation):
             refuse(self, "lr_find", "it has a rate that goes with its training")
         return super()._sweep_lr(X, y, sample_weight, **how)
 

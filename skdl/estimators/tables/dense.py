@@ -16,9 +16,11 @@ from sklearn.utils.validation import (
 from torch import nn
 
 from skdl.data.arrays import ArrayEncoder
-from skdl.data.containers import without_gradient
 from skdl.data.numeric import NumericEncoder
+from skdl.estimators.core.checks import MOST, check_sizes
 from skdl.estimators.core.constructor import parameters
+from skdl.estimators.core.inputs import plain, refuse_dates, refuse_no_table
+from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
 from skdl.estimators.tables.cross_fitted import CrossFittedEstimator
@@ -74,14 +76,14 @@ class DenseParameters:
     _constraints = {
         "hidden_layer_sizes": [
             "array-like",
-            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, 1, MOST, closed="both"),
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "batch_norm": ["boolean"],
         "network": [callable, None],
         "scale_inputs": ["boolean"],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, MOST, closed="both")],
     }
 
 
@@ -106,18 +108,12 @@ class DenseEstimator(CrossFittedEstimator):
                 f"network are {family}'s."
             )
         super()._check_parameters()
-        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
-        if sizes.ndim > 1 or (
-            sizes.size and (sizes.dtype.kind not in "iu" or sizes.min() < 1)
-        ):
-            raise ValueError(
-                "hidden_layer_sizes must be positive integers, got "
-                f"{self.hidden_layer_sizes!r}."
-            )
+        check_sizes(self.hidden_layer_sizes)
 
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
         if not reset and self._is_as_fitted(X):
             return X
+        refuse_no_table(X, self)
         if _n_axes(X) > 2:
             return self._check_array(X, reset=reset)
         X = self._validate(X, reset=reset)
@@ -143,7 +139,9 @@ class DenseEstimator(CrossFittedEstimator):
         return self._weighted_rows(X, y, sample_weight)
 
     def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
-        y = without_gradient(y)
+        if not reset and self._is_as_fitted(X) and _is_plain_target(y, len(X)):
+            return X, self._check_target(y)
+        refuse_no_table(X, self)
         if _n_axes(X) > 2:
             return self._check_array_and_target(X, y, reset=reset)
         X, y = self._validate(X, y, reset=reset, multi_output=True)
@@ -161,7 +159,7 @@ class DenseEstimator(CrossFittedEstimator):
         X, *y = arrays
         X = readable(X, self, reset=reset)
         try:
-            return validate_data(
+            found = validate_data(
                 self,
                 X,
                 *y,
@@ -170,6 +168,7 @@ class DenseEstimator(CrossFittedEstimator):
                 ensure_all_finite="allow-nan",
                 **options,
             )
+            return tuple(map(plain, found)) if y else plain(found)
         except (ValueError, TypeError, OverflowError) as error:
             explain(error, X)
             if "could not convert string to float" not in str(error):
@@ -202,6 +201,7 @@ class DenseEstimator(CrossFittedEstimator):
                 "numbers. Give a network of your own that takes such rows, or "
                 f"X.reshape(len(X), -1); pictures are for {pictures}."
             )
+        refuse_dates(X, self)
         X = check_array(
             X,
             dtype=(np.float64, np.float32),
@@ -232,6 +232,11 @@ class DenseEstimator(CrossFittedEstimator):
         kind = NumericEncoder if X.ndim == 2 else ArrayEncoder
         return kind(scale=self.scale_inputs).fit(X, rng)
 
+    def _grown(self, X: Any) -> tuple[Any, nn.Module]:
+        encoder, rescaling = self._encoder.extended(X)
+        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        return with_new_scales(encoder, rescaling, self.network_, list(names))
+
     def _new_network(self, encoder: Any, n_outputs: int) -> nn.Module:
         return self._new_head(encoder.n_outputs, n_outputs)
 
@@ -250,6 +255,16 @@ class DenseEstimator(CrossFittedEstimator):
 
     def _numbers_of(self, X: Any) -> np.ndarray:
         return X
+
+
+def _is_plain_target(y: Any, n_rows: int) -> bool:
+    """Tell, cheaply, whether there is nothing to convert and nothing to object."""
+    return (
+        type(y) is np.ndarray
+        and y.shape == (n_rows,)
+        and y.dtype.kind in "iubf"
+        and bool(np.isfinite(y).all())
+    )
 
 
 def _n_axes(X: Any) -> int:

@@ -1,7 +1,7 @@
 """The family of estimators that takes tables with categories."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -18,10 +18,17 @@ from torch import nn
 from skdl.data.binned import BinnedTableEncoder
 from skdl.data.containers import without_gradient
 from skdl.data.table import Table, TableEncoder
+from skdl.estimators.core.checks import check_flat, check_groups, is_count
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
+from skdl.estimators.core.inputs import plain
+from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.tables.dense import DenseEstimator
-from skdl.estimators.tables.embedding_sizes import MOST_ENTRIES, embedding_dims
+from skdl.estimators.tables.embedding_sizes import (
+    MOST_ENTRIES,
+    check_embedding_dim,
+    embedding_dims,
+)
 from skdl.estimators.tables.frames import as_frame, learn_schema, make_table
 from skdl.estimators.tables.members import (
     effects_of,
@@ -63,9 +70,10 @@ class EmbeddingParameters:
     Parameters
     ----------
     categorical_features : "from_dtype", array-like or None
-        Which columns hold categories: names, indices or a mask; "from_dtype" takes
-        text, category, object and boolean columns; None takes none. Integers are
-        numbers unless named here.
+        Which columns hold categories. "from_dtype" takes those of text, categories and
+        booleans, found by looking where a column holds objects; names and indices are
+        added to these; a mask says it of all columns; None takes none. Numbers of any
+        type are numbers unless named here.
     embedding_dim : "auto", int, dict or callable
         Entries of the vectors: for all columns, by name of the column, or a function of
         the number of categories. "auto" is ``min(50, round(1.6 * n_categories **
@@ -86,11 +94,13 @@ class EmbeddingParameters:
         "adamw", "muon" or a callable.
     handle_unknown : {"ignore", "warn"}
         Whether to count categories never seen before in a warning when predicting. They
-        are no error either way.
+        are no error either way. A column that is mostly unknown is named once in any
+        case: it seems to come in another form than in `fit`.
     max_categories : int or None
         Vectors of a column at most. Where there are more categories, the most frequent
         ones get three quarters of the vectors and all others are hashed to the last
-        quarter, so that memory stays bounded.
+        quarter, so that memory stays bounded, also by `partial_fit`: there the first
+        ones to come keep theirs.
     """
 
     categorical_features: Any = "from_dtype"
@@ -133,6 +143,10 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         super()._check_parameters()
         if self.random_effects is not None and len(self.random_effects):
             check_optimizer(self.optimizer)
+        check_flat("categorical_features", self.categorical_features)
+        check_flat("random_effects", self.random_effects)
+        check_embedding_dim(self.embedding_dim)
+        check_groups("shared_embeddings", self.shared_embeddings)
 
     # What a family gives.
 
@@ -223,6 +237,16 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         effects = RandomEffects(n_groups, n_outputs) if n_groups else None
         return EmbeddingNetwork(embedding, head, effects)
 
+    def _grown(self, X: Table) -> tuple[TableEncoder, nn.Module]:
+        encoder, rescaling = self._encoder.extended(X)
+        network = self.network_
+        if encoder.sizes != self._encoder.sizes:
+            network = copy.deepcopy(network)
+            for member in members_of(network):
+                member.grow(*encoder.sizes)
+        names = self._schema.numeric_names
+        return with_new_scales(encoder, rescaling, network, names)
+
     def _numbers_of(self, X: Table) -> np.ndarray:
         return X.numeric
 
@@ -238,15 +262,6 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             dropout=recipe.embedding_dropout,
             unknown_rate=UNKNOWN_RATE,
         )
-
-    def _grown(self, X: Table) -> tuple[Any, nn.Module, dict | None]:
-        encoder = self._encoder.extended(X)
-        network = copy.deepcopy(self.network_)
-        if encoder.sizes == self._encoder.sizes:
-            return encoder, network, copy.deepcopy(self._optimizer_state)
-        for member in members_of(network):
-            member.grow(*encoder.sizes)
-        return encoder, network, None  # the optimizer's state has the old sizes
 
     def _finish(self, parts: FittedParts) -> None:
         """Draw the vectors of rare categories toward their column's mean.
@@ -310,6 +325,10 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             If there is no such column or category.
         """
         check_is_fitted(self)
+        if not is_count(k):
+            raise ValueError(f"k must be a positive integer, got {k!r}.")
+        if not isinstance(column, Hashable):
+            raise ValueError(f"column must be the name of one column, got {column!r}.")
         return self._vectors().nearest(column, category, k)
 
     def transform(self, X: Any) -> np.ndarray:
@@ -326,7 +345,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             In the order of the columns; with several networks, the first one's vectors.
         """
         check_is_fitted(self)
-        table = self._check_new_inputs(X)
+        table = self._check_new_inputs(plain(X))
         return self._vectors().transform(table, self._encoder.indices(table))
 
     @property

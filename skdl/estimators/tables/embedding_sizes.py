@@ -1,10 +1,12 @@
 """How many entries the vectors of a column have."""
 
 from collections.abc import Callable, Mapping
-from numbers import Integral
 from typing import Any
 
+import numpy as np
+
 from skdl.data.categories import FIRST, Vocabulary
+from skdl.estimators.core.checks import is_count
 
 # Entries of a vector that goes by the number of categories, at most.
 MOST_ENTRIES = 50
@@ -50,15 +52,44 @@ def embedding_dims(
         choice = embedding_dim
         if isinstance(choice, Mapping):
             choice = choice.get(name, "auto")
-        if choice == "auto":
+        if _is_auto(choice):
             n_rows = int(vocabulary.counts[FIRST:].sum())
             choice = min(most, auto_dim(n_categories, n_rows))
-        dim = choice(n_categories) if callable(choice) else choice
-        is_whole = isinstance(dim, Integral) and not isinstance(dim, bool)
-        if not is_whole or dim < 1:
-            raise ValueError(
-                "embedding_dim must be at least 1 and an integer, got "
-                f"{dim!r} for column {name!r}."
-            )
-        dims.append(int(dim))
+        dims.append(_checked(choice, name, n_categories))
     return dims
+
+
+def check_embedding_dim(embedding_dim: Any) -> None:
+    """Refuse entries of a mapping that are no sizes.
+
+    Raises
+    ------
+    ValueError
+        With the column.
+    """
+    if isinstance(embedding_dim, Mapping):
+        for name, choice in embedding_dim.items():
+            if not callable(choice) and not _is_auto(choice):
+                _checked(choice, name, 1)
+
+
+def _is_auto(choice: Any) -> bool:
+    return isinstance(choice, str) and choice == "auto"
+
+
+def _checked(choice: Any, name: Any, n_categories: int) -> int:
+    """Return the entries that a number, or a function of the categories, gives."""
+    dim, how = choice, f"embedding_dim for column {name!r}"
+    if callable(choice):
+        try:
+            dim = choice(n_categories)
+        except Exception as error:
+            raise ValueError(
+                f"{how} is a function that fails on {n_categories} categories "
+                f"({type(error).__name__}: {error})."
+            ) from error
+    if isinstance(dim, float | np.floating) and float(dim).is_integer():
+        dim = int(dim)
+    if not is_count(dim):
+        raise ValueError(f"{how} must be at least 1 and an integer, got {dim!r}.")
+    return int(dim)

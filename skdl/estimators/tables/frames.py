@@ -19,6 +19,7 @@ from skdl.data.columns import (
 )
 from skdl.data.containers import as_array, as_pandas, check_collected, is_frame
 from skdl.data.table import Table
+from skdl.estimators.core.inputs import refuse_no_table
 
 FROM_DTYPE = "from_dtype"
 # Types that are kept: a category is compared at the width it comes in.
@@ -71,6 +72,7 @@ def as_frame(X: Any, estimator: Any, *, reset: bool) -> pd.DataFrame:
     -------
     pandas.DataFrame
     """
+    refuse_no_table(X, estimator)
     if issparse(X):
         raise TypeError(
             f"Sparse data was passed for X, but {type(estimator).__name__} takes dense "
@@ -157,7 +159,7 @@ def learn_schema(frame: pd.DataFrame, categorical_features: Any) -> Schema:
         booleans; a mask says it of all columns; None is no column.
     """
     names = list(frame.columns)
-    kinds = [kind_of(frame.iloc[:, j]) for j in range(len(names))]
+    kinds = [kind_of(column) for _, column in frame.items()]
     found = np.array([kind == CATEGORIES for kind in kinds], dtype=bool)
     if categorical_features is None:
         mask = np.zeros(len(names), dtype=bool)
@@ -227,7 +229,7 @@ def named(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 def make_table(frame: pd.DataFrame, schema: Schema) -> Table:
     """Return categories as factors and all else as one matrix of floats."""
-    columns = [frame.iloc[:, j] for j in range(frame.shape[1])]
+    columns = [column for _, column in frame.items()]
     pairs = list(zip(schema.names, columns, schema.categorical, strict=True))
     factors = [as_factors(column, name) for name, column, wanted in pairs if wanted]
     numbers = [

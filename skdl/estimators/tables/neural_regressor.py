@@ -2,7 +2,10 @@
 
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.parameters import FineTuningParameter
-from skdl.estimators.core.tasks import RegressorParameters, RegressorTask
+from skdl.estimators.core.regression import (
+    RegressorParameters,
+    RegressorTask,
+)
 from skdl.estimators.tables.dense import DenseEstimator, DenseParameters
 
 
@@ -57,21 +60,6 @@ class NeuralRegressor(
     fine_tuning : FineTuning or None, default=None
         What of the network is frozen, when it thaws, and how much more slowly early
         layers learn, when going on from trained weights.
-    validation : int, "last", splitter or None, default=None
-        None trains as the other parameters say. Otherwise several networks are trained
-        side by side, each blind to another part of the rows, so that every row is
-        predicted by a network that has not seen it (`oof_prediction_`); their
-        out-of-fold loss decides when to stop and makes the probabilities as certain as
-        they are right, and all networks together predict. An int is a number of folds,
-        drawn by class and, where `fit` is given `groups`, so that groups stay together;
-        "last" is the last fifth of the rows, for tables in order of time; or a splitter
-        of scikit-learn. There are as many networks as folds, or `n_estimators` if that
-        is more. Parameters that are left at their defaults then have values that go by
-        the table (see docs/tables.md): rate, batch, decay, dropout, layers and vectors;
-        `max_epochs` limits training only if it is given. Not with a `network` of your
-        own, `early_stopping`, `X_val`, a `schedule`, `weight_averaging`,
-        ``lr="auto"``, `warm_start`, `fine_tuning` or a `checkpoint`. `partial_fit`
-        trains one network as ever, but does not go on from several.
     max_epochs : int, default=20
         Passes over the training data.
     batch_size : int or "auto", default="auto"
@@ -106,13 +94,27 @@ class NeuralRegressor(
     early_stopping : bool, default=False
         Whether to hold out data, stop when its loss has not fallen for
         `n_iter_no_change` epochs, and go back to the weights of the best epoch.
-    validation_fraction : float, default=0.1
-        Share of the training samples that early stopping holds out, stratified for
-        classes, unless `fit` is given `X_val` and `y_val`.
+    validation : float, int, "last" or splitter, default=0.1
+        A share: what early stopping holds out, stratified for classes, unless `fit` is
+        given `X_val` and `y_val`. Otherwise several networks are trained side by side,
+        each blind to another part of the rows, so that every row is predicted by a
+        network that has not seen it (`oof_prediction_`); their out-of-fold loss decides
+        when to stop and makes the probabilities as certain as they are right, and all
+        networks together predict. An int is a number of folds, drawn by class and,
+        where `fit` is given `groups`, so that groups stay together; "last" is the last
+        fifth of the rows, for tables in order of time; or a splitter of scikit-learn.
+        There are as many networks as folds, or `n_estimators` if that is more.
+        Parameters that are left at their defaults then have values that go by the table
+        (see docs/tables.md): rate, batch, decay, dropout, layers and vectors;
+        `max_epochs` limits training only if it is given. Not with a `network` of your
+        own, `early_stopping`, `X_val`, a `schedule`, `weight_averaging`, ``lr="auto"``,
+        `warm_start`, `fine_tuning` or a `checkpoint`; `partial_fit` trains one network
+        as ever, but does not go on from several.
     n_iter_no_change : int, default=10
         Epochs without a new lowest validation loss before early stopping.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights and scaling of the last fit.
+        Whether `fit` goes on from the last fit: its weights, and scales and categories
+        that go on being learned.
     checkpoint : str, os.PathLike or tuple of a path and an int, default=None
         File that the state of training is written to after every epoch, or with a tuple
         after so many. If `fit` is cut off, the same `fit` with the same file goes on
@@ -136,14 +138,14 @@ class NeuralRegressor(
     Attributes
     ----------
     oof_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        With `validation`: probabilities or targets of the rows that `fit` was given, by
-        networks that have not learned from them. NaN of rows that no fold holds out, or
-        whose weight is zero.
+        With folds as `validation`: probabilities or targets of the rows that `fit` was
+        given, by networks that have not learned from them. NaN of rows that no fold
+        holds out, or whose weight is zero.
     oof_score_ : float
-        With `validation`: accuracy or R^2 of these predictions.
+        With folds as `validation`: accuracy or R^2 of these predictions.
     temperature_ : float
-        With `validation`, of classifiers: what raw outputs are divided by, so that the
-        probabilities are as certain as they are right.
+        With folds as `validation`, of classifiers: what raw outputs are divided by, so
+        that the probabilities are as certain as they are right.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of str
@@ -162,7 +164,8 @@ class NeuralRegressor(
     best_epoch_ : int
         The epoch whose weights are kept: the last one, or the best with early stopping.
     lr_ : float
-        The learning rate used; halved by every restoration.
+        The learning rate where `schedule` is 1; halved by every restoration. What
+        `partial_fit` went on at is in `history_`.
     device_ : str
         Where the network is. A pickle holds no device: it loads where there is no GPU.
 

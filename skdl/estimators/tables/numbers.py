@@ -5,7 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skdl.data.columns import CATEGORIES, DATES, as_numbers, check_kind, kind_of
+from skdl.data.columns import (
+    CATEGORIES,
+    DATES,
+    as_numbers,
+    check_kind,
+    is_plain,
+    kind_of,
+)
 from skdl.data.containers import as_array, as_pandas, check_collected, is_frame
 from skdl.data.values import has_dates
 from skdl.estimators.tables.frames import check_names, check_not_empty
@@ -31,21 +38,26 @@ def readable(X: Any, estimator: Any, *, reset: bool) -> Any:
     check_collected(X)
     if not is_frame(X):
         check_names(estimator, None, reset=reset)
-        if isinstance(X, list | tuple):
-            array = np.asarray(X)
-        else:
-            plain = type(X) is np.ndarray or not hasattr(X, "dtype")
-            array = X if plain else as_array(X)
-        if isinstance(array, np.ndarray) and array.dtype.kind in "mM":
-            check_kind(DATES, None, array.dtype)
-        return array
+        return _readable_array(X)
     frame = X if isinstance(X, pd.DataFrame) else as_pandas(X)
     check_names(estimator, list(frame.columns), reset=reset)
     if frame.shape[1] == 0:
         check_not_empty(frame, estimator)
-    if all(map(_is_plain, frame.dtypes)):
+    if all(is_plain(dtype) and dtype.isnative for dtype in frame.dtypes):
         return frame
     return _with_plain_columns(frame)
+
+
+def _readable_array(X: Any) -> Any:
+    if isinstance(X, list | tuple):
+        array = np.asarray(X)
+        X = np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
+    elif type(X) is not np.ndarray:
+        X = as_array(X)
+    if X.dtype.kind in "mM":
+        check_kind(DATES, None, X.dtype)
+    # pandas' NA is no float.
+    return np.where(pd.isna(X), np.nan, X) if X.dtype == object else X
 
 
 def explain(error: Exception, X: Any) -> None:
@@ -65,10 +77,6 @@ def as_objects(X: Any) -> np.ndarray:
         return np.asarray(X, dtype=object)
     except ValueError:
         return np.empty(0, dtype=object)
-
-
-def _is_plain(dtype: Any) -> bool:
-    return isinstance(dtype, np.dtype) and dtype.kind in "fiub" and dtype.isnative
 
 
 def _with_plain_columns(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """What `validation` is, and what cannot be given together with it."""
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ import pandas as pd
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skdl.estimators.core.constructor import parameters
 from skdl.estimators.tables.recipe import given_parameters
 
 # Networks of a pack at most: each fold has one.
@@ -26,39 +25,18 @@ _INSTEAD = {
 }
 
 
-@parameters
-class ValidationParameters:
-    """How to know what networks make of rows that they have not seen.
+# What `validation` may be beside a share of the rows.
+CHOICES = [
+    Interval(Real, 0, 1, closed="neither"),
+    Interval(Integral, 2, None, closed="left"),
+    StrOptions({"last"}),
+    HasMethods(["split", "get_n_splits"]),
+]
 
-    Parameters
-    ----------
-    validation : int, "last", splitter or None
-        None trains as the other parameters say. Otherwise several networks are trained
-        side by side, each blind to another part of the rows, so that every row is
-        predicted by a network that has not seen it (`oof_prediction_`); their
-        out-of-fold loss decides when to stop and makes the probabilities as certain as
-        they are right, and all networks together predict. An int is a number of folds,
-        drawn by class and, where `fit` is given `groups`, so that groups stay together;
-        "last" is the last fifth of the rows, for tables in order of time; or a splitter
-        of scikit-learn. There are as many networks as folds, or `n_estimators` if that
-        is more. Parameters that are left at their defaults then have values that go by
-        the table (see docs/tables.md): rate, batch, decay, dropout, layers and vectors;
-        `max_epochs` limits training only if it is given. Not with a `network` of your
-        own, `early_stopping`, `X_val`, a `schedule`, `weight_averaging`,
-        ``lr="auto"``, `warm_start`, `fine_tuning` or a `checkpoint`. `partial_fit`
-        trains one network as ever, but does not go on from several.
-    """
 
-    validation: Any = None
-
-    _constraints = {
-        "validation": [
-            Interval(Integral, 2, None, closed="left"),
-            StrOptions({"last"}),
-            HasMethods(["split", "get_n_splits"]),
-            None,
-        ]
-    }
+def is_cross_fitted(validation: Any) -> bool:
+    """Tell whether every row is held out of some network, and not a share of them."""
+    return isinstance(validation, Integral) or not isinstance(validation, Real)
 
 
 def check_compatible(estimator: Any) -> None:

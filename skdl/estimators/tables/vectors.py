@@ -11,6 +11,8 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skdl.data.categories import FIRST, Vocabulary
+from skdl.data.columns import as_factors
+from skdl.data.containers import as_pandas
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators.tables.frames import Schema
 
@@ -222,6 +224,15 @@ class VectorsMixin(TransformerMixin, ABC):
     def category_counts_(self) -> dict[Any, pd.Series]:
         """Training rows of each category, by column."""
         return {name: v.counts() for name, v in self._vectors().by_column.items()}
+
+    def _positions(self, X: Any, column: Any) -> np.ndarray:
+        """Return the row of `embeddings_[column]` for each row of a frame, -1 for none.
+
+        Displays ask for it: only the vocabulary knows which values are the same.
+        """
+        vocabulary = self._vectors()[column].vocabulary
+        codes = vocabulary.encode(as_factors(as_pandas(X)[column], column)) - FIRST
+        return np.where(codes < len(vocabulary.categories), codes, -1).clip(-1)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return names of the columns that `transform` makes.

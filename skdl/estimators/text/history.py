@@ -1,6 +1,7 @@
 """What is told of a language model's training: perplexities and speeds."""
 
 import math
+from typing import Any
 
 import pandas as pd
 
@@ -20,12 +21,12 @@ def _perplexity(loss: float) -> float:
     return math.exp(min(loss, 700.0))
 
 
-def language_history(records: list[EpochRecord], n_tokens: int) -> pd.DataFrame:
-    """Return the history of a training with perplexities and tokens a second."""
+def language_history(records: list[EpochRecord], n_tokens: int) -> list[dict[str, Any]]:
+    """Return the records of a training with perplexities and tokens a second."""
     history = pd.DataFrame([record.as_row() for record in records])
     training = "training_seconds" if "training_seconds" in history else "seconds"
     history["perplexity"] = history["loss"].map(_perplexity)
     history["tokens_per_second"] = n_tokens / history[training].clip(lower=1e-9)
     if "validation_loss" in history:
         history["validation_perplexity"] = history["validation_loss"].map(_perplexity)
-    return history
+    return history.to_dict("records")

@@ -11,9 +11,10 @@ from skdl.data.text import TextEncoder, TokenStream, check_texts
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.fitting import FittedParts, sweep_lr, train_parts
-from skdl.estimators.core.names import answers_names
-from skdl.estimators.core.network import NetworkEstimator
+from skdl.estimators.core.history import History
+from skdl.estimators.core.network_estimator import NetworkEstimator, told_of
 from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
+from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.text.encoder import new_encoder
 from skdl.estimators.text.held_out import split_texts, validation
 from skdl.estimators.text.history import language_history, progress_details
@@ -40,7 +41,7 @@ class LanguageModelEstimator(NetworkEstimator):
         80, on a GPU 20 to 160, and takes the fewest tokens a step.
     weight_decay : float
         Decay of weights; biases are not decayed.
-    validation_fraction : float
+    validation : float
         Share of the documents that early stopping holds out, at random, unless `fit` is
         given `X_val`; of a single document its end.
     precision : str
@@ -125,8 +126,12 @@ class LanguageModelEstimator(NetworkEstimator):
         self._conclude(outcome)
         return self
 
+    @answers_names
     def partial_fit(self, X: Any, y: Any = None):
         """Train for one epoch, at a constant rate; the vocabulary stays as it is.
+
+        The rate is `lr`, or after `fit` `lr` times the mean of `schedule` over its last
+        quarter, until `lr` is set anew.
 
         Parameters
         ----------
@@ -162,16 +167,19 @@ class LanguageModelEstimator(NetworkEstimator):
             encoder = self._lm_encoder
             stream = encoder.transform(texts)
             model = copy.deepcopy(self.network_)
-            state, lr = copy.deepcopy(self._optimizer_state), self.lr_
+            state = copy.deepcopy(self._optimizer_state)
+            lr, pace = self.lr_, self._pace
         else:
             encoder = new_encoder(self)
             stream = encoder.fit_transform(texts)
-            model, state, lr = new_network(self, encoder, runtime), None, None
+            model, state = new_network(self, encoder, runtime), None
+            lr, pace = None, 1.0
         objective = NextTokenLoss(
             len(encoder.tokens), self.activation_penalty, self.temporal_penalty
         )
         network = Continued(model).to(runtime.device)
-        return FittedParts(encoder, None, objective, network, state, lr), stream
+        parts = FittedParts(encoder, None, objective, network, state, lr, pace)
+        return parts, stream
 
     def _fit(
         self,
@@ -185,9 +193,7 @@ class LanguageModelEstimator(NetworkEstimator):
         checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
         if held_out is None and self.early_stopping and not continued:
-            texts, held_out = split_texts(
-                texts, self.validation_fraction, draw_seed(rng)
-            )
+            texts, held_out = split_texts(texts, self.validation, draw_seed(rng))
         with runtime.seeded(draw_seed(rng)):
             parts, stream = self._parts(texts, runtime, warm=warm)
             windows = choose_windows(
@@ -206,7 +212,13 @@ class LanguageModelEstimator(NetworkEstimator):
             reporter = EpochReporter(
                 self,
                 *(watch or (None, {})),
-                lambda: self._fitted(copy.deepcopy(parts), runtime, windows),
+                lambda outcome, state: {
+                    **self._fitted(parts.copied(state), runtime, windows),
+                    **told_of(
+                        History(language_history(outcome.records, batches.n_tokens)),
+                        outcome,
+                    ),
+                },
                 1 if continued else self.max_epochs,
                 details=lambda record: progress_details(record, batches.n_tokens),
             )
@@ -222,10 +234,10 @@ class LanguageModelEstimator(NetworkEstimator):
                 reporter=reporter,
                 checkpoint=checkpoint,
             )
-        history = language_history(outcome.records, batches.n_tokens)
+        rows = language_history(outcome.records, batches.n_tokens)
         vars(self).pop("bptt_report_", None)  # there is none where nothing was chosen
         fitted = self._fitted(parts, runtime, windows)
-        self._keep(fitted, history, outcome, extend=continued and warm)
+        self._keep(fitted, rows, outcome, extend=continued and warm)
         reporter.fit_end()
         return outcome
 
@@ -260,6 +272,7 @@ class LanguageModelEstimator(NetworkEstimator):
             "device_": str(runtime.device),
             "_lm_encoder": encoder,
             "_optimizer_state": parts.optimizer_state,
+            "_pace": parts.pace,
             **windows.attributes(),
         }
 

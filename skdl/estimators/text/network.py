@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from torch import nn
 
 from skdl.data.text import TextEncoder
+from skdl.estimators.core.checks import as_list, is_count
 from skdl.estimators.core.left_out import LeftOut
 from skdl.networks.language_model import LanguageModel
 from skdl.training.runtime import Runtime
@@ -48,8 +49,9 @@ def choose_cutoffs(
     """
     n = len(counts)
     if not isinstance(softmax, str):
-        cutoffs = [int(c) for c in softmax]
-        inside = all(0 < c < n for c in cutoffs)
+        given = as_list(softmax)
+        inside = given is not None and all(is_count(c) and c < n for c in given)
+        cutoffs = [int(c) for c in given or ()] if inside else []
         if not inside or cutoffs != sorted(set(cutoffs)):
             raise ValueError(
                 "softmax must be 'auto', 'full', 'adaptive' or rising numbers between "

@@ -127,13 +127,14 @@ class TextLM(
     early_stopping : bool, default=False
         Whether to hold out data, stop when its loss has not fallen for
         `n_iter_no_change` epochs, and go back to the weights of the best epoch.
-    validation_fraction : float, default=0.1
+    validation : float, default=0.1
         Share of the documents that early stopping holds out, at random, unless `fit` is
         given `X_val`; of a single document its end.
     n_iter_no_change : int, default=10
         Epochs without a new lowest validation loss before early stopping.
     warm_start : bool, default=False
-        Whether `fit` goes on from the weights and scaling of the last fit.
+        Whether `fit` goes on from the last fit: its weights, and scales and categories
+        that go on being learned.
     checkpoint : str, os.PathLike or tuple of a path and an int, default=None
         File that the state of training is written to after every epoch, or with a tuple
         after so many. If `fit` is cut off, the same `fit` with the same file goes on
@@ -180,7 +181,8 @@ class TextLM(
     best_epoch_ : int
         The epoch whose weights are kept: the last one, or the best with early stopping.
     lr_ : float
-        The learning rate used; halved by every restoration.
+        The learning rate where `schedule` is 1; halved by every restoration. What
+        `partial_fit` went on at is in `history_`.
     device_ : str
         Where the network is. A pickle holds no device: it loads where there is no GPU.
 

@@ -6,11 +6,13 @@ from typing import Any
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skdl.estimators.core.checks import MOST, STEEPEST
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.text.uses import POOLINGS
 
 _SHARE = Interval(Real, 0, 1, closed="left")
-_COUNT = Interval(Integral, 1, None, closed="left")
+_COUNT = Interval(Integral, 1, MOST, closed="both")
+_PENALTY = Interval(Real, 0, STEEPEST, closed="both")
 
 
 @parameters
@@ -120,8 +122,8 @@ class TextParameters:
         "softmax": [StrOptions({"auto", "full", "adaptive"}), "array-like"],
         "dropout": [_SHARE, dict],
         "zoneout": [_SHARE],
-        "activation_penalty": [Interval(Real, 0, None, closed="left")],
-        "temporal_penalty": [Interval(Real, 0, None, closed="left")],
+        "activation_penalty": [_PENALTY],
+        "temporal_penalty": [_PENALTY],
         "bptt": [_COUNT, StrOptions({"auto"})],
         "variable_bptt": ["boolean"],
         "init_from": "no_validation",

@@ -10,6 +10,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skdl.data.text import TextEncoder, TokenStream, check_texts
+from skdl.estimators.core.checks import is_count, is_number
 from skdl.estimators.core.description import described
 from skdl.estimators.core.left_out import LeftOut
 from skdl.estimators.core.state import draw_seed, seed_source
@@ -205,6 +206,7 @@ class TextUse(TransformerMixin):
         tokens : ndarray of str of shape (n_texts, k)
             The likeliest first.
         probabilities : ndarray of shape (n_texts, k)
+            float64; those of all tokens sum to one.
 
         Raises
         ------
@@ -213,12 +215,15 @@ class TextUse(TransformerMixin):
         """
         hidden, _ = self._read(prefixes)
         names = np.array(self._lm_encoder.tokens, dtype=object)
-        if not 1 <= k <= len(names):
-            raise ValueError(f"k must be between 1 and {len(names)}, got {k}.")
+        if not is_count(k) or k > len(names):
+            raise ValueError(
+                f"k must be an integer between 1 and {len(names)}, got {k!r}."
+            )
         tokens, chances = [], []
         for part in hidden.split(256):
             with torch.inference_mode(), own_settings(training=False):
-                found = self.network_.softmax.log_prob(part).exp().topk(k, dim=1)
+                scores = self.network_.softmax.log_prob(part).double()
+                found = scores.softmax(1).topk(k, dim=1)
             tokens.append(names[found.indices.cpu().numpy()])
             chances.append(found.values.cpu().numpy())
         return np.concatenate(tokens), np.concatenate(chances)
@@ -271,7 +276,7 @@ class TextUse(TransformerMixin):
         check_is_fitted(self)
         encoder = self._lm_encoder
         _check_sampling(max_new_tokens, temperature, top_k, top_p)
-        stop_id = None if stop is None else encoder.id_of(stop)
+        stop_id = encoder.id_of(stop) if isinstance(stop, str) else None
         if stop is not None and stop_id is None:
             raise ValueError(f"stop must be a token of the vocabulary, got {stop!r}.")
         banned = [encoder.unknown_id] if no_unk else []
@@ -288,7 +293,7 @@ class TextUse(TransformerMixin):
             hidden,
             states,
             max_new_tokens=max_new_tokens,
-            sampling=Sampling(temperature, top_k, top_p, tuple(banned)),
+            sampling=Sampling(float(temperature), top_k, top_p, tuple(banned)),
             stop=stop_id,
             seed=draw_seed(seed_source(random_state)),
         )
@@ -303,11 +308,15 @@ class TextUse(TransformerMixin):
 def _check_sampling(
     max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None
 ) -> None:
-    if max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}.")
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature must not be negative, got {temperature}.")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k must be at least 1, got {top_k}.")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be in (0, 1], got {top_p}.")
+    if not is_count(max_new_tokens):
+        raise ValueError(
+            f"max_new_tokens must be a positive integer, got {max_new_tokens!r}."
+        )
+    if not is_number(temperature) or temperature < 0:
+        raise ValueError(
+            f"temperature must be a number that is not negative, got {temperature!r}."
+        )
+    if top_k is not None and not is_count(top_k):
+        raise ValueError(f"top_k must be None or a positive integer, got {top_k!r}.")
+    if top_p is not None and not (is_number(top_p) and 0 < top_p <= 1):
+        raise ValueError(f"top_p must be None or a number in (0, 1], got {top_p!r}.")

@@ -5,7 +5,7 @@ To add an optimizer, write a function with the signature of `_adamw` and an entr
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,7 +166,7 @@ def build_optimizer(
         groups = split_matrices(network, groups)
     if isinstance(optimizer, str):
         return OPTIMIZERS[optimizer](groups, settings)
-    accepted = inspect.signature(optimizer).parameters
+    accepted = _names_of_options(optimizer)
     fixed = getattr(optimizer, "keywords", {})
     options: dict[str, Any] = {
         name: getattr(settings, name)
@@ -176,11 +176,33 @@ def build_optimizer(
     if "weight_decay" not in accepted or "weight_decay" in fixed:
         for group in groups:
             del group["weight_decay"]
-    with lent_generators():
-        built = optimizer(groups, **options)
+    try:
+        with lent_generators():
+            built = optimizer(groups, **options)
+    except Exception as error:
+        raise ValueError(
+            "optimizer must be a torch.optim.Optimizer class, or a callable that takes "
+            "groups of parameters and, where its signature has them, lr, betas, "
+            f"momentum and weight_decay; {optimizer!r} fails on "
+            f"{len(groups)} groups ({type(error).__name__}: {error})."
+        ) from error
     if not isinstance(built, torch.optim.Optimizer):
         raise TypeError(
             "optimizer must build a torch.optim.Optimizer, but "
             f"{optimizer!r} returned {type(built).__name__}."
         )
+    closure = inspect.signature(built.step).parameters.get("closure")
+    if closure is not None and closure.default is inspect.Parameter.empty:
+        raise ValueError(
+            f"optimizer builds a {type(built).__name__}, whose step needs a closure "
+            "that computes the loss again, which training here does not give."
+        )
     return built
+
+
+def _names_of_options(optimizer: Callable[..., Any]) -> Collection[str]:
+    """Return the parameters that a callable takes, as far as it tells."""
+    try:
+        return inspect.signature(optimizer).parameters
+    except (TypeError, ValueError):  # of some built in ones there is no telling
+        return ()

@@ -9,6 +9,8 @@ too, what is added to it. To add one, write a function of progress and an entry 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ def _anneal(start: float, end: float, fraction: float) -> float:
 _WARMUP = 0.25
 _START = 1 / 25
 _END = 1e-4
+_LATE_POINTS = 32
 
 
 def one_cycle(progress: float) -> float:
@@ -81,5 +84,66 @@ SCHEDULES: dict[str, Schedule] = {
 
 
 def resolve_schedule(schedule: str | Callable[[float], float]) -> Schedule:
-    """Return the named schedule, or wrap a function of progress."""
-    return SCHEDULES[schedule] if isinstance(schedule, str) else Schedule(schedule)
+    """Return the named schedule, or wrap a function of progress.
+
+    What the function returns is checked at every step.
+    """
+    if isinstance(schedule, str):
+        return SCHEDULES[schedule]
+    return Schedule(partial(_checked, schedule))
+
+
+def check_schedule(schedule: str | Callable[[float], float]) -> None:
+    """Try a function of progress at the beginning, half way and at the end.
+
+    Raises
+    ------
+    ValueError
+        If it fails, or returns what is no factor.
+    """
+    if isinstance(schedule, str):
+        return
+    for progress in (0.0, 0.5, 1.0):
+        try:
+            factor = schedule(progress)
+        except Exception as error:
+            raise ValueError(
+                f"schedule must be a function that takes progress in [0, 1] and "
+                f"returns the factor of lr; it fails at {progress:g} "
+                f"({type(error).__name__}: {error})."
+            ) from error
+        _factor(factor, progress)
+
+
+def _checked(schedule: Callable[[float], float], progress: float) -> float:
+    """Return the factor of a user's schedule, if it is one."""
+    return _factor(schedule(progress), progress)
+
+
+def _factor(factor: Any, progress: float) -> float:
+    try:
+        value = math.nan if isinstance(factor, str) else float(factor)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise ValueError(
+            "schedule must return the factor of lr, a finite number that is not "
+            f"negative; at progress {progress:g} it returned {factor!r}."
+        )
+    return value
+
+
+def late_rate(schedule: Schedule) -> float:
+    """Return the mean factor of the learning rate over the last quarter of training.
+
+    At that rate what training has ended with is refined, and not undone.
+
+    Examples
+    --------
+    >>> round(late_rate(SCHEDULES["one_cycle"]), 3)
+    0.087
+    >>> late_rate(SCHEDULES["constant"])
+    1.0
+    """
+    points = [0.75 + 0.25 * (i + 0.5) / _LATE_POINTS for i in range(_LATE_POINTS)]
+    return sum(schedule.lr(progress) for progress in points) / _LATE_POINTS

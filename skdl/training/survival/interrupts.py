@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import save
 
 
 @contextmanager
@@ -43,4 +44,4 @@ def rehearse_step() -> None:
         optimizer = torch.optim.AdamW([weight], lr=0.0, fused=True)
         weight.sum().backward()
         optimizer.step()
-        torch.save(optimizer.state_dict(), io.BytesIO())  # checkpoints
+        save(optimizer.state_dict(), io.BytesIO())  # checkpoints

@@ -9,6 +9,9 @@ from skdl.training.surroundings import own_settings
 from skdl.training.survival.out_of_memory import as_memory_error
 from skdl.training.text.documents import States
 
+# Divided by less, differences of log-probabilities leave the range of float32.
+_COLDEST = 1e-6
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -17,8 +20,8 @@ class Sampling:
     Parameters
     ----------
     temperature : float, default=1.0
-        Log-probabilities are divided by it: below 1 likely tokens become likelier. 0
-        always takes the likeliest.
+        Log-probabilities are divided by it: below 1 likely tokens become likelier. 0,
+        and what is hardly more, always takes the likeliest.
     top_k : int or None, default=None
         Only this many of the likeliest tokens.
     top_p : float or None, default=None
@@ -44,7 +47,7 @@ class Sampling:
         """Draw a token for each row of log-probabilities (B, V) -> (B,)."""
         scores = log_prob.clone()
         scores[:, list(self.banned)] = -torch.inf
-        if self.temperature == 0:
+        if self.temperature < _COLDEST:
             return scores.argmax(1)
         scores = scores / self.temperature
         if self.top_k is not None and self.top_k < scores.shape[1]:
@@ -60,7 +63,9 @@ def _nucleus(probabilities: Tensor, top_p: float) -> Tensor:
     """Zero all but the likeliest tokens that together reach `top_p`."""
     ordered, order = probabilities.sort(dim=1, descending=True)
     before = ordered.cumsum(1) - ordered
-    ordered = ordered.masked_fill(before >= top_p, 0.0)
+    beyond = before >= top_p
+    beyond[:, 0] = False  # the likeliest stays, however small the share
+    ordered = ordered.masked_fill(beyond, 0.0)
     return torch.zeros_like(probabilities).scatter_(1, order, ordered)
 
 

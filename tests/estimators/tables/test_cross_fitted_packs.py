@@ -185,7 +185,7 @@ def test_a_pickle_predicts_the_same():
 def test_a_fit_without_validation_leaves_nothing_of_one_with_it():
     X, y = numbers()
     model = NeuralRegressor(validation=3, **SMALL).fit(X, y)
-    model.set_params(validation=None).fit(X, y)
+    model.set_params(validation=0.1).fit(X, y)
     for name in ("oof_prediction_", "oof_score_"):
         assert not hasattr(model, name)
 
@@ -252,13 +252,13 @@ def test_what_goes_on_or_sweeps_is_refused():
     with pytest.raises(ValueError, match="X_val cannot go with validation"):
         model.fit(X, y, X_val=X, y_val=y)
     model.fit(X, y)
-    assert not hasattr(model, "partial_fit")
-    with pytest.raises(AttributeError, match="no attribute 'partial_fit'") as caught:
-        model.partial_fit(X, y)
-    assert "a fitted pack does not go on" in str(caught.value.__cause__)
-    model.set_params(validation=None)
-    with pytest.raises(ValueError, match="validation was 3 and is None now"):
-        model.partial_fit(X, y)
+    for validation in (3, 0.1):
+        model.set_params(validation=validation)
+        with pytest.raises(ValueError, match="partial_fit would go on from a fitted"):
+            model.partial_fit(X, y)
+    model.set_params(warm_start=True)
+    with pytest.raises(ValueError, match="warm_start=True would go on from a fitted"):
+        model.fit(X, y)
 
 
 def test_partial_fit_trains_one_network_as_ever():

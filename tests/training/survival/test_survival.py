@@ -16,7 +16,7 @@ from skdl.training.optimization.averaging import WeightAverage
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.optimization.schedules import SCHEDULES
 from skdl.training.runtime import Runtime
-from skdl.training.survival.guard import DeviceGuard, StepGuard, takes_found_inf
+from skdl.training.survival.not_finite import DeviceGuard, StepGuard, takes_found_inf
 from skdl.training.survival.out_of_memory import MemoryLimit
 from skdl.training.survival.snapshot import copied
 from skdl.training.text.next_token import NextTokenLoss
@@ -280,7 +280,7 @@ def test_after_three_restorations_the_last_good_model_is_left(average):
     mean = WeightAverage(network, 100) if average else None
     trainer, kept = make_trainer(network, lr=0.08, average=mean), []
 
-    def on_epoch_end(record):
+    def on_epoch_end(record, so_far):
         with trainer.average.applied() if average else warnings.catch_warnings():
             kept.append(network.body.weight.clone())
 

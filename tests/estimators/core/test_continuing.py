@@ -1,5 +1,6 @@
 """What goes on from an earlier fit is of the same thing, or is refused by name."""
 
+import copy
 import pickle
 import warnings
 
@@ -158,8 +159,9 @@ def test_a_network_whose_function_counts_its_calls_stays_the_same():
         calls.append(1)
         return nn.Linear(n_inputs, n_outputs)
 
-    _, go_on = fitted(NeuralRegressor, "partial_fit", network=counted)
+    model, go_on = fitted(NeuralRegressor, "partial_fit", network=counted)
     go_on()
+    copy.deepcopy(model).partial_fit(X, Y)
     assert calls == [1]
 
 

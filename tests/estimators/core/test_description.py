@@ -96,7 +96,7 @@ def test_copies_are_the_same(name):
 
 def test_another_process_says_the_same():
     script = (
-        "from tests.estimators.test_description import VALUES, described\n"
+        "from tests.estimators.core.test_description import VALUES, described\n"
         "for name, value in VALUES.items(): print(name, described(value))"
     )
     root = pathlib.Path(skdl.__file__).parents[1]

@@ -1,8 +1,10 @@
 """Pictures in arrays of any layout to one: (n, channels, height, width)."""
 
+import copy
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +16,8 @@ _MOST_CHANNELS = 4
 _CHUNK_PIXELS = 1 << 18
 # Pictures that mean and spread are computed from.
 _STATISTICS_ROWS = 2_000
+# From so many pictures on means and spreads are settled.
+_SETTLED_ROWS = 100
 # How far beyond the training data, as a share of its range, values are no surprise.
 _TOLERANCE = 0.1
 
@@ -37,7 +41,9 @@ def parse_shape(image_shape: Sequence[int]) -> tuple[tuple[int, int], int | None
     ValueError
         If it is not two or three positive integers, of which one of three is at most 4.
     """
-    shape = tuple(int(n) for n in image_shape)
+    counts = list(image_shape)
+    whole = all(isinstance(n, Integral) and n < 2**31 for n in counts)
+    shape = tuple(int(n) for n in counts) if whole else ()
     if len(shape) == 2 and min(shape) > 0:
         return shape, None, True
     if len(shape) == 3 and min(shape) > 0:
@@ -84,8 +90,17 @@ def to_channels_first(X: np.ndarray, image_shape: Sequence[int] | None) -> np.nd
                 f"image_shape={tuple(image_shape)} does not match pictures of "
                 f"{PictureShape(*pictures.shape[1:])}."
             )
+    if not pictures.size:
+        raise ValueError(f"X holds pictures without pixels: its shape is {X.shape}.")
     kind = np.uint8 if pictures.dtype in (np.uint8, np.bool_) else np.float32
-    return np.ascontiguousarray(pictures, dtype=kind)
+    with np.errstate(over="ignore"):
+        result = np.ascontiguousarray(pictures, dtype=kind)
+    if pictures.dtype == np.float64 and np.isinf(result).any():
+        raise ValueError(
+            "X holds values beyond 3.4e38, the largest that float32 has, in which "
+            "pictures are kept; divide them first."
+        )
+    return result
 
 
 def _from_rows(X: np.ndarray, image_shape: Sequence[int] | None) -> np.ndarray:
@@ -181,11 +196,42 @@ class PictureEncoder:
         n_channels = self.shape.channels
         self.mean = [0.0] * n_channels
         self.spread = [255.0 if self.is_bytes else 1.0] * n_channels
+        self.n_rows, self._moments = X.shape[0], _moments(sample)
         if self.scale:
-            self.mean = [float(sample[:, c].mean()) for c in range(n_channels)]
-            found = [float(sample[:, c].std()) for c in range(n_channels)]
-            self.spread = [s if s > 1e-6 * abs(self.high) else 1.0 for s in found]
+            self.mean, found = self._moments
+            self.spread = [s if self._is_spread(s) else 1.0 for s in found]
         return self
+
+    def _is_spread(self, spread: float) -> bool:
+        return spread > 1e-6 * abs(self.high)
+
+    def extended(self, X: Any) -> "PictureEncoder":
+        """Return an encoder that has learned from more pictures.
+
+        Mean and spread of a channel stay once there have been 100 pictures, but for a
+        channel that had one value in all of them: it gets its spread when it first
+        varies.
+        """
+        result = copy.copy(self)
+        step = -(-X.shape[0] // _STATISTICS_ROWS)
+        sample = read(X[::step])
+        result.n_rows = self.n_rows + X.shape[0]
+        result.low = min(self.low, float(sample.min()))
+        result.high = max(self.high, float(sample.max()))
+        share = X.shape[0] / result.n_rows
+        result._moments = _mixed(self._moments, _moments(sample), share)
+        if not self.scale:
+            return result
+        result.spread = list(self.spread)
+        settling = self.n_rows < _SETTLED_ROWS
+        if settling:
+            result.mean, _ = result._moments
+        spreads = zip(self._moments[1], result._moments[1], strict=True)
+        for channel, (before, found) in enumerate(spreads):
+            first = settling or not self._is_spread(before)
+            if first and result._is_spread(found):
+                result.spread[channel] = found
+        return result
 
     def warn_of_range(self, X: np.ndarray) -> None:
         """Warn where floats are not in the range of the training pictures."""
@@ -212,6 +258,23 @@ class PictureEncoder:
         """Return `rows` pictures at a time."""
         for start in range(0, X.shape[0], rows):
             yield (_as_tensor(read(X[start : start + rows])),)
+
+
+def _moments(pictures: np.ndarray) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation of each channel."""
+    channels = [pictures[:, c] for c in range(pictures.shape[1])]
+    # float32 has no room for the squares of large values.
+    means = [float(c.mean(dtype=np.float64)) for c in channels]
+    return means, [float(c.std(dtype=np.float64)) for c in channels]
+
+
+def _mixed(one: tuple, other: tuple, share: float) -> tuple[list[float], list[float]]:
+    """Return mean and deviation where `other` has that share of the pictures."""
+    (mean, spread), (other_mean, other_spread) = np.array(one), np.array(other)
+    mixed = mean + share * (other_mean - mean)
+    within = spread**2 + share * (other_spread**2 - spread**2)
+    between = share * (1 - share) * (other_mean - mean) ** 2
+    return mixed.tolist(), np.sqrt(within + between).tolist()
 
 
 def read(X: Any) -> np.ndarray:

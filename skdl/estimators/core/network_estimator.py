@@ -2,6 +2,7 @@
 
 import copy
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,29 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
-from skdl.estimators.core.checkpoint import (
+from skdl.estimators.core.checks import check_betas
+from skdl.estimators.core.fine_tuning import FineTuning
+from skdl.estimators.core.fit_identity import (
     checkpoint_file,
     fit_seeds,
     open_checkpoint,
 )
-from skdl.estimators.core.fine_tuning import FineTuning
-from skdl.estimators.core.names import unexpected
+from skdl.estimators.core.history import History
 from skdl.estimators.core.parameters import RunningParameters, TrainingParameters
+from skdl.estimators.core.wrong_names import unexpected
 from skdl.training.loop import Outcome
+from skdl.training.optimization.schedules import check_schedule
 from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loading
 from skdl.training.survival.checkpoint import Checkpoint, remove_checkpoint
+
+
+def told_of(history: History, outcome: Outcome) -> dict[str, Any]:
+    """Return the attributes that tell how a training went."""
+    return {
+        "_history": history,
+        "n_iter_": len(history),
+        "best_epoch_": outcome.kept_epoch,
+    }
 
 
 class NetworkEstimator(
@@ -44,7 +57,8 @@ class NetworkEstimator(
     best_epoch_ : int
         The epoch whose weights are kept: the last one, or the best with early stopping.
     lr_ : float
-        The learning rate used; halved by every restoration.
+        The learning rate where `schedule` is 1; halved by every restoration. What
+        `partial_fit` went on at is in `history_`.
     device_ : str
         Where the network is. A pickle holds no device: it loads where there is no GPU.
     """
@@ -92,11 +106,8 @@ class NetworkEstimator(
         checkpoint_file(self.checkpoint)
         if self._fine_tuning is not None:
             self._fine_tuning.check()
-        betas = np.asarray(self.betas, dtype=float)
-        if betas.shape != (2,) or not ((betas >= 0) & (betas < 1)).all():
-            raise ValueError(
-                f"betas must be two numbers in [0, 1), got {self.betas!r}."
-            )
+        check_betas(self.betas)
+        check_schedule(self.schedule)
         resolve_runtime(self.device, self.precision)
 
     def _begin(
@@ -118,20 +129,24 @@ class NetworkEstimator(
     def _keep(
         self,
         fitted: dict[str, Any],
-        history: pd.DataFrame,
+        rows: Sequence[dict[str, Any]],
         outcome: Outcome,
         *,
         extend: bool,
     ) -> None:
         """Set the fitted attributes; with `extend` the history goes on."""
-        if extend:
-            history = history.assign(epoch=history["epoch"] + len(self.history_))
-            history = pd.concat([self.history_, history], ignore_index=True)
         for name, value in fitted.items():
             setattr(self, name, value)
-        self.history_ = history
-        self.n_iter_ = len(history)
-        self.best_epoch_ = outcome.kept_epoch
+        history = self._history.extended(rows) if extend else History(rows)
+        for name, value in told_of(history, outcome).items():
+            setattr(self, name, value)
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """What was recorded of the training."""
+        if "_history" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has no history_ before fit.")
+        return self._history.frame
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell whether there is a trained network."""

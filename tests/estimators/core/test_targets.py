@@ -33,7 +33,7 @@ def test_labels_of_any_kind_come_back(labels, blobs):
     assert model.classes_.tolist() == sorted(labels.tolist())
     assert model.predict(X).dtype == labels.dtype
     assert (model.predict(X) == labels[y]).mean() > 0.9
-    assert model.predict_proba(X).dtype == np.float32
+    assert model.predict_proba(X).dtype == np.float64
 
 
 @pytest.mark.parametrize("labels", [[1, 2], [False, True], ["a", "b"]])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from skdl.data.picture_arrays import PictureEncoder, to_channels_first
 from skdl.data.picture_files import PictureFiles, UnreadablePicture, open_pictures
-from skdl.data.pictures import PictureEncoder, to_channels_first
 
 
 @pytest.fixture
