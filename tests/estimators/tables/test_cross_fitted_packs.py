@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import (
@@ -15,6 +16,7 @@ from sklearn.model_selection import (
     ShuffleSplit,
     TimeSeriesSplit,
     cross_val_score,
+    cross_validate,
 )
 
 from skdl import (
@@ -542,3 +544,12 @@ def test_more_networks_do_not_cost_the_unset_parameters_of_the_user():
     before = model.get_params()
     model.fit(X, y)
     assert model.get_params() == before
+
+
+def test_groups_can_be_routed():
+    X, y = numbers()
+    groups = np.arange(N) // 3
+    with config_context(enable_metadata_routing=True):
+        model = NeuralRegressor(validation=3, **SMALL).set_fit_request(groups=True)
+        found = cross_validate(model, X, y, cv=KFold(2), params={"groups": groups})
+    assert np.isfinite(found["test_score"]).all()
