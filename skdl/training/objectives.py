@@ -69,6 +69,7 @@ class BinaryCrossEntropy:
 
     n_outputs: int
     label_smoothing: float = 0.0
+    takes_logits: ClassVar[bool] = True
 
     def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Return the binary cross-entropy; `raw` and `target` (B, K) float."""

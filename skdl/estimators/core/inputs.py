@@ -26,7 +26,7 @@ def plain(values: Any) -> Any:
         return values.numpy()
     if isinstance(values, np.ndarray) and not values.dtype.isnative:
         return values.astype(values.dtype.newbyteorder("="))
-    if hasattr(values, "schema") and type(values).__module__.startswith("pyarrow"):
+    if type(values).__module__.startswith("pyarrow") and hasattr(values, "schema"):
         return as_pandas(values)  # without a detour through floats
     if isinstance(values, list | tuple) and any(isinstance(v, Tensor) for v in values):
         return [plain(value) for value in values]

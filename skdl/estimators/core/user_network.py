@@ -22,6 +22,8 @@ from skdl.training.runtime import work_per_row
 from skdl.training.survival.device_memory import is_out_of_memory
 
 PREFIX = "network__"
+# Rows that are enough to tell probabilities from logits.
+_MANY_ROWS = 16
 HOW = (
     "network must be a callable or class that takes (n_inputs, n_outputs) and returns "
     "a torch.nn.Module, or such a module"
@@ -176,6 +178,11 @@ def _check_signature(network: Callable[..., Any]) -> None:
         return
 
 
+def probe_rows(network: Any) -> int:
+    """Return how many rows a network is tried on: more if it is a user's."""
+    return 2 if network is None else 2 * _MANY_ROWS
+
+
 def _parameters(network: Any) -> list[inspect.Parameter] | None:
     try:
         return list(inspect.signature(network).parameters.values())
@@ -226,10 +233,10 @@ def check_output(
         )
     if _looks_like_probabilities(found[0], objective):
         warn_user(
-            "network returns what looks like probabilities: numbers in [0, 1] whose "
-            "sum is one in every row. It should return logits; the softmax is part of "
-            "the loss, and a second one keeps the network from learning. Leave its "
-            "softmax out.",
+            "network returns what looks like probabilities: numbers in [0, 1] only. It "
+            "should return logits; the softmax or sigmoid is part of the loss, and a "
+            "second one keeps the network from learning. Leave its softmax or sigmoid "
+            "out.",
             UserWarning,
         )
     return work
@@ -251,8 +258,12 @@ def _looks_like_probabilities(raw: Tensor, objective: Objective) -> bool:
     members = 1
     if isinstance(objective, MemberMean):
         objective, members = objective.member, objective.n_members
-    if not getattr(objective, "takes_logits", False) or objective.n_outputs < 2:
+    if not getattr(objective, "takes_logits", False):
         return False
     rows = raw.detach().float().reshape(len(raw) * members, -1)
-    inside = ((rows >= 0) & (rows <= 1)).all()
-    return bool(inside and ((rows.sum(1) - 1).abs() < 1e-4).all())
+    if not bool(((rows >= 0) & (rows <= 1)).all()):
+        return False
+    if rows.shape[1] > 1 and bool(((rows.sum(1) - 1).abs() < 1e-4).all()):
+        return True
+    # Logits may all be there by chance where there are few, or where they begin at 0.
+    return len(rows) >= _MANY_ROWS and bool(rows.max() > rows.min())

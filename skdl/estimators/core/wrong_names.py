@@ -29,6 +29,7 @@ FOREIGN = {
     "objective": "loss",
     "patience": "n_iter_no_change",
     "early_stopping_rounds": "n_iter_no_change",
+    "validation_fraction": "validation",
     "validation_split": "validation",
     "train_split": "validation",
     "valid_size": "validation",

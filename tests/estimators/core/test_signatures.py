@@ -48,6 +48,7 @@ def test_signatures_read_in_the_order_of_use_and_stay_short(kind):
     [
         (NeuralClassifier, "learning_rate", "that is lr"),
         (NeuralRegressor, "epochs", "that is max_epochs"),
+        (NeuralRegressor, "validation_fraction", "that is validation"),
         (TextLM, "epochs", "that is max_epochs"),
         (NeuralClassifier, "hidden_layers", "that is hidden_layer_sizes"),
         (NeuralClassifier, "hiden_layer_sizes", "that is hidden_layer_sizes"),

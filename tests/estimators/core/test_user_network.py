@@ -169,6 +169,21 @@ def test_probabilities_in_place_of_logits_are_warned_of(blobs):
             classifier(with_softmax, n_estimators=n).fit(*blobs)
 
 
+def test_sigmoids_in_place_of_logits_are_warned_of(blobs):
+    X, y = blobs
+    network = nn.Sequential(nn.Linear(6, 3), nn.Sigmoid())
+    for target in (y, np.eye(3, dtype=int)[y]):
+        with pytest.warns(UserWarning, match="returns what looks like probabilities"):
+            classifier(network).fit(X, target)
+
+
+def test_logits_that_begin_at_zero_are_not_warned_of(blobs):
+    network = nn.Linear(6, 3)
+    nn.init.zeros_(network.weight)
+    nn.init.zeros_(network.bias)
+    assert classifier(network).fit(*blobs).n_iter_ == 3
+
+
 def test_numbers_that_sum_to_one_are_no_probabilities_in_a_regression(line):
     X, y = line
     network = nn.Sequential(nn.Linear(4, 2), nn.Softmax(1))
