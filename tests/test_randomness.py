@@ -2,8 +2,10 @@
 
 import threading
 
+import hypothesis
 import pytest
 import torch
+from hypothesis import strategies as st
 
 from skdl.randomness import (
     Randomness,
@@ -159,3 +161,33 @@ def test_states_are_those_of_all_that_is_drawn_from(inside):
     with drawing_from(Randomness(5, CPU)):
         numbers()
         assert go_on_from(states) == expected
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["first", "second", "caller"]), st.booleans()),
+    max_size=30,
+)
+
+
+@hypothesis.settings(deadline=None)  # no clock in tests
+@hypothesis.given(STEPS)
+def test_however_fits_and_the_caller_take_turns_each_draws_what_it_does_alone(steps):
+    def run(steps):
+        torch.manual_seed(11)
+        fits = {"first": Randomness(0, CPU), "second": Randomness(1, CPU)}
+        found = {"first": [], "second": [], "caller": []}
+        for who, on_loan in steps:
+            if who == "caller":
+                found[who].append(drawn_globally())
+                continue
+            with drawing_from(fits[who]):
+                if on_loan:
+                    with lent_generators():
+                        found[who].append(drawn_globally())
+                else:
+                    found[who].append(drawn())
+        return found
+
+    together = run(steps)
+    for who, found in together.items():
+        assert run([step for step in steps if step[0] == who])[who] == found

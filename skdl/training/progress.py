@@ -17,6 +17,8 @@ class ProgressLine:
         Keep the line of every epoch instead of writing over it.
     details : callable, optional
         Takes the record of an epoch and returns what else to show.
+    unit : str, default="epoch"
+        What is counted.
     """
 
     def __init__(
@@ -25,10 +27,12 @@ class ProgressLine:
         *,
         every_epoch: bool = False,
         details: Callable[[EpochRecord], list[str]] | None = None,
+        unit: str = "epoch",
     ) -> None:
         self.max_epochs = max_epochs
         self.every_epoch = every_epoch
         self.details = details
+        self.unit = unit
         self._seconds = 0.0
 
     def show(self, record: EpochRecord) -> None:
@@ -49,7 +53,7 @@ class ProgressLine:
         bar = "" if self.every_epoch else f" |{'#' * done}{'-' * (width - done)}|"
         digits = len(str(self.max_epochs))
         parts = [
-            f"epoch {record.epoch:{digits}d}/{self.max_epochs}{bar}",
+            f"{self.unit} {record.epoch:{digits}d}/{self.max_epochs}{bar}",
             f"loss {record.loss:.4f}",
         ]
         if record.validation_loss is not None:

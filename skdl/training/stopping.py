@@ -11,6 +11,9 @@ class EarlyStopping:
     ----------
     patience : int
         Epochs without a new lowest validation loss after which training stops.
+    tolerance : float, default=0.0
+        By what share of itself the loss has to be lower for patience to begin anew.
+        The best epoch is the best one however little better it is.
 
     Attributes
     ----------
@@ -18,15 +21,19 @@ class EarlyStopping:
         The epoch (from 1) of the lowest loss, the last among ties; 0 before any.
     """
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, patience: int, tolerance: float = 0.0) -> None:
         self.patience = patience
+        self.tolerance = tolerance
         self.best_epoch = 0
-        self._best = math.inf
+        self._best = self._bar = math.inf
         self._since = 0
 
     def is_best(self, epoch: int, loss: float) -> bool:
         """Take the loss of an epoch and tell whether it is the lowest so far."""
-        self._since = 0 if loss < self._best else self._since + 1
+        self._since += 1
+        if loss < self._bar:
+            self._since = 0
+            self._bar = loss - self.tolerance * abs(loss) if self.tolerance else loss
         if not loss <= self._best:  # also when the loss is NaN
             return False
         self._best, self.best_epoch = loss, epoch
@@ -34,11 +41,17 @@ class EarlyStopping:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what has been seen so far."""
-        return {"best": self._best, "epoch": self.best_epoch, "since": self._since}
+        return {
+            "best": self._best,
+            "bar": self._bar,
+            "epoch": self.best_epoch,
+            "since": self._since,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what has been seen."""
         self._best, self.best_epoch = state["best"], state["epoch"]
+        self._bar = state["bar"]
         self._since = state["since"]
 
     @property

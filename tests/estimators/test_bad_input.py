@@ -105,7 +105,7 @@ BAD_PARAMETERS = {
     "schedule": "linear",
     "dropout": 1.0,
     "batch_size": 0,
-    "validation_fraction": 1.0,
+    "validation": 1.0,
     "precision": "float16",
     "hidden_layer_sizes": (8, -1),
     "betas": (0.9, 1.5),

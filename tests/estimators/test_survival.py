@@ -248,12 +248,12 @@ def poisoned(steps, gradient=False):
 @pytest.mark.parametrize("kind", [dense, table])
 def test_single_steps_that_are_not_finite_are_dropped(kind, gradient):
     X = TABLE if kind is table else NUMBERS
-    model = kind(network=poisoned({2, 7, 8}, gradient), max_epochs=20, batch_size=20)
+    model = kind(network=poisoned({2, 7, 8}, gradient), max_epochs=60, batch_size=20)
     model.fit(X, LABELS)
     assert model.history_["skipped_steps"].sum() == 3
     assert "restorations" not in model.history_
     assert np.isfinite(model.history_["loss"]).all()
-    assert model.score(X, LABELS) > 0.7
+    assert model.score(X, LABELS) > 0.85
 
 
 def test_three_in_a_row_halve_the_rate():

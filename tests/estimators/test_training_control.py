@@ -99,7 +99,7 @@ def test_early_stopping_keeps_the_best_epoch_and_learns_nothing_from_held_out(rn
 
 
 def test_early_stopping_holds_out_data_of_its_own(blobs):
-    model = classifier(early_stopping=True, validation_fraction=0.25).fit(*blobs)
+    model = classifier(early_stopping=True, validation=0.25).fit(*blobs)
     assert model.history_["validation_score"].iloc[-1] > 0.8
 
 
@@ -273,7 +273,7 @@ def test_every_optimizer_trains(optimizer, blobs):
         {"weight_averaging": "ema"},
         {"fine_tuning": FineTuning(layer_lr_decay=0.5)},
         {"label_smoothing": 0.1},
-        {"batch_size": 1000},
+        {"batch_size": 1000, "max_epochs": 90},  # a step an epoch
         {"hidden_layer_sizes": ()},
         {"hidden_layer_sizes": (8, 8, 8)},
         {"dropout": 0.5},
@@ -281,7 +281,7 @@ def test_every_optimizer_trains(optimizer, blobs):
     ids=str,
 )
 def test_every_option_trains(options, blobs):
-    model = classifier(max_epochs=30, **options).fit(*blobs)
+    model = classifier(**{"max_epochs": 30, **options}).fit(*blobs)
     assert model.score(*blobs) > 0.88
 
 

@@ -227,7 +227,7 @@ def test_names_that_are_there_twice(frame):
         ("fit", "epochs", "for the constructor or set_params: max_epochs"),
         ("fit", "batch_size", "for the constructor or set_params: batch_size"),
         ("fit", "class_weight", "constructor or set_params: class_weight"),
-        ("fit", "validation_split", "set_params: validation_fraction"),
+        ("fit", "validation_split", "set_params: validation"),
         ("fit", "eval_metric", "ScoringMonitor"),
         ("fit", "X_valid", "that is X_val"),
         ("partial_fit", "sample_weights", "that is sample_weight"),

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from skdl.networks import Dropout
+from skdl.networks.dropout import _dropped
+from skdl.randomness import Randomness, drawing_from
 
 
 def test_dropout_zeroes_the_asked_share_and_keeps_the_mean():
@@ -62,3 +64,17 @@ def test_large_inputs_get_a_pool_that_is_large_enough():
     dropped = Dropout(0.5)(torch.ones(1000, 1000))
     assert dropped.shape == (1000, 1000)
     assert (dropped == 0).float().mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_on_a_gpu_values_are_dropped_by_the_fits_generator_too():
+    x = torch.ones(300, 400, requires_grad=True)  # the same on a CPU
+    cpu, found = torch.device("cpu"), []
+    for global_seed in (1, 2):
+        torch.manual_seed(global_seed)
+        with drawing_from(Randomness(0, cpu)):
+            found.append(_dropped(x, 0.3))
+    assert torch.equal(*found)
+    assert (found[0] == 0).float().mean() == pytest.approx(0.3, abs=0.005)
+    assert found[0].unique().tolist() == pytest.approx([0, 1 / 0.7])
+    found[0].sum().backward()
+    assert torch.equal(x.grad, found[0].detach())

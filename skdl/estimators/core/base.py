@@ -177,6 +177,17 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         RuntimeWarning
             If memory runs out and batches are worked through in parts.
         """
+        return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
+
+    def _fit_all(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        X_val: Any,
+        y_val: Any,
+        sample_weight_val: Any,
+    ):
         self._check_parameters()
         context = self._init_callback_context(max_subtasks=self.max_epochs)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -246,7 +257,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         rows = rows.without_zero_weights()
         if held_out is None and self.early_stopping and not continued:
             rows, held_out = split_validation(
-                rows, self.validation_fraction, self._strata(rows.y), draw_seed(rng)
+                rows, self.validation, self._strata(rows.y), draw_seed(rng)
             )
         # With a seed every call would else drop the same units.
         seed = draw_seed(rng) + (self.n_iter_ if warm and continued else 0)

@@ -25,6 +25,8 @@ class EpochReporter:
         Epochs of a full progress bar.
     details : callable, optional
         What else the progress line shows of an epoch.
+    unit : str, default="epoch"
+        What the progress line calls an epoch.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class EpochReporter:
         snapshot: Callable[[Outcome, dict[str, Any]], dict[str, Any]],
         max_epochs: int,
         details: Callable[[EpochRecord], list[str]] | None = None,
+        unit: str = "epoch",
     ) -> None:
         self._estimator = estimator
         self._context = context
@@ -45,7 +48,7 @@ class EpochReporter:
         if estimator.verbose:
             every_epoch = int(estimator.verbose) > 1
             self._line = ProgressLine(
-                max_epochs, every_epoch=every_epoch, details=details
+                max_epochs, every_epoch=every_epoch, details=details, unit=unit
             )
 
     def fit_begin(self) -> None:

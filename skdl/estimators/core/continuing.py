@@ -17,7 +17,7 @@ _TAKEN = (
     # How steps are taken.
     *("optimizer", "lr", "weight_decay", "betas", "fine_tuning", "schedule"),
     *("max_epochs", "batch_size", "clip_grad_norm", "weight_averaging"),
-    *("early_stopping", "validation_fraction", "n_iter_no_change"),
+    *("early_stopping", "validation", "n_iter_no_change"),
     *("class_weight", "label_smoothing", "augmentation"),
     *("activation_penalty", "temporal_penalty", "bptt", "variable_bptt"),
     # Where, and what is said and written.

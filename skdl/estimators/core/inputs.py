@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from skdl.data.containers import as_pandas
+
 # What sklearn says of one row, so that those who look for it find it.
 _RESHAPE = "Reshape your data"
 
@@ -24,9 +26,8 @@ def plain(values: Any) -> Any:
         return values.numpy()
     if isinstance(values, np.ndarray) and not values.dtype.isnative:
         return values.astype(values.dtype.newbyteorder("="))
-    if hasattr(values, "to_pandas") and hasattr(values, "schema"):
-        arrow = type(values).__module__.startswith("pyarrow")
-        return values.to_pandas() if arrow else values
+    if hasattr(values, "schema") and type(values).__module__.startswith("pyarrow"):
+        return as_pandas(values)  # without a detour through floats
     if isinstance(values, list | tuple) and any(isinstance(v, Tensor) for v in values):
         return [plain(value) for value in values]
     return values

@@ -32,7 +32,8 @@ class TrainingParameters:
         a range test of at most 100 steps (see `lr_find`).
     optimizer : str or callable
         "adamw" (decoupled weight decay, arXiv 1711.05101), "adam" (decay as an L2 term
-        of the gradient), "sgd" (Nesterov momentum), or a ``torch.optim.Optimizer``
+        of the gradient), "sgd" (Nesterov momentum), "muon" (orthogonal steps of hidden
+        matrices, arXiv 2502.16982; the rest by AdamW), or a ``torch.optim.Optimizer``
         class or a ``functools.partial`` of one.
     schedule : str or callable
         "one_cycle" (rise for a quarter of training, then fall; momentum moves the other
@@ -55,7 +56,7 @@ class TrainingParameters:
     early_stopping : bool
         Whether to hold out data, stop when its loss has not fallen for
         `n_iter_no_change` epochs, and go back to the weights of the best epoch.
-    validation_fraction : float
+    validation : float
         Share of the training samples that early stopping holds out, stratified for
         classes, unless `fit` is given `X_val` and `y_val`.
     n_iter_no_change : int
@@ -75,7 +76,7 @@ class TrainingParameters:
     clip_grad_norm: float | None = None
     weight_averaging: str | None = None
     early_stopping: bool = False
-    validation_fraction: float = 0.1
+    validation: float = 0.1
     n_iter_no_change: int = 10
     warm_start: bool = False
 
@@ -93,7 +94,7 @@ class TrainingParameters:
         "clip_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "weight_averaging": [StrOptions({"ema", "nt_asgd"}), None],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "validation": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
     }

@@ -83,7 +83,8 @@ class ImageRegressor(
         a range test of at most 100 steps (see `lr_find`).
     optimizer : str or callable, default="adamw"
         "adamw" (decoupled weight decay, arXiv 1711.05101), "adam" (decay as an L2 term
-        of the gradient), "sgd" (Nesterov momentum), or a ``torch.optim.Optimizer``
+        of the gradient), "sgd" (Nesterov momentum), "muon" (orthogonal steps of hidden
+        matrices, arXiv 2502.16982; the rest by AdamW), or a ``torch.optim.Optimizer``
         class or a ``functools.partial`` of one.
     schedule : str or callable, default="one_cycle"
         "one_cycle" (rise for a quarter of training, then fall; momentum moves the other
@@ -106,7 +107,7 @@ class ImageRegressor(
     early_stopping : bool, default=False
         Whether to hold out data, stop when its loss has not fallen for
         `n_iter_no_change` epochs, and go back to the weights of the best epoch.
-    validation_fraction : float, default=0.1
+    validation : float, default=0.1
         Share of the training samples that early stopping holds out, stratified for
         classes, unless `fit` is given `X_val` and `y_val`.
     n_iter_no_change : int, default=10

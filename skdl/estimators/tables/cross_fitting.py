@@ -19,11 +19,9 @@ from sklearn.model_selection import check_cv
 
 from skdl.data.categories import UNKNOWN
 from skdl.data.table import Table
-from skdl.estimators.tables.embedding import (
-    EntityEmbeddingEstimator,
-    embeddings_of,
-)
+from skdl.estimators.tables.embedding import EntityEmbeddingEstimator
 from skdl.estimators.tables.frames import make_table
+from skdl.estimators.tables.members import embeddings_of
 from skdl.estimators.tables.shrinkage import mean_vector
 
 # Unseen rows of a fold are judged in this many blocks or more, of at most so many rows.

@@ -17,13 +17,13 @@ from torch import nn
 
 from skdl.data.arrays import ArrayEncoder
 from skdl.data.numeric import NumericEncoder
-from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.checks import MOST, check_sizes
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.inputs import plain, refuse_dates, refuse_no_table
 from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
+from skdl.estimators.tables.cross_fitted import CrossFittedEstimator
 from skdl.estimators.tables.numbers import explain, readable
 from skdl.networks.mlp import ACTIVATIONS, MLP
 
@@ -87,7 +87,7 @@ class DenseParameters:
     }
 
 
-class DenseEstimator(NeuralEstimator):
+class DenseEstimator(CrossFittedEstimator):
     """The family that takes numbers and has a dense network by default."""
 
     def __sklearn_tags__(self):
@@ -252,6 +252,9 @@ class DenseEstimator(NeuralEstimator):
             dropout=self.dropout,
             batch_norm=self.batch_norm,
         )
+
+    def _numbers_of(self, X: Any) -> np.ndarray:
+        return X
 
 
 def _is_plain_target(y: Any, n_rows: int) -> bool:

@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 )
 from torch import nn
 
+from skdl.data.binned import BinnedTableEncoder
 from skdl.data.containers import without_gradient
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators.core.checks import check_flat, check_groups, is_count
@@ -23,14 +24,25 @@ from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.inputs import plain
 from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.tables.dense import DenseEstimator
-from skdl.estimators.tables.embedding_sizes import check_embedding_dim, embedding_dims
+from skdl.estimators.tables.embedding_sizes import (
+    MOST_ENTRIES,
+    check_embedding_dim,
+    embedding_dims,
+)
 from skdl.estimators.tables.frames import as_frame, learn_schema, make_table
+from skdl.estimators.tables.members import (
+    effects_of,
+    embeddings_of,
+    first_weight_of,
+    members_of,
+)
 from skdl.estimators.tables.random_effects import (
     check_optimizer,
     columns_of_groups,
     effects_by_group,
     vocabularies_without_vectors,
 )
+from skdl.estimators.tables.recipe import Recipe
 from skdl.estimators.tables.sharing import joined
 from skdl.estimators.tables.shrinkage import shrink
 from skdl.estimators.tables.unknown import warn_of_unknown
@@ -40,7 +52,7 @@ from skdl.estimators.tables.vectors import (
     vectors_of,
 )
 from skdl.networks.embedding import EmbeddingNetwork, EntityEmbedding
-from skdl.networks.ensemble import Ensemble
+from skdl.networks.packed_embedding import PackedEmbedding
 from skdl.networks.random_effects import RandomEffects
 
 # Share of categories that are hidden in training, so that the vector that unknown
@@ -79,7 +91,7 @@ class EmbeddingParameters:
         the network does not learn the group by heart; new groups have none (Simchoni &
         Rosset 2023, arXiv 2206.03314). Columns in a combination keep their vectors, a
         column named by itself has none. All must be categorical, and `optimizer`
-        "adamw" or a callable.
+        "adamw", "muon" or a callable.
     handle_unknown : {"ignore", "warn"}
         Whether to count categories never seen before in a warning when predicting. They
         are no error either way. A column that is mostly unknown is named once in any
@@ -171,14 +183,16 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         return table, self._check_target(y)
 
     def _new_encoder(self, X: Table, rng: np.random.RandomState) -> TableEncoder:
-        return TableEncoder(
-            self._vocabulary_of_column(),
-            scale=self.scale_inputs,
-            max_categories=self.max_categories,
-            columns_of_groups=columns_of_groups(
-                self.random_effects, self._schema.categorical_names
-            ),
-        ).fit(X, rng)
+        return TableEncoder(**self._encoder_options()).fit(X, rng)
+
+    def _encoder_options(self) -> dict[str, Any]:
+        names = self._schema.categorical_names
+        return {
+            **super()._encoder_options(),
+            "vocabulary_of_column": self._vocabulary_of_column(),
+            "max_categories": self.max_categories,
+            "columns_of_groups": columns_of_groups(self.random_effects, names),
+        }
 
     def _vocabulary_of_column(self) -> list[int]:
         """Return the number of each column's vocabulary; columns may share one."""
@@ -192,14 +206,18 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
                 )
         return joined(names, self.shared_embeddings or ())
 
-    def _embedding_dims(self, encoder: TableEncoder) -> list[int]:
+    def _embedding_dims(
+        self, encoder: TableEncoder, most: int = MOST_ENTRIES
+    ) -> list[int]:
         """Return the entries of each vocabulary's vectors; 0 where it has none."""
         numbers, names = encoder.vocabulary_of_column, self._schema.categorical_names
         columns = dict(zip(reversed(numbers), reversed(names), strict=True))
         alone = vocabularies_without_vectors(encoder.columns_of_groups, numbers, names)
         embedded = [i for i in range(len(encoder.vocabularies)) if i not in alone]
         dims = embedding_dims(
-            self.embedding_dim, {columns[i]: encoder.vocabularies[i] for i in embedded}
+            self.embedding_dim,
+            {columns[i]: encoder.vocabularies[i] for i in embedded},
+            most,
         )
         found = dict(zip(embedded, dims, strict=True))
         return [found.get(i, 0) for i in range(len(encoder.vocabularies))]
@@ -228,6 +246,22 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
                 member.grow(*encoder.sizes)
         names = self._schema.numeric_names
         return with_new_scales(encoder, rescaling, network, names)
+
+    def _numbers_of(self, X: Table) -> np.ndarray:
+        return X.numeric
+
+    def _new_packed_embedding(
+        self, encoder: BinnedTableEncoder, n_members: int, recipe: Recipe
+    ) -> PackedEmbedding:
+        n_codes, _ = encoder.sizes
+        return PackedEmbedding(
+            n_members,
+            n_codes,
+            self._embedding_dims(encoder, recipe.most_entries),
+            encoder.vocabulary_of_column,
+            dropout=recipe.embedding_dropout,
+            unknown_rate=UNKNOWN_RATE,
+        )
 
     def _finish(self, parts: FittedParts) -> None:
         """Draw the vectors of rare categories toward their column's mean.
@@ -260,15 +294,13 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
 
         None where the user's network does not begin with a linear layer.
         """
-        member = members_of(self.network_)[0]
-        first = next((m for m in member.head.modules() if not list(m.children())), None)
-        embedding = member.embedding
-        n_inputs = embedding.n_outputs + self._encoder.numeric.n_outputs
-        if not isinstance(first, nn.Linear) or first.in_features != n_inputs:
+        dims = embeddings_of(self.network_)[0].dims
+        used = [dims[v] for v in self._encoder.vocabulary_of_column]
+        n_inputs = sum(used) + self._encoder.numeric.n_outputs
+        weight = first_weight_of(self.network_, n_inputs)
+        if weight is None:
             return None
-        weight = first.weight.detach().cpu().numpy()
-        dims = [embedding.dims[v] for v in embedding.vocabulary_of_column]
-        return np.split(weight[:, : sum(dims)], np.cumsum(dims)[:-1], axis=1)
+        return np.split(weight[:, : sum(used)], np.cumsum(used)[:-1], axis=1)
 
     def nearest(self, column: Any, category: Any, k: int = 5) -> pd.Series:
         """Return the categories whose vectors are nearest to a category's.
@@ -320,11 +352,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
     def random_effects_(self) -> dict[Any, pd.DataFrame]:
         """Intercepts of the groups of each grouping, one row a group."""
         check_is_fitted(self)
-        tables = [
-            member.effects.table.detach().cpu().numpy()
-            for member in members_of(self.network_)
-            if member.effects is not None
-        ]
+        tables = effects_of(self.network_)
         names = self._schema.categorical_names
         scale = getattr(self._target, "raw_scale", 1.0)
         return effects_by_group(tables, self._encoder, names, scale)
@@ -335,13 +363,3 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         tags.input_tags.string = True
         tags.input_tags.three_d_array = False
         return tags
-
-
-def members_of(network: Any) -> list[EmbeddingNetwork]:
-    """Return the networks whose mean a network is."""
-    return list(network.members) if isinstance(network, Ensemble) else [network]
-
-
-def embeddings_of(network: nn.Module) -> list[EntityEmbedding]:
-    """Return the embedding of each member of a network."""
-    return [member.embedding for member in members_of(network)]

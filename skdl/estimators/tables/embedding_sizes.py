@@ -8,6 +8,9 @@ import numpy as np
 from skdl.data.categories import FIRST, Vocabulary
 from skdl.estimators.core.checks import is_count
 
+# Entries of a vector that goes by the number of categories, at most.
+MOST_ENTRIES = 50
+
 
 def auto_dim(n_categories: int, n_rows: int) -> int:
     """Return the entries of a vector by the number of categories and their rows.
@@ -15,12 +18,15 @@ def auto_dim(n_categories: int, n_rows: int) -> int:
     ``1.6 n^0.56`` (fastai's rule) up to 50, and no more than there are rows for a
     category: a long vector of a rare category is learned by heart.
     """
-    return max(1, min(50, round(1.6 * n_categories**0.56), n_rows // n_categories))
+    return max(
+        1, min(MOST_ENTRIES, round(1.6 * n_categories**0.56), n_rows // n_categories)
+    )
 
 
 def embedding_dims(
     embedding_dim: str | int | Mapping | Callable[[int], int],
     vocabularies: Mapping[Any, Vocabulary],
+    most: int = MOST_ENTRIES,
 ) -> list[int]:
     """Return the entries of each vocabulary's vectors.
 
@@ -30,6 +36,8 @@ def embedding_dims(
         As a user gives it; a column that a mapping leaves out is "auto".
     vocabularies : mapping
         By the name of the first column that uses each.
+    most : int, default=50
+        Entries that "auto" gives at most.
     """
     if isinstance(embedding_dim, Mapping):
         absent = [name for name in embedding_dim if name not in vocabularies]
@@ -45,7 +53,8 @@ def embedding_dims(
         if isinstance(choice, Mapping):
             choice = choice.get(name, "auto")
         if _is_auto(choice):
-            choice = auto_dim(n_categories, int(vocabulary.counts[FIRST:].sum()))
+            n_rows = int(vocabulary.counts[FIRST:].sum())
+            choice = min(most, auto_dim(n_categories, n_rows))
         dims.append(_checked(choice, name, n_categories))
     return dims
 

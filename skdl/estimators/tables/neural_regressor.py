@@ -70,7 +70,8 @@ class NeuralRegressor(
         a range test of at most 100 steps (see `lr_find`).
     optimizer : str or callable, default="adamw"
         "adamw" (decoupled weight decay, arXiv 1711.05101), "adam" (decay as an L2 term
-        of the gradient), "sgd" (Nesterov momentum), or a ``torch.optim.Optimizer``
+        of the gradient), "sgd" (Nesterov momentum), "muon" (orthogonal steps of hidden
+        matrices, arXiv 2502.16982; the rest by AdamW), or a ``torch.optim.Optimizer``
         class or a ``functools.partial`` of one.
     schedule : str or callable, default="one_cycle"
         "one_cycle" (rise for a quarter of training, then fall; momentum moves the other
@@ -93,9 +94,22 @@ class NeuralRegressor(
     early_stopping : bool, default=False
         Whether to hold out data, stop when its loss has not fallen for
         `n_iter_no_change` epochs, and go back to the weights of the best epoch.
-    validation_fraction : float, default=0.1
-        Share of the training samples that early stopping holds out, stratified for
-        classes, unless `fit` is given `X_val` and `y_val`.
+    validation : float, int, "last" or splitter, default=0.1
+        A share: what early stopping holds out, stratified for classes, unless `fit` is
+        given `X_val` and `y_val`. Otherwise several networks are trained side by side,
+        each blind to another part of the rows, so that every row is predicted by a
+        network that has not seen it (`oof_prediction_`); their out-of-fold loss decides
+        when to stop and makes the probabilities as certain as they are right, and all
+        networks together predict. An int is a number of folds, drawn by class and,
+        where `fit` is given `groups`, so that groups stay together; "last" is the last
+        fifth of the rows, for tables in order of time; or a splitter of scikit-learn.
+        There are as many networks as folds, or `n_estimators` if that is more.
+        Parameters that are left at their defaults then have values that go by the table
+        (see docs/tables.md): rate, batch, decay, dropout, layers and vectors;
+        `max_epochs` limits training only if it is given. Not with a `network` of your
+        own, `early_stopping`, `X_val`, a `schedule`, `weight_averaging`, ``lr="auto"``,
+        `warm_start`, `fine_tuning` or a `checkpoint`; `partial_fit` trains one network
+        as ever, but does not go on from several.
     n_iter_no_change : int, default=10
         Epochs without a new lowest validation loss before early stopping.
     warm_start : bool, default=False
@@ -123,6 +137,15 @@ class NeuralRegressor(
 
     Attributes
     ----------
+    oof_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        With folds as `validation`: probabilities or targets of the rows that `fit` was
+        given, by networks that have not learned from them. NaN of rows that no fold
+        holds out, or whose weight is zero.
+    oof_score_ : float
+        With folds as `validation`: accuracy or R^2 of these predictions.
+    temperature_ : float
+        With folds as `validation`, of classifiers: what raw outputs are divided by, so
+        that the probabilities are as certain as they are right.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of str

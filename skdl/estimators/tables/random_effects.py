@@ -84,11 +84,11 @@ def check_optimizer(optimizer: Any) -> None:
     ValueError
         If it is "adam" or "sgd".
     """
-    if isinstance(optimizer, str) and optimizer != "adamw":
+    if optimizer in ("adam", "sgd"):
         raise ValueError(
             "random_effects are drawn toward zero by decoupled weight decay, which "
-            f"optimizer={optimizer!r} does not have: use 'adamw', or a callable that "
-            "builds an optimizer with decoupled decay."
+            f"optimizer={optimizer!r} does not have: use 'adamw' or 'muon', or a "
+            "callable that builds an optimizer with decoupled decay."
         )
 
 

@@ -41,7 +41,7 @@ class LanguageModelEstimator(NetworkEstimator):
         80, on a GPU 20 to 160, and takes the fewest tokens a step.
     weight_decay : float
         Decay of weights; biases are not decayed.
-    validation_fraction : float
+    validation : float
         Share of the documents that early stopping holds out, at random, unless `fit` is
         given `X_val`; of a single document its end.
     precision : str
@@ -193,9 +193,7 @@ class LanguageModelEstimator(NetworkEstimator):
         checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
         if held_out is None and self.early_stopping and not continued:
-            texts, held_out = split_texts(
-                texts, self.validation_fraction, draw_seed(rng)
-            )
+            texts, held_out = split_texts(texts, self.validation, draw_seed(rng))
         with runtime.seeded(draw_seed(rng)):
             parts, stream = self._parts(texts, runtime, warm=warm)
             windows = choose_windows(

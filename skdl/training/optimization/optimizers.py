@@ -14,6 +14,7 @@ from torch import nn
 
 from skdl.randomness import lent_generators
 from skdl.training.optimization.adamw import LeanAdamW
+from skdl.training.optimization.muon import Muon, split_matrices
 from skdl.training.survival.interrupts import rehearse_step
 
 _UNDECAYED_MODULES = (
@@ -42,7 +43,9 @@ def parameter_groups(
     """Group the trainable parameters by what they have in common.
 
     Biases, normalisation layers and embeddings are not decayed; a module that has a
-    number `weight_decay` is decayed by that. Each layer's rate is
+    number `weight_decay` is decayed by that. A module whose parameters are stacked
+    says in `pack_dims` how many of their first dimensions count what is stacked, so
+    that a stack of biases is told from a matrix. Each layer's rate is
     `layer_lr_decay` times that of the layer after it; a layer is a module that has
     parameters of its own, in the order in which the network lists them.
 
@@ -72,7 +75,8 @@ def parameter_groups(
         for parameter in parameters:
             if id(parameter) not in seen:  # tied weights go with the later layer
                 seen.add(id(parameter))
-                kept = isinstance(module, _UNDECAYED_MODULES) or parameter.ndim < 2
+                ndim = parameter.ndim - getattr(module, "pack_dims", 0)
+                kept = isinstance(module, _UNDECAYED_MODULES) or ndim < 2
                 decay = 0.0 if kept else weight_decay
                 own = getattr(module, "weight_decay", None)
                 decay = decay if own is None else float(own)
@@ -123,9 +127,14 @@ def _sgd(groups: list[dict], settings: OptimizerSettings) -> torch.optim.Optimiz
     )
 
 
+def _muon(groups: list[dict], settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """Muon for the matrices, AdamW for the rest."""
+    return Muon(groups, lr=settings.lr, betas=settings.betas)
+
+
 OPTIMIZERS: dict[
     str, Callable[[list[dict], OptimizerSettings], torch.optim.Optimizer]
-] = {"adamw": _adamw, "adam": _adam, "sgd": _sgd}
+] = {"adamw": _adamw, "adam": _adam, "sgd": _sgd, "muon": _muon}
 
 
 def build_optimizer(
@@ -153,6 +162,8 @@ def build_optimizer(
     """
     rehearse_step()
     groups = parameter_groups(network, settings.weight_decay, settings.layer_lr_decay)
+    if optimizer == "muon":
+        groups = split_matrices(network, groups)
     if isinstance(optimizer, str):
         return OPTIMIZERS[optimizer](groups, settings)
     accepted = _names_of_options(optimizer)

@@ -50,7 +50,7 @@ def same_weights(a, b):
 
 def test_digits_are_learned(model, digits):
     X, y = digits
-    model.fit(X[:500], y[:500])
+    model.set_params(max_epochs=20).fit(X[:500], y[:500])
     assert model.score(X[500:], y[500:]) > 0.9
 
 
@@ -165,16 +165,13 @@ def test_trained_layers_help_other_classes(digits):
     network = Transferred(pickle.dumps(old.network_.body[0]))
     X, y = X[y >= 5], y[y >= 5]
     few, rest = slice(0, 30), slice(30, None)
-    options |= {"max_epochs": 6, "batch_size": 10}
-    fresh = ImageClassifier(network=small_network, **options)
-    tuned = ImageClassifier(
-        network=network,
-        fine_tuning=FineTuning(freeze="0", thaw="gradual", layer_lr_decay=0.5),
-        **options,
+    options |= {"max_epochs": 12, "batch_size": 10}
+    options["fine_tuning"] = FineTuning(freeze="0")
+    trained, untrained = (
+        ImageClassifier(network=n, **options).fit(X[few], y[few])
+        for n in (network, small_network)
     )
-    fresh.fit(X[few], y[few])
-    tuned.fit(X[few], y[few])
-    assert tuned.score(X[rest], y[rest]) > fresh.score(X[rest], y[rest]) + 0.02
+    assert trained.score(X[rest], y[rest]) > untrained.score(X[rest], y[rest]) + 0.2
 
 
 @pytest.mark.parametrize("thaw", [None, 1, "gradual"])

@@ -10,6 +10,7 @@ import os
 import pickle
 import warnings
 from decimal import Decimal
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -242,10 +243,16 @@ FIT = fit_rows()
 TARGET = np.random.default_rng(1).normal(size=FIT_ROWS)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unknown_categories_have_trained_vectors():
+    with mock.patch("skdl.estimators.tables.embedding.UNKNOWN_RATE", 0.1):
+        yield
+
+
 @functools.cache
 def model():
     return EntityEmbeddingRegressor(
-        categorical_features=CATEGORIES, max_epochs=2, unknown_rate=0.1, random_state=0
+        categorical_features=CATEGORIES, max_epochs=2, random_state=0
     ).fit(plain_frame(FIT), TARGET)
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from skdl.networks.packed import PackedMLP
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 
 LR, DECAY, START, GRADIENT = 0.1, 0.5, 2.0, 0.3
@@ -100,3 +101,12 @@ def test_earlier_layers_have_a_fraction_of_the_rate():
     layers = [network[0], network[2], network[3]]
     assert [factors[id(layer.weight)] for layer in layers] == [0.25, 0.5, 1.0]
     assert [factors[id(layer.bias)] for layer in layers] == [0.25, 0.5, 1.0]
+
+
+def test_stacked_biases_are_told_from_matrices():
+    stack = PackedMLP(3, 4, 2, hidden_layer_sizes=(8,))
+    groups = build_optimizer("adamw", stack, OptimizerSettings(0.1, DECAY)).param_groups
+    decayed = [p.ndim for g in groups if g["weight_decay"] for p in g["params"]]
+    assert decayed == [3, 3]
+    kept = [p.ndim for g in groups if not g["weight_decay"] for p in g["params"]]
+    assert kept == [2, 2]

@@ -1,0 +1,211 @@
+"""Defaults on many tables: error and seconds, and how both compare with LightGBM's.
+
+The error is log loss, or the root mean squared error of the target (of its logarithm
+where `_tables.py` says so). Tables are split at random, a quarter for the test; the
+last fifth is for the test where rows are in order of time; adult has its official
+split. No model is told more than the columns: text is categories, numbers are numbers.
+
+    python benchmarks/tables.py [--tables small] [--models lightgbm skdl_validation]
+        [--seeds 1 2 3] [--threads 1]
+
+`--tables` takes names, "small" (at most 4,200 rows; minutes) or "all". Figures go to
+output/tables.csv, with versions and the command.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from _common import begin, print_table, rmse
+from _tables import SMALL, TABLES, Split, split_table
+from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.metrics import log_loss
+
+from skdl import EntityEmbeddingClassifier, EntityEmbeddingRegressor, __version__
+
+BASE = "lightgbm"
+# Categories that HistGradientBoosting takes of a column at most.
+MOST_CATEGORIES = 250
+COLUMNS = (
+    *("table", "model", "seed", "error"),
+    *("fit_seconds", "fit_cpu_seconds", "predict_seconds"),
+)
+
+
+def as_categories(split: Split) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the inputs with text as categories of the training rows."""
+    train, test = split.X.copy(), split.X_test.copy()
+    for name in train:
+        if pd.api.types.is_numeric_dtype(train[name]):
+            continue
+        kind = pd.CategoricalDtype(sorted(train[name].dropna().astype(str).unique()))
+        for frame in (train, test):
+            text = frame[name].astype(object).where(frame[name].isna(), "")
+            text = text.where(frame[name].isna(), frame[name].astype(str))
+            frame[name] = text.astype(kind)
+    names = [f"c{i}" for i in range(train.shape[1])]  # LightGBM refuses some names
+    return train.set_axis(names, axis=1), test.set_axis(names, axis=1)
+
+
+def as_codes(frame: pd.DataFrame, *, above: int = 0) -> pd.DataFrame:
+    """Return the frame with the numbers of its categories, where there are many."""
+    codes = {
+        name: frame[name].cat.codes.astype(float).where(frame[name].notna())
+        for name in frame.select_dtypes("category")
+        if len(frame[name].cat.categories) > above
+    }
+    return frame.assign(**codes)
+
+
+def lightgbm(split: Split, seed: int, threads: int) -> tuple[Any, Any, Any]:
+    kind = LGBMClassifier if split.is_classification else LGBMRegressor
+    model = kind(random_state=seed, n_jobs=threads, verbose=-1)
+    return model, *as_categories(split)
+
+
+def hist_gradient_boosting(
+    split: Split, seed: int, threads: int
+) -> tuple[Any, Any, Any]:
+    kind: Any = HistGradientBoostingRegressor
+    if split.is_classification:
+        kind = HistGradientBoostingClassifier
+    frames = (as_codes(f, above=MOST_CATEGORIES) for f in as_categories(split))
+    return kind(random_state=seed), *frames
+
+
+def random_forest(split: Split, seed: int, threads: int) -> tuple[Any, Any, Any]:
+    kind: Any = RandomForestRegressor
+    if split.is_classification:
+        kind = RandomForestClassifier
+    model = kind(random_state=seed, n_jobs=threads)
+    return model, *(as_codes(frame) for frame in as_categories(split))
+
+
+def skdl(
+    split: Split, seed: int, threads: int, **parameters: Any
+) -> tuple[Any, Any, Any]:
+    kind: Any = EntityEmbeddingRegressor
+    if split.is_classification:
+        kind = EntityEmbeddingClassifier
+    model = kind(random_state=seed, device="cpu", **parameters)
+    return model, split.X, split.X_test
+
+
+def skdl_validation(split: Split, seed: int, threads: int) -> tuple[Any, Any, Any]:
+    return skdl(split, seed, threads, validation=4)
+
+
+MODELS = {
+    "lightgbm": lightgbm,
+    "hist_gradient_boosting": hist_gradient_boosting,
+    "random_forest": random_forest,
+    "skdl": skdl,
+    "skdl_validation": skdl_validation,
+}
+
+
+def error_of(model: Any, X: Any, split: Split) -> float:
+    """Return log loss or RMSE on the test rows."""
+    if not split.is_classification:
+        return rmse(split.y_test, model.predict(X))
+    probabilities = np.clip(model.predict_proba(X).astype(float), 1e-15, 1)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return log_loss(split.y_test, probabilities, labels=model.classes_)
+
+
+def run(table: str, name: str, seed: int, threads: int) -> dict[str, Any]:
+    """Fit a model on a table and return a row of the results."""
+    split = split_table(table, seed)
+    model, X, X_test = MODELS[name](split, seed, threads)
+    started, on_cpu = time.perf_counter(), time.process_time()
+    model.fit(X, split.y)
+    fitted, on_cpu = time.perf_counter(), time.process_time() - on_cpu
+    error = error_of(model, X_test, split)
+    ended = time.perf_counter()
+    row = (table, name, seed, error, fitted - started, on_cpu, ended - fitted)
+    return dict(zip(COLUMNS, row, strict=True))
+
+
+def summary(results: pd.DataFrame) -> None:
+    """Print errors by table, and geometric means of the ratios over LightGBM's."""
+    errors = results.pivot_table("error", "table", "model", sort=False)
+    seconds = results.pivot_table("fit_cpu_seconds", "table", "model", sort=False)
+    models = list(errors)
+    rows = [
+        [table, *errors.loc[table], *seconds.loc[table].round(1)]
+        for table in errors.index
+    ]
+    print_table(
+        ["error, CPU seconds of fit", *models, *(f"s: {m}" for m in models)], rows
+    )
+    if BASE not in errors:
+        return
+    ratios = errors.div(errors[BASE], axis=0)
+    kinds = [TABLES[table].is_classification for table in ratios.index]
+    parts = {
+        "all": np.ones(len(kinds), dtype=bool),
+        "classes": np.array(kinds),
+        "numbers": ~np.array(kinds),
+    }
+    rows = [[table, *ratios.loc[table]] for table in ratios.index]
+    rows += [
+        [f"geometric mean, {part}", *np.exp(np.log(ratios[chosen]).mean())]
+        for part, chosen in parts.items()
+        if chosen.any()
+    ]
+    rows.append(["tables ahead", *(int((ratios[m] < 1).sum()) for m in models)])
+    print_table([f"error over {BASE}'s", *models], rows)
+
+
+def save(results: pd.DataFrame) -> None:
+    """Write the results, with versions and the command."""
+    path = Path(__file__).resolve().parents[1] / "output" / "tables.csv"
+    path.parent.mkdir(exist_ok=True)
+    about = {"skdl": __version__, "torch": torch.__version__}
+    about["command"] = "python benchmarks/tables.py " + " ".join(sys.argv[1:])
+    results.assign(**about).to_csv(path, index=False)
+    print(f"written to {path.name}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--tables", nargs="+", default=["small"], choices=[*TABLES, "small", "all"]
+    )
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    begin("Defaults on tables", "lightgbm")
+    torch.set_num_threads(given.threads)
+    groups = {"small": SMALL, "all": tuple(TABLES)}
+    tables = [t for name in given.tables for t in groups.get(name, (name,))]
+    results = []
+    for table in tables:
+        for seed in given.seeds:
+            for name in given.models:
+                row = run(table, name, seed, given.threads)
+                results.append(row)
+                print(
+                    f"{table:18s} seed {seed}  {name:22s} error {row['error']:.4f}  "
+                    f"{row['fit_cpu_seconds']:.1f} s",
+                    flush=True,
+                )
+    print()
+    summary(pd.DataFrame(results))
+    save(pd.DataFrame(results))
+
+
+if __name__ == "__main__":
+    main()

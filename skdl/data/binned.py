@@ -1,0 +1,125 @@
+"""Tables to tensors for packs, which take positions in bins beside the numbers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skdl.data.bins import BinEncoder
+from skdl.data.table import Table, TableEncoder
+
+
+class BinnedTableEncoder(TableEncoder):
+    """A table's codes and numbers, and the positions of the numbers in bins.
+
+    Parameters
+    ----------
+    bins : BinEncoder
+        Not fitted yet.
+    vocabulary_of_column, scale, max_categories, columns_of_groups
+        As `TableEncoder` takes them.
+
+    Notes
+    -----
+    A plain array of numbers is taken as a table without categories.
+    """
+
+    def __init__(
+        self, bins: BinEncoder, vocabulary_of_column: Any = (), **options: Any
+    ) -> None:
+        super().__init__(vocabulary_of_column, **options)
+        self.bins = bins
+
+    @property
+    def n_bins(self) -> list[int]:
+        """Bins of each column that has any."""
+        return self.bins.n_bins
+
+    def fit_with_target(
+        self, X: Table | np.ndarray, y: np.ndarray, rng: np.random.RandomState
+    ):
+        """Learn categories, scales and bins.
+
+        Parameters
+        ----------
+        X : Table or ndarray of shape (n_samples, n_features)
+            The training rows.
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Integers are classes, floats are real targets.
+        rng : numpy.random.RandomState
+            Draws the rows to learn from where there are many.
+
+        Returns
+        -------
+        self
+        """
+        table = _as_table(X)
+        super().fit(table, rng)
+        if self.bins.n_quantiles:
+            self.bins.fit(table.numeric, y, rng)
+        return self
+
+    def transform(self, X: Table | np.ndarray) -> tuple[Tensor, ...]:
+        """Encode all rows at once.
+
+        Returns
+        -------
+        indices, numbers : Tensor
+            As `TableEncoder` gives them.
+        positions : Tensor of shape (n_samples, len(n_bins))
+            float32; only where there are bins.
+        groups : Tensor
+            As `TableEncoder` gives them; only where there are groupings.
+        """
+        table = _as_table(X)
+        indices, numbers, *groups = super().transform(table)
+        return indices, numbers, *self._positions(table), *groups
+
+    def chunks(self, X: Table | np.ndarray, rows: int) -> Iterator[tuple[Tensor, ...]]:
+        """Encode `rows` rows at a time."""
+        table, start = _as_table(X), 0
+        for indices, numbers, *groups in super().chunks(table, rows):
+            part = table[start : start + len(numbers)]
+            yield indices, numbers, *self._positions(part), *groups
+            start += len(numbers)
+
+    def _positions(self, table: Table) -> tuple[Tensor, ...]:
+        return (self.bins.transform(table.numeric),) if self.n_bins else ()
+
+
+def untrained_rows(
+    indices: Tensor, blind: np.ndarray, encoder: TableEncoder
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the rows of a table of vectors that a member never learns from.
+
+    Parameters
+    ----------
+    indices : Tensor of shape (n_samples, n_categorical)
+        Of the training rows.
+    blind : ndarray of bool, shape (n_samples, n_members)
+        True where a member does not learn from a row.
+    encoder : TableEncoder
+        Made the indices.
+
+    Returns
+    -------
+    members, rows, unknown : Tensor of int64
+        For each such row its member, its number, and the number of the row of its
+        vocabulary's unknown category, which is trained on what is hidden.
+    """
+    sizes, _ = encoder.sizes
+    unknown = np.repeat(encoder.offsets, sizes)
+    found = []
+    for member in range(blind.shape[1]):
+        seen = indices.numpy()[~blind[:, member]]
+        counts = np.bincount(seen.ravel(), minlength=len(unknown))
+        rows = np.flatnonzero((counts == 0) & (np.arange(len(unknown)) != unknown))
+        found.append(np.stack([np.full(len(rows), member), rows, unknown[rows]]))
+    members, rows, known = torch.from_numpy(np.concatenate(found, axis=1))
+    return members, rows, known
+
+
+def _as_table(X: Table | np.ndarray) -> Table:
+    return X if isinstance(X, Table) else Table([], X)

@@ -1,0 +1,127 @@
+"""Numbers to positions in bins, which piecewise-linear embeddings begin with.
+
+A position is the number of bins below a value and the fraction of its own bin below
+it. It is one number a column, in float32, however many bins there are; where the edges
+are is known here alone.
+"""
+
+import numpy as np
+import torch
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from torch import Tensor
+
+# Rows that edges are learned from at most.
+_LEARNING_ROWS = 50_000
+# A leaf of a column's tree, and a bin of quantiles, has at least this many rows.
+_LEAF_ROWS, _BIN_ROWS = 16, 16
+
+
+class BinEncoder:
+    """Positions of numbers in the bins of their columns.
+
+    Edges are quantiles of a column together with the thresholds of a shallow tree of
+    the column alone on the target: quantiles tell apart where the rows are, thresholds
+    where the target changes, as in the tail of a column that is mostly zeros
+    (Gorishniy et al. 2022, arXiv 2203.05556, sections 3.1.1 and 3.1.2). A column with
+    no more values than that gets an edge at each of them, so that integers with few
+    values are told apart as categories are. Outside its edges a value counts as the
+    nearest; a missing value has the position of the median.
+
+    Parameters
+    ----------
+    n_quantiles : int, default=32
+        Bins from quantiles at most; fewer where bins would have too few rows.
+    n_leaves : int, default=32
+        Leaves of a column's tree at most; 1 for no tree.
+
+    Attributes
+    ----------
+    edges : list of ndarray
+        Of each column that has bins, increasing.
+    columns : ndarray of int
+        The columns that have bins: those with at least two values.
+    """
+
+    def __init__(self, n_quantiles: int = 32, n_leaves: int = 32) -> None:
+        self.n_quantiles = n_quantiles
+        self.n_leaves = n_leaves
+        self.edges: list[np.ndarray] = []
+        self.columns = np.zeros(0, dtype=np.int64)
+        self._fill = np.zeros(0)
+
+    @property
+    def n_bins(self) -> list[int]:
+        """Bins of each column that has any."""
+        return [len(edges) - 1 for edges in self.edges]
+
+    def fit(self, X: np.ndarray, y: np.ndarray, rng: np.random.RandomState):
+        """Learn the edges.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Floating point; NaN is missing.
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Integers are classes or indicators, floats are real targets.
+        rng : numpy.random.RandomState
+            Draws the rows to learn from where there are many.
+
+        Returns
+        -------
+        self
+        """
+        if len(X) > _LEARNING_ROWS:
+            drawn = np.sort(rng.choice(len(X), _LEARNING_ROWS, replace=False))
+            X, y = X[drawn], y[drawn]
+        found = [self._edges(X[:, j], y) for j in range(X.shape[1])]
+        binned = [j for j, edges in enumerate(found) if len(edges) > 1]
+        self.columns = np.array(binned, dtype=np.int64)
+        self.edges = [found[j] for j in binned]
+        self._fill = np.array([np.nanmedian(X[:, j]) for j in binned])
+        return self
+
+    def _edges(self, column: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the edges of a column; fewer than two if it has no bins."""
+        present = ~np.isnan(column)
+        column, y = column[present].astype(np.float64), y[present]
+        values = np.unique(column)
+        if len(values) < 3:
+            return values
+        bins = min(self.n_quantiles, max(1, len(column) // _BIN_ROWS))
+        edges = np.quantile(column, np.linspace(0, 1, bins + 1), method="nearest")
+        edges = np.union1d(edges, self._thresholds(column, values, y))
+        return values if len(values) <= len(edges) else edges
+
+    def _thresholds(
+        self, column: np.ndarray, values: np.ndarray, y: np.ndarray
+    ) -> np.ndarray:
+        """Return where a tree of the column on the target splits."""
+        leaves = min(self.n_leaves, len(column) // _LEAF_ROWS)
+        if leaves < 2:
+            return np.zeros(0)
+        classes = np.issubdtype(y.dtype, np.integer)
+        kind = DecisionTreeClassifier if classes else DecisionTreeRegressor
+        tree = kind(max_leaf_nodes=leaves, min_samples_leaf=_LEAF_ROWS, random_state=0)
+        # On ranks, which float32, in which trees compare, tells apart.
+        tree.fit(np.searchsorted(values, column).reshape(-1, 1), y)
+        below = tree.tree_.threshold[tree.tree_.feature >= 0].astype(np.int64)
+        return values[below] / 2 + values[below + 1] / 2
+
+    def transform(self, X: np.ndarray) -> Tensor:
+        """Return positions.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            As `fit` takes them.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, len(columns))
+            float32, on the CPU; from 0 to the column's bins.
+        """
+        result = np.empty((len(X), len(self.columns)), dtype=np.float32)
+        for i, (j, edges) in enumerate(zip(self.columns, self.edges, strict=True)):
+            column = np.where(np.isnan(X[:, j]), self._fill[i], X[:, j])
+            result[:, i] = np.interp(column, edges, np.arange(len(edges)))
+        return torch.from_numpy(result)

@@ -1,0 +1,133 @@
+"""Which rows each network of a pack is blind to."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
+
+# Of a table that is held out at its end, the share that is.
+LAST = 0.2
+
+
+def blind_rows(
+    n_rows: int,
+    n_members: int,
+    validation: Any,
+    rng: np.random.RandomState,
+    *,
+    strata: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return which rows each network is blind to.
+
+    There is a network for every fold. More of them take the folds in turn: the first
+    of these is blind to the first fold again.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows of the table.
+    n_members : int
+        Networks, if there are not more folds.
+    validation : int, "last" or a splitter of scikit-learn
+        A number of folds, drawn by class where there are classes and so that groups
+        stay together where there are groups; the last fifth of the rows, for all
+        networks; or an object with a method ``split(X, y, groups)``.
+    rng : numpy.random.RandomState
+        Draws the folds.
+    strata : ndarray of shape (n_rows,), optional
+        Classes.
+    groups : ndarray of shape (n_rows,), optional
+        Which rows belong together.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_rows, max(n_members, folds))
+
+    Raises
+    ------
+    ValueError
+        If there are no folds to draw, or a network would learn from no row.
+    """
+    if groups is not None and len(groups) != n_rows:
+        raise ValueError(
+            f"groups must name the group of each of the {n_rows} rows of X, but has "
+            f"{len(groups)} entries."
+        )
+    if isinstance(validation, str):
+        held_out = [np.arange(n_rows - max(1, int(n_rows * LAST)), n_rows)]
+    elif hasattr(validation, "split"):
+        held_out = _of_splitter(validation, n_rows, strata, groups)
+    else:
+        held_out = _drawn(n_rows, validation, rng, strata, groups)
+    n_members = max(n_members, len(held_out))
+    blind = np.zeros((n_rows, n_members), dtype=bool)
+    for member in range(n_members):
+        blind[held_out[member % len(held_out)], member] = True
+    if blind.all(axis=0).any():
+        raise ValueError(
+            f"A fold holds all {n_rows} rows, so that a network would learn from none. "
+            "Give more rows, or folds that leave some to learn from."
+        )
+    return blind
+
+
+def _of_splitter(
+    splitter: Any, n_rows: int, strata: np.ndarray | None, groups: np.ndarray | None
+) -> list[np.ndarray]:
+    """Return the test parts of a splitter."""
+    rows = np.zeros((n_rows, 1))
+    held_out = [test for _, test in splitter.split(rows, strata, groups)]
+    if not held_out or not any(map(len, held_out)):
+        raise ValueError(
+            f"{splitter!r} gives no rows to validate on. Give a splitter that does, or "
+            "a number of folds."
+        )
+    return held_out
+
+
+def _drawn(
+    n_rows: int,
+    n_folds: int,
+    rng: np.random.RandomState,
+    strata: np.ndarray | None,
+    groups: np.ndarray | None,
+) -> list[np.ndarray]:
+    """Draw folds, as many as the rows or groups allow."""
+    units = n_rows if groups is None else len(np.unique(groups))
+    if units < 2:
+        what = "sample" if groups is None else "group"
+        raise ValueError(
+            f"Folds need at least 2 {what}s, but there is only one {what}. Give "
+            + ("more rows." if groups is None else "no groups, or other ones.")
+        )
+    options = {"shuffle": True, "random_state": rng.randint(2**31 - 1)}
+    n_splits = min(n_folds, units)
+    if strata is not None:
+        strata = _common(strata, n_splits)
+    if strata is None:
+        kind: Any = KFold if groups is None else GroupKFold
+    else:
+        kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    with warnings.catch_warnings():
+        # A class with fewer rows than folds is not in all of them; that is no matter.
+        warnings.simplefilter("ignore", UserWarning)
+        splitter = kind(n_splits, **options)
+        return _of_splitter(splitter, n_rows, strata, groups)
+
+
+def _common(strata: np.ndarray, n_folds: int) -> np.ndarray | None:
+    """Replace classes by numbers, one for all that are small; None if that is all.
+
+    Rows of classes with fewer rows than folds are spread over the folds together.
+    """
+    _, numbers, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    numbers = np.where(counts[numbers] < n_folds, -1, numbers)
+    counts = np.unique(numbers, return_counts=True)[1]
+    return numbers if counts.max() >= n_folds and len(counts) > 1 else None

@@ -1,0 +1,96 @@
+"""What a pack of table networks is made of: encoder, embeddings, networks."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skdl.data.binned import BinnedTableEncoder, untrained_rows
+from skdl.networks.numeric_embedding import PiecewiseLinearEmbedding
+from skdl.networks.packed import PackedLinear, PackedMLP, PackedRandomEffects
+from skdl.networks.packed_embedding import PackedEmbedding, PackedEmbeddingNetwork
+
+
+def new_pack(
+    encoder: BinnedTableEncoder,
+    n_members: int,
+    n_outputs: int,
+    *,
+    embedding: PackedEmbedding | None,
+    entries: int,
+    **layers: Any,
+) -> PackedEmbeddingNetwork:
+    """Return a pack for what an encoder gives.
+
+    Parameters
+    ----------
+    encoder : BinnedTableEncoder
+        Fitted.
+    n_members, n_outputs : int
+        Networks, and raw outputs of each.
+    embedding : PackedEmbedding or None
+        Of the categories.
+    entries : int
+        Entries of a number's vector.
+    **layers
+        As `PackedMLP` takes them.
+    """
+    n_inputs = encoder.numeric.n_outputs
+    numeric = effects = None
+    if embedding is not None:
+        n_inputs += embedding.n_outputs
+    if encoder.n_bins:
+        numeric = PiecewiseLinearEmbedding(n_members, encoder.n_bins, entries)
+        n_inputs += numeric.n_outputs
+    _, n_groups = encoder.sizes
+    if n_groups:
+        effects = PackedRandomEffects(n_members, n_groups, n_outputs)
+    head = PackedMLP(n_members, n_inputs, n_outputs, **layers)
+    return PackedEmbeddingNetwork(head, embedding, numeric, effects)
+
+
+def work_per_row(network: nn.Module) -> float:
+    """Count the multiplications of one forward pass by row."""
+    return float(
+        sum(
+            parameter.numel()
+            for module in network.modules()
+            if isinstance(module, PackedLinear | PiecewiseLinearEmbedding)
+            for parameter in module.parameters(recurse=False)
+        )
+    )
+
+
+class UnknownVectors:
+    """Gives categories that a member has not seen the vector of unknown ones.
+
+    Parameters
+    ----------
+    network : PackedEmbeddingNetwork
+        Where its embedding is.
+    encoder : BinnedTableEncoder
+        Numbers the categories.
+    indices : Tensor of shape (n_samples, n_categorical)
+        Of the training rows.
+    blind : ndarray of bool, shape (n_samples, n_members)
+        Which rows a member does not learn from.
+    """
+
+    def __init__(
+        self,
+        network: PackedEmbeddingNetwork,
+        encoder: BinnedTableEncoder,
+        indices: Tensor,
+        blind: Any,
+    ) -> None:
+        self._table: Tensor | None = None
+        if network.embedding is not None:
+            self._table = network.embedding.table
+            self._rows = untrained_rows(indices, blind, encoder)
+
+    @torch.no_grad()
+    def __call__(self) -> None:
+        """Write the vectors."""
+        if self._table is not None:
+            members, rows, unknown = self._rows
+            self._table[members, rows] = self._table[members, unknown]

@@ -1,0 +1,129 @@
+"""The one recipe of cross-fitted packs, as a function of what a table is like."""
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+# Entries of all numbers' vectors together, and bins of all columns together, at most.
+_ENTRIES, _BINS = 4096, 8192
+# Columns of numbers from which on none has bins.
+_MOST_COLUMNS = 2048
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a pack is made and trained.
+
+    Attributes
+    ----------
+    hidden_layer_sizes, dropout, embedding_dropout, lr, betas, weight_decay, batch_size
+        As the parameters of estimators; a user's own value takes their place.
+    most_entries : int
+        Entries of a category's vector at most.
+    n_quantiles, n_leaves : int
+        Bins of a number; see `BinEncoder`. No quantiles: no bins.
+    entries : int
+        Entries of a number's vector.
+    max_steps : int
+        Steps at most.
+    first_look : int
+        Steps before the first look at the out-of-fold loss; the learning rate rises in
+        the first half of them and stays.
+    growth : float
+        By how much later each look comes than the one before.
+    patience, tolerance : int, float
+        Looks before training ends whose loss is not lower than the lowest by this share
+        of it.
+    """
+
+    hidden_layer_sizes: Any = (256, 256)
+    dropout: float = 0.1
+    embedding_dropout: float = 0.2
+    lr: float = 3e-3
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.02
+    batch_size: int = 256
+    most_entries: int = 12
+    n_quantiles: int = 32
+    n_leaves: int = 32
+    entries: int = 8
+    max_steps: int = 3000
+    first_look: int = 150
+    growth: float = 1.25
+    patience: int = 3
+    tolerance: float = 1e-3
+
+
+def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
+    """Return the recipe for a table.
+
+    Parameters
+    ----------
+    n_rows : int
+        Training rows.
+    n_numbers : int
+        Columns of numbers.
+    n_classes : int
+        Classes or labels; 0 for real targets.
+
+    Returns
+    -------
+    Recipe
+        The batch is the power of two next below a 50th of the rows, from 32 to 256:
+        few rows need many steps, many rows fast ones. Networks that tell classes are
+        best early and take 3,000 steps at most, those that predict numbers get better
+        for longer and take 8,000; but no fewer than ten passes over the rows. Where
+        there are hundreds of columns of numbers, each has fewer bins and a shorter
+        vector, so that the first layer stays about as wide as the others.
+    """
+    batch_size = min(max(1 << max(0, (n_rows // 50).bit_length() - 1), 32), 256)
+    passes = 10 * math.ceil(n_rows / batch_size)
+    columns = max(1, n_numbers)
+    share = min(1.0, _BINS / (64 * columns))
+    return Recipe(
+        batch_size=batch_size,
+        max_steps=max(3000 if n_classes else 8000, passes),
+        n_quantiles=0 if columns > _MOST_COLUMNS else max(2, round(32 * share)),
+        n_leaves=max(2, round(32 * share)),
+        entries=min(8, max(2, _ENTRIES // columns)),
+    )
+
+
+def with_parameters(recipe: Recipe, estimator: Any) -> Recipe:
+    """Return the recipe with those parameters of an estimator that are no defaults.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        As `recipe_for` makes it.
+    estimator : estimator
+        A parameter that has the value that it has when it is not given does not count
+        as given.
+    """
+    known = {field.name for field in fields(Recipe)}
+    given = {
+        name: v for name, v in given_parameters(estimator).items() if name in known
+    }
+    return replace(recipe, **given)
+
+
+def given_parameters(estimator: Any) -> dict[str, Any]:
+    """Return the parameters that are not at their defaults."""
+    found = {}
+    for field in fields(type(estimator)):
+        value = getattr(estimator, field.name)
+        if not _is(value, field.default):
+            found[field.name] = value
+    return found
+
+
+def _is(value: Any, default: Any) -> bool:
+    if value is default:
+        return True
+    if isinstance(value, str) or isinstance(default, str) or np.ndim(value) == 0:
+        return type(value) is type(default) and bool(value == default)
+    return np.shape(value) == np.shape(default) and bool(
+        np.all(np.asarray(value) == np.asarray(default))
+    )

@@ -1,0 +1,138 @@
+"""Vectors of numbers, for the members of a pack: piecewise linear, or of cosines."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from skdl.networks.packed import batched_linear, for_each_member
+from skdl.randomness import generator_on
+
+# Cosines' frequencies are cut at this many of their standard deviations.
+_CUT = 3.0
+
+
+class PiecewiseLinearEmbedding(nn.Module):
+    """A vector for every number that bends at the edges of its bins.
+
+    A number at position t, which is the number of bins below it and the fraction of
+    its own bin, has the piecewise-linear encoding clamp(t - j, 0, 1) over the bins j
+    (Gorishniy et al. 2022, arXiv 2203.05556, section 3.1). A linear layer for each
+    column, in each member, and ReLU follow. So the network need not know where the
+    edges are, and columns with fewer bins need no mask.
+
+    Parameters
+    ----------
+    n_members : int
+        How many.
+    n_bins : sequence of int
+        Bins of each column.
+    dim : int
+        Entries of a column's vector.
+
+    Attributes
+    ----------
+    weight : nn.Parameter of shape (M, n_columns, max(n_bins), dim)
+        What each bin adds.
+    bias : nn.Parameter of shape (M, n_columns, 1, dim)
+        At the lowest edge.
+
+    Examples
+    --------
+    >>> import torch
+    >>> embedding = PiecewiseLinearEmbedding(3, [5, 2], 8)
+    >>> embedding(torch.tensor([[0.5, 2.0], [5.0, 0.0]])).shape
+    torch.Size([3, 2, 16])
+    """
+
+    weight_decay = 0.0
+    bins: Tensor
+
+    def __init__(self, n_members: int, n_bins: Sequence[int], dim: int) -> None:
+        super().__init__()
+        most = max(n_bins, default=0)
+        shape = (n_members, len(n_bins), most, dim)
+        # As many bins as are full at the median count as inputs.
+        bounds = torch.tensor([max(1, n) for n in n_bins]).rsqrt().view(-1, 1, 1)
+        generator = generator_on(bounds.device)
+        weight = torch.rand(shape, generator=generator)
+        bias = torch.rand((n_members, len(n_bins), 1, dim), generator=generator)
+        self.weight = nn.Parameter((2 * weight - 1) * bounds)
+        self.bias = nn.Parameter((2 * bias - 1) * bounds)
+        self.register_buffer("bins", torch.arange(most, dtype=torch.float32), False)
+
+    @property
+    def n_outputs(self) -> int:
+        """Entries of a row's vectors together, in each member."""
+        return self.weight.shape[1] * self.weight.shape[3]
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """Embed, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
+        n_members, n_columns, _, dim = self.weight.shape
+        # (..., n_columns, B, n_bins)
+        filled = (positions.mT.unsqueeze(-1) - self.bins).clamp_(0, 1)
+        if positions.ndim == 2:  # one product for all members
+            weight = self.weight.permute(1, 2, 0, 3).flatten(2)
+            bias = self.bias.permute(1, 2, 0, 3).flatten(2)
+            # (n_columns, B, M * dim)
+            vectors = batched_linear(filled, weight, bias, self.training)
+            vectors = vectors.unflatten(2, (n_members, dim)).permute(2, 1, 0, 3)
+        else:
+            flat = filled.flatten(0, 1), self.weight.flatten(0, 1)
+            bias = self.bias.flatten(0, 1)
+            vectors = batched_linear(*flat, bias, self.training)
+            vectors = vectors.unflatten(0, (n_members, n_columns)).transpose(1, 2)
+        return vectors.relu().flatten(2)
+
+
+class CosineEmbedding(nn.Module):
+    """A vector of cosines for every number.
+
+    The entries of x are ``a cos(2 pi (w x + b)) + c`` (arXiv 2607.05380, section 3.2),
+    with frequencies w drawn from a normal distribution that is cut at three standard
+    deviations.
+
+    Parameters
+    ----------
+    n_members : int
+        How many.
+    n_columns : int
+        Numbers of a row.
+    dim : int
+        Entries of a column's vector.
+    scale : float, default=0.1
+        Standard deviation of the frequencies at the start.
+
+    Examples
+    --------
+    >>> import torch
+    >>> CosineEmbedding(3, 2, 8)(torch.zeros(5, 2)).shape
+    torch.Size([3, 5, 16])
+    """
+
+    weight_decay = 0.0
+
+    def __init__(
+        self, n_members: int, n_columns: int, dim: int, *, scale: float = 0.1
+    ) -> None:
+        super().__init__()
+        shape = (n_members, 1, n_columns, dim)
+        frequency = torch.empty(shape)
+        generator, most = generator_on(frequency.device), _CUT * scale
+        nn.init.trunc_normal_(frequency, 0.0, scale, -most, most, generator=generator)
+        self.frequency = nn.Parameter(frequency)
+        self.phase = nn.Parameter(torch.rand(shape, generator=generator))
+        self.amplitude = nn.Parameter(torch.ones(shape))
+        self.offset = nn.Parameter(torch.zeros(shape))
+
+    @property
+    def n_outputs(self) -> int:
+        """Entries of a row's vectors together, in each member."""
+        return self.frequency.shape[2] * self.frequency.shape[3]
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Embed, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
+        x = for_each_member(numbers, len(self.frequency)).unsqueeze(-1)
+        angles = torch.addcmul(self.phase, self.frequency, x) * (2 * math.pi)
+        return torch.addcmul(self.offset, self.amplitude, angles.cos()).flatten(2)

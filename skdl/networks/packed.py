@@ -1,0 +1,249 @@
+"""Packs: networks side by side as one module with stacked weights.
+
+The first dimension of every weight counts the members. One batched product, one
+activation and one optimizer step then serve all of them, so that a pack of k costs at
+most k times one network, and on small layers, where a call costs more than its
+arithmetic, little more than one. Members share nothing but their inputs: each has its
+own start, its own dropout and its own gradient.
+
+Where a module takes inputs they are (B, ...), the same rows for every member, or
+(M, B, ...), other rows for each. A `Pack` gives the raw outputs of the members side by
+side, (B, M * K), as `Ensemble` does; `Pack.each` gives them as (M, B, K).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skdl.networks.mlp import MLP
+
+# Weights of fewer outputs than this are laid out by output for the product, which is
+# half as long then; with more outputs it is longer.
+_FEW_OUTPUTS = 16
+# Batched products of fewer than 400 multiplications go through a kernel of their own:
+# with 16 rows, those with fewer than this many a row.
+_TINY = 25
+
+
+def for_each_member(x: Tensor, n_members: int, shared_ndim: int = 2) -> Tensor:
+    """Return inputs as (M, B, ...); those with `shared_ndim` dimensions are shared."""
+    return x.expand(n_members, *x.shape) if x.ndim == shared_ndim else x
+
+
+class Pack(nn.Module):
+    """Networks side by side.
+
+    Attributes
+    ----------
+    n_members : int
+        How many.
+    each : callable
+        A method of the subclass that takes inputs and returns the members' raw
+        outputs, (M, B, K).
+    """
+
+    n_members: int
+    each: Callable[..., Tensor]
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return the members' raw outputs one after the other, (B, M * K)."""
+        return self.each(*inputs).transpose(0, 1).flatten(1)
+
+
+class PackedLinear(nn.Module):
+    """Linear layers side by side.
+
+    Parameters
+    ----------
+    layers : iterable of nn.Linear
+        Of one size; their weights are copied, so that each member starts as its layer.
+
+    Attributes
+    ----------
+    weight : nn.Parameter of shape (M, n_inputs, n_outputs)
+        As one batched product takes it; a layer's own weight is its transpose.
+    bias : nn.Parameter of shape (M, n_outputs) or None
+        Of each output.
+
+    Examples
+    --------
+    >>> import torch
+    >>> pack = PackedLinear(torch.nn.Linear(4, 2) for _ in range(3))
+    >>> pack(torch.zeros(5, 4)).shape, pack(torch.zeros(3, 5, 4)).shape
+    (torch.Size([3, 5, 2]), torch.Size([3, 5, 2]))
+    """
+
+    pack_dims = 1  # of each parameter, the first dimensions that count members
+
+    def __init__(self, layers: Iterable[nn.Linear]) -> None:
+        super().__init__()
+        layers = list(layers)
+        weights = [layer.weight.detach().T for layer in layers]
+        self.weight = nn.Parameter(torch.stack(weights))
+        self.bias = None
+        if layers[0].bias is not None:
+            biases = [layer.bias.detach() for layer in layers]
+            self.bias = nn.Parameter(torch.stack(biases))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return outputs, (B, n_inputs) or (M, B, n_inputs) -> (M, B, n_outputs)."""
+        n_members, _, n_outputs = self.weight.shape
+        x = for_each_member(x, n_members)
+        weight: Tensor = self.weight
+        if self.training and n_outputs < _FEW_OUTPUTS:
+            weight = weight.mT.contiguous().mT
+        if self.bias is None:
+            return torch.bmm(x, weight)
+        return batched_linear(x, weight, self.bias.unsqueeze(1), self.training)
+
+    def extra_repr(self) -> str:
+        """Show the sizes."""
+        n_members, n_inputs, n_outputs = self.weight.shape
+        return f"n_members={n_members}, in={n_inputs}, out={n_outputs}"
+
+
+class PackedBatchNorm(nn.BatchNorm1d):
+    """Batch norm of each member's units over the rows of the batch.
+
+    Parameters
+    ----------
+    n_members, n_features : int
+        Members, and units of each.
+    """
+
+    def __init__(self, n_members: int, n_features: int) -> None:
+        super().__init__(n_members * n_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise, (M, B, n_features) kept."""
+        n_members, _, n_features = x.shape
+        flat = super().forward(x.transpose(0, 1).flatten(1))
+        return flat.unflatten(1, (n_members, n_features)).transpose(0, 1)
+
+
+class PackedMLP(Pack):
+    """Dense networks side by side, each of which starts as an `MLP` does.
+
+    Parameters
+    ----------
+    n_members : int
+        How many.
+    n_inputs, n_outputs, hidden_layer_sizes, activation, dropout, batch_norm
+        Of each, as `MLP` takes them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> pack = PackedMLP(3, 4, 2, hidden_layer_sizes=(8,))
+    >>> pack(torch.zeros(5, 4)).shape
+    torch.Size([5, 6])
+    >>> pack.each(torch.zeros(5, 4)).shape
+    torch.Size([3, 5, 2])
+    """
+
+    def __init__(
+        self,
+        n_members: int,
+        n_inputs: int,
+        n_outputs: int,
+        *,
+        hidden_layer_sizes: Sequence[int] = (256, 128),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.n_members = n_members
+        members = [
+            MLP(
+                n_inputs,
+                n_outputs,
+                hidden_layer_sizes=hidden_layer_sizes,
+                activation=activation,
+                dropout=dropout,
+                batch_norm=batch_norm,
+            )
+            for _ in range(n_members)
+        ]
+        self.layers = nn.Sequential(*map(_packed, zip(*members, strict=True)))
+
+    def each(self, x: Tensor) -> Tensor:
+        """Return the members' raw outputs, (M, B, n_outputs)."""
+        return self.layers(x)
+
+
+def _packed(layers: tuple) -> nn.Module:
+    """Stack layers of one place in their networks."""
+    if isinstance(layers[0], nn.Linear):
+        return PackedLinear(layers)
+    if isinstance(layers[0], nn.BatchNorm1d):
+        return PackedBatchNorm(len(layers), layers[0].num_features)
+    return layers[0]  # without weights; dropout draws for every value of every member
+
+
+class PackedRandomEffects(nn.Module):
+    """The intercepts of groups in each member, as `RandomEffects` has them.
+
+    Parameters
+    ----------
+    n_members : int
+        How many.
+    sizes : sequence of int
+        Groups of each grouping.
+    n_outputs : int
+        Raw outputs of a member, each of which has an intercept.
+
+    Attributes
+    ----------
+    table : nn.Parameter of shape (M, 1 + sum(sizes), n_outputs)
+        Intercepts; those of groups never seen, the first row, stay zero.
+    """
+
+    weight_decay = 0.5
+
+    def __init__(self, n_members: int, sizes: Sequence[int], n_outputs: int) -> None:
+        super().__init__()
+        self.sizes = list(sizes)
+        n_rows = 1 + sum(sizes)
+        self.table = nn.Parameter(torch.zeros(n_members, n_rows, n_outputs))
+
+    def forward(self, groups: Tensor) -> Tensor:
+        """Add up, (B, n_groupings) or (M, B, n_groupings) -> (M, B, n_outputs)."""
+        rows, table = stacked_rows(groups, self.table)
+        known = for_each_member(groups > 0, len(self.table)).unsqueeze(-1)
+        return (functional.embedding(rows, table) * known).sum(2)
+
+
+def batched_linear(
+    x: Tensor, weight: Tensor, bias: Tensor, training: bool = True
+) -> Tensor:
+    """Return ``bias + x @ weight`` of each entry of a batch of matrices.
+
+    (N, B, I), (N, I, O) and (N, 1, O) -> (N, B, O). Unless in training, a row has the
+    same bits whatever rows are beside it, and in whatever order, if their number is a
+    multiple of 16.
+    """
+    if training:
+        return torch.baddbmm(bias, x, weight)
+    _, n_inputs, n_outputs = weight.shape
+    padding = -n_outputs % 4 if 4 < n_outputs < 12 else 0
+    if padding:
+        bias, weight = (functional.pad(t, (0, padding)) for t in (bias, weight))
+    if n_inputs * (n_outputs + padding) < _TINY:
+        each = zip(bias, x, weight, strict=True)
+        raw = torch.stack([torch.addmm(b, rows, w) for b, rows, w in each])
+    else:
+        raw = torch.baddbmm(bias, x, weight)
+    return raw[..., :n_outputs] if padding else raw
+
+
+def stacked_rows(indices: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the members' tables as one, and the indices of rows in it.
+
+    (B, C) or (M, B, C) and (M, R, W) -> (M, B, C) and (M * R, W).
+    """
+    n_members, n_rows, _ = table.shape
+    starts = torch.arange(n_members, device=indices.device, dtype=indices.dtype)
+    return indices + (starts * n_rows).view(-1, 1, 1), table.flatten(0, 1)

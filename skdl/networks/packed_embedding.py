@@ -1,0 +1,161 @@
+"""Packs of networks whose inputs are categories and numbers."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from skdl.networks.dropout import Dropout
+from skdl.networks.embedding import EntityEmbedding
+from skdl.networks.numeric_embedding import PiecewiseLinearEmbedding
+from skdl.networks.packed import (
+    Pack,
+    PackedMLP,
+    PackedRandomEffects,
+    for_each_member,
+    stacked_rows,
+)
+from skdl.randomness import generator_on
+
+
+class PackedEmbedding(nn.Module):
+    """Entity embeddings side by side; one lookup serves all members and columns.
+
+    Each member has vectors of its own that start as `EntityEmbedding` has them, drops
+    entries of its own and hides categories of its own.
+
+    Parameters
+    ----------
+    n_members : int
+        How many.
+    sizes, dims, vocabulary_of_column, dropout, unknown_rate
+        Of each, as `EntityEmbedding` takes them.
+    weight_decay : float, default=0.0
+        Decay of the vectors, in place of the optimizer's.
+
+    Attributes
+    ----------
+    table : nn.Parameter of shape (M, sum(sizes), max(dims))
+        Vectors; entries beyond those of a vocabulary are zero.
+
+    Examples
+    --------
+    >>> import torch
+    >>> pack = PackedEmbedding(3, [5, 4], [3, 2], [0, 1])
+    >>> pack(torch.tensor([[2, 5], [0, 8]])).shape
+    torch.Size([3, 2, 5])
+    """
+
+    kept: Tensor
+    unknown: Tensor
+
+    def __init__(
+        self,
+        n_members: int,
+        sizes: Sequence[int],
+        dims: Sequence[int],
+        vocabulary_of_column: Sequence[int],
+        *,
+        dropout: float = 0.0,
+        unknown_rate: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.sizes, self.dims = list(sizes), list(dims)
+        self.vocabulary_of_column = list(vocabulary_of_column)
+        self.unknown_rate, self.weight_decay = unknown_rate, weight_decay
+        members = [
+            EntityEmbedding(sizes, dims, vocabulary_of_column) for _ in range(n_members)
+        ]
+        tables = [member.table.weight.detach() for member in members]
+        self.table = nn.Parameter(torch.stack(tables))
+        self.dropout = Dropout(dropout)
+        self.register_buffer("kept", members[0].kept, False)
+        self.register_buffer("unknown", members[0].unknown, False)
+        width = self.table.shape[2]
+        self._is_dense = len(self.kept) == width * len(self.vocabulary_of_column)
+
+    @property
+    def n_outputs(self) -> int:
+        """Entries of a row's vectors together, in each member."""
+        return len(self.kept)
+
+    def parts(self, member: int) -> tuple[Tensor, ...]:
+        """Return the rows of each vocabulary in a member, as views of its table."""
+        return self.table.detach()[member].split(self.sizes)
+
+    def forward(self, indices: Tensor) -> Tensor:
+        """Look up, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
+        if self.training and self.unknown_rate > 0:
+            indices = for_each_member(indices, len(self.table))
+            device = indices.device
+            hidden = torch.rand(
+                indices.shape, device=device, generator=generator_on(device)
+            )
+            indices = torch.where(
+                hidden < self.unknown_rate, self.unknown.to(indices.dtype), indices
+            )
+        rows, table = stacked_rows(indices, self.table)
+        vectors = functional.embedding(rows, table).flatten(2)  # (M, B, columns * W)
+        if not self._is_dense:
+            vectors = vectors.index_select(2, self.kept)
+        return self.dropout(vectors)
+
+
+class PackedEmbeddingNetwork(Pack):
+    """Networks side by side on embedded categories, embedded numbers and plain ones.
+
+    Parameters
+    ----------
+    head : PackedMLP
+        Takes the vectors, the embedded numbers and the numbers, in this order.
+    embedding : PackedEmbedding or None, default=None
+        Of the categories.
+    numeric : nn.Module or None, default=None
+        Of the numbers: a `PiecewiseLinearEmbedding`, which takes positions in bins, or
+        a `CosineEmbedding`, which takes the numbers.
+    effects : PackedRandomEffects or None, default=None
+        Intercepts of groups that are added to the head's outputs.
+
+    Examples
+    --------
+    >>> import torch
+    >>> embedding = PackedEmbedding(3, [5, 4], [3, 2], [0, 1])
+    >>> pack = PackedEmbeddingNetwork(PackedMLP(3, 5 + 1, 2), embedding)
+    >>> pack(torch.tensor([[2, 5], [0, 8]]), torch.zeros(2, 1)).shape
+    torch.Size([2, 6])
+    """
+
+    def __init__(
+        self,
+        head: PackedMLP,
+        embedding: PackedEmbedding | None = None,
+        numeric: nn.Module | None = None,
+        effects: PackedRandomEffects | None = None,
+    ) -> None:
+        super().__init__()
+        self.n_members = head.n_members
+        self.embedding = embedding
+        self.numeric = numeric
+        self.effects = effects
+        self.head = head
+        self._takes_positions = isinstance(numeric, PiecewiseLinearEmbedding)
+
+    def each(self, indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
+        """Return the members' raw outputs, (M, B, K).
+
+        `indices` (B, C) int, `numbers` (B, D) float; then, where `numeric` takes them,
+        `positions` (B, E) float and, where there are effects, `groups` (B, G) int.
+        All are (M, B, ...) where each member has rows of its own.
+        """
+        parts = []
+        if self.embedding is not None:
+            parts.append(self.embedding(indices))
+        if self.numeric is not None:
+            embedded = others[0] if self._takes_positions else numbers
+            parts.append(self.numeric(embedded))
+        if numbers.shape[-1]:
+            parts.append(for_each_member(numbers, self.n_members))
+        raw = self.head.each(torch.cat(parts, dim=2) if len(parts) > 1 else parts[0])
+        return raw if self.effects is None else raw + self.effects(others[-1])

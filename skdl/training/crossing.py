@@ -1,0 +1,160 @@
+"""Training that is looked at out of fold, more and more seldom, until it is best.
+
+Between two looks lies what the training loop takes for an epoch. Since each look comes
+a quarter later than the one before, few of them serve a training of any length.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skdl.training.blind import BlindRows
+from skdl.training.objectives import Objective
+from skdl.training.optimization.schedules import Schedule
+from skdl.training.trainer import Batch, BatchSource
+
+
+def looks(first: int, growth: float, n_steps: int) -> list[int]:
+    """Return after which steps a training is looked at; the last step is one.
+
+    Examples
+    --------
+    >>> looks(100, 1.5, 400)
+    [100, 150, 225, 337, 400]
+    """
+    found, at = [], float(first)
+    while int(at) < n_steps:
+        found.append(int(at))
+        at = max(at * growth, at + 1)
+    return [*found, n_steps]
+
+
+def warmed_up(share: float) -> Schedule:
+    """Return a schedule that rises linearly over a share of training, then stays."""
+    return Schedule(lambda progress: min(1.0, max(progress / share, 0.01)))
+
+
+class Stretches:
+    """Batches without end, given in stretches of so many steps as lie between looks.
+
+    Parameters
+    ----------
+    batches : BatchSource
+        An epoch of them after another.
+    steps : sequence of int
+        After how many steps each stretch ends.
+    """
+
+    lr_factor = 1.0
+
+    def __init__(self, batches: BatchSource, steps: list[int]) -> None:
+        self._batches = batches
+        self.steps = steps
+        self.batch_dim = batches.batch_dim
+        self._number = -1
+        self._epoch: Iterator[Batch] = iter(())
+
+    def begin(self) -> None:
+        """Go on to the next stretch; until then the same one is given."""
+        self._number += 1
+
+    def __len__(self) -> int:
+        """Return the steps of the present stretch."""
+        number = max(0, self._number)
+        start = self.steps[number - 1] if number else 0
+        return self.steps[number] - start
+
+    def tensors(self) -> list[Tensor]:
+        """Return what there is of all rows."""
+        return self._batches.tensors()
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batches of the present stretch."""
+        for _ in range(len(self)):
+            batch = next(self._epoch, None)
+            if batch is None:
+                self._epoch = iter(self._batches)
+                batch = next(self._epoch)
+            yield batch
+
+
+class OutOfFold:
+    """Looks at the members of a pack on the rows that each is blind to.
+
+    Parameters
+    ----------
+    network : nn.Module
+        The members, with a method `each` that returns their raw outputs (M, B, K).
+    blind : BlindRows
+        Which rows these are.
+    member : Objective
+        Of each member.
+    inputs : tuple of Tensor
+        Of all rows.
+    target : Tensor
+        Likewise.
+    weight, score_weight : Tensor of shape (n_rows,) or None
+        Of the rows in the loss, and in the score.
+    score : callable
+        Takes predictions, targets and weights; higher is better.
+    prepare : callable
+        Called before each look.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        blind: BlindRows,
+        member: Objective,
+        inputs: tuple[Tensor, ...],
+        target: Tensor,
+        *,
+        weight: Tensor | None,
+        score_weight: Tensor | None,
+        score: Callable[[Tensor, Tensor, Tensor | None], float],
+        prepare: Callable[[], None],
+    ) -> None:
+        self._network = network
+        self._blind = blind
+        self._member = member
+        self._inputs = inputs
+        self._target = target
+        self._weight = weight
+        self._score_weight = score_weight
+        self._score = score
+        self._prepare = prepare
+
+    def __call__(self) -> tuple[float, float]:
+        """Return loss and score."""
+        raw = self.raw()
+        return self.loss(raw), self.score(self.predictions(raw))
+
+    @torch.no_grad()
+    def raw(self) -> Tensor:
+        """Return the raw outputs of each member for its rows, (M, most, K)."""
+        self._prepare()
+        self._network.eval()
+        each: Any = self._network.each
+        return self._blind.raw(each, self._inputs)
+
+    def loss(self, raw: Tensor, temperature: float = 1.0) -> float:
+        """Return the loss of raw outputs that are divided by a temperature."""
+        return self._blind.loss(
+            self._member, raw / temperature, self._target, self._weight
+        ).item()
+
+    def predictions(self, raw: Tensor, temperature: float = 1.0) -> Tensor:
+        """Return predictions (n_rows, K); NaN of rows that no member is blind to."""
+        return self._blind.predictions(self._member, raw / temperature)
+
+    def score(self, predictions: Tensor) -> float:
+        """Return the score on the rows that have a prediction."""
+        rows = torch.nonzero(self._blind.counts).flatten()
+        weight = self._score_weight
+        return self._score(
+            predictions[rows],
+            self._target[rows],
+            None if weight is None else weight[rows],
+        )

@@ -1,0 +1,44 @@
+"""When training stops, and which epoch is the best."""
+
+import pytest
+
+from skdl.training.stopping import EarlyStopping
+
+
+def told(losses, **options):
+    """Return a rule that has been told losses, until it says stop."""
+    rule = EarlyStopping(2, **options)
+    for epoch, loss in enumerate(losses, start=1):
+        rule.is_best(epoch, loss)
+        if rule.should_stop:
+            break
+    return rule, epoch
+
+
+def test_it_stops_when_patience_has_run_out():
+    rule, stopped = told([3.0, 2.0, 2.5, 1.9, 2.0, 2.0, 1.0])
+    assert (rule.best_epoch, stopped) == (4, 6)
+
+
+@pytest.mark.parametrize("level", [0.0, -20.0])
+def test_with_a_tolerance_small_gains_are_kept_but_do_not_prolong(level):
+    losses = [10.0, 9.999, 9.998, 9.0]
+    losses = losses if level == 0 else [level + loss / 10 for loss in losses]
+    rule, stopped = told(losses, tolerance=0.01)
+    assert (rule.best_epoch, stopped) == (3, 3)
+    assert told(losses)[0].best_epoch == 4
+
+
+def test_many_small_gains_are_a_large_one():
+    losses = [10.0, 9.95, 9.89, 9.84, 9.79, 9.73]
+    assert told(losses, tolerance=0.01)[1] == 6
+
+
+def test_its_state_goes_on():
+    rule, _ = told([3.0, 2.0, 1.995], tolerance=0.01)
+    other = EarlyStopping(2, 0.01)
+    other.load_state_dict(rule.state_dict())
+    for r in (rule, other):
+        r.is_best(4, 1.99)
+    assert other.should_stop == rule.should_stop
+    assert other.best_epoch == rule.best_epoch == 4
