@@ -345,8 +345,15 @@ def test_parameters_that_change_between_calls_are_checked_again(line):
 
 def test_an_interrupt_after_the_last_epoch_keeps_its_weights(blobs):
     X, y = blobs
+
+    class AtTheEnd(StopAfter):
+        def on_fit_task_end(self, estimator, context):
+            super().on_fit_task_end(estimator, context)
+            if context.task_name == "epoch" and self.seen == self.n:
+                raise KeyboardInterrupt
+
     whole = classifier(max_epochs=3).fit(X, y)
-    cut = classifier(max_epochs=3).set_callbacks(StopAfter(3, interrupt=True))
+    cut = classifier(max_epochs=3).set_callbacks(AtTheEnd(3))
     with pytest.raises(KeyboardInterrupt):
         cut.fit(X, y)
     assert cut.n_iter_ == 3

@@ -75,12 +75,12 @@ def test_numbers_of_any_holder_are_the_same_numbers(holder, fitted, plain):
     model = regressor().fit(X, TARGET)
     assert list(model.embeddings_) == ["c"]
     expected = fitted.predict(FRAME)
-    np.testing.assert_allclose(model.predict(FRAME), expected, rtol=1e-5)
-    np.testing.assert_allclose(fitted.predict(X), expected, rtol=1e-5)
+    np.testing.assert_allclose(model.predict(FRAME), expected, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(fitted.predict(X), expected, rtol=1e-5, atol=1e-4)
     expected = plain.predict(FRAME[["x"]])
-    np.testing.assert_allclose(plain.predict(X[["x"]]), expected, rtol=1e-5)
+    np.testing.assert_allclose(plain.predict(X[["x"]]), expected, rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(
-        neural().fit(X[["x"]], TARGET).predict(X[["x"]]), expected, rtol=1e-5
+        neural().fit(X[["x"]], TARGET).predict(X[["x"]]), expected, rtol=1e-5, atol=1e-4
     )
 
 
