@@ -1,5 +1,7 @@
 """Small data sets that several tests share."""
 
+import signal
+
 import matplotlib
 import numpy as np
 import pytest
@@ -29,6 +31,14 @@ def line():
     return make_regression(
         n_samples=240, n_features=4, noise=1.0, n_informative=4, random_state=0
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_arrive():
+    """Let SIGINT interrupt, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_a_network_too_large_to_be_built_is_a_memory_error(kind):
     with pytest.raises(MemoryError, match="Memory runs out while fitting.*smaller"):
         model.fit(X, Y)
     assert not hasattr(model, "network_")
-    lm = TextLM(embedding_dim=10**14)
+    lm = TextLM(embedding_dim=2**31 - 1)
     with pytest.raises(MemoryError, match="Memory runs out while fitting"):
         lm.fit(TEXTS)
 

@@ -125,7 +125,7 @@ def test_a_temperature_makes_probabilities_more_or_less_certain():
     member, raw = CrossEntropy(3), torch.tensor([[2.0, 0.0, 1.0]])
     tempered = Tempered(member, 2.0)
     torch.testing.assert_close(
-        tempered.inverse_link(raw), functional.softmax(raw / 2, 1)
+        tempered.inverse_link(raw), functional.softmax(raw.double() / 2, 1)
     )
     target = torch.tensor([0])
     assert tempered.n_outputs == 3

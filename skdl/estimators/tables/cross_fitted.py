@@ -134,7 +134,7 @@ class CrossFittedEstimator(NeuralEstimator):
                 "groups say which rows are held out together, which needs validation: "
                 "set validation=4, or a splitter of scikit-learn, or leave groups out."
             )
-        if self.warm_start:
+        if hasattr(self, "oof_prediction_") and self.warm_start:
             self._refuse_to_go_on("warm_start=True")
         return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
 

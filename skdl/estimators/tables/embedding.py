@@ -169,7 +169,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             encoder.columns_of_groups, encoder.vocabulary_of_column, names
         )
         count = self.handle_unknown == "warn"
-        warn_of_unknown(table, encoder, names, count=count, exempt=alone, stacklevel=6)
+        warn_of_unknown(table, encoder, names, count=count, exempt=alone)
 
     def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
         if y is None:

@@ -1,11 +1,11 @@
 """Saying that categories are unknown: once by default, or in every call."""
 
-import warnings
 from collections.abc import Collection, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from skdl.data.table import Table, TableEncoder, Unseen
+from skdl.estimators.core.user_warnings import warn_user
 
 # What was said of each encoder already: fitted state stays as it is when predicting.
 _SAID: WeakKeyDictionary[TableEncoder, set] = WeakKeyDictionary()
@@ -18,7 +18,6 @@ def warn_of_unknown(
     *,
     count: bool,
     exempt: Collection[int] = (),
-    stacklevel: int = 5,
 ) -> None:
     """Warn of columns in which most rows hold categories that were not fitted.
 
@@ -37,8 +36,6 @@ def warn_of_unknown(
         Whether to count unknown categories of all columns, each time.
     exempt : collection of int, default=()
         Vocabularies whose columns are meant to bring new categories.
-    stacklevel : int, default=5
-        Of the warning.
     """
     unseen = dict(zip(names, encoder.unseen(table), strict=True))
     said = _SAID.get(encoder, set())
@@ -56,7 +53,7 @@ def warn_of_unknown(
     message += " ".join(_sentence(*item) for item in most.items())
     if message:
         message = f"{message.strip()} They get the vector of unknown categories."
-        warnings.warn(message, UserWarning, stacklevel=stacklevel)
+        warn_user(message, UserWarning)
         _SAID.setdefault(encoder, set()).update(most)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 
 from skdl.estimators.tables.recipe import given_parameters
 
@@ -27,7 +27,7 @@ _INSTEAD = {
 
 # What `validation` may be beside a share of the rows.
 CHOICES = [
-    Interval(Real, 0, 1, closed="neither"),
+    Interval(RealNotInt, 0, 1, closed="neither"),
     Interval(Integral, 2, None, closed="left"),
     StrOptions({"last"}),
     HasMethods(["split", "get_n_splits"]),

@@ -436,7 +436,11 @@ def test_columns_that_do_not_fit_are_named_at_predict(
         (lambda X: X, {"categorical_features": None}, "text .* but is not among"),
         (lambda X: X, {"embedding_dim": {"Shop": 2}}, "embedding_dim names"),
         (lambda X: X, {"embedding_dim": lambda n: 0}, "must be at least 1"),
-        (lambda X: X, {"embedding_dim": {"Store": 2.7}}, "integer, got 2.7 .*'Store'"),
+        (
+            lambda X: X,
+            {"embedding_dim": {"Store": 2.7}},
+            "'Store' must be .* integer, got 2.7",
+        ),
         (lambda X: X, {"embedding_dim": lambda n: n / 2}, "integer, got"),
         (lambda X: X, {"embedding_dim": 0}, "embedding_dim"),
         (lambda X: X, {"embedding_dropout": 1.0}, "embedding_dropout"),
