@@ -134,5 +134,6 @@ def test_a_temperature_makes_probabilities_more_or_less_certain():
     )
     mean = BlindMean(Tempered(member, 0.5), 2)
     torch.testing.assert_close(
-        mean.inverse_link(torch.cat([raw, raw], 1)), functional.softmax(raw * 2, 1)
+        mean.inverse_link(torch.cat([raw, raw], 1)),
+        functional.softmax(raw.double() * 2, 1),
     )

@@ -160,9 +160,9 @@ def test_generation_keeps_to_its_options(model):
     assert len(endless.split()) == 30
     assert "<unk>" not in endless
     assert "<eos>" not in endless
-    (whole,) = model.generate(["the cat"], stop=None, temperature=0)
-    (short,) = model.generate(["the cat"], stop="on", temperature=0)
-    assert " ".join(whole.split()[: whole.split().index("on")]) == short
+    trained = make(max_epochs=40).fit(TEXTS)
+    (short,) = trained.generate(["the cat"], stop="on", temperature=0)
+    assert short == "sat"
 
 
 def test_low_temperature_takes_likely_tokens(model):
