@@ -44,8 +44,12 @@ COLUMNS = (
 
 
 def as_categories(split: Split) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the inputs with text as categories of the training rows."""
-    train, test = split.X.copy(), split.X_test.copy()
+    """Return the inputs with text as categories of the training rows.
+
+    Columns that are all missing there are left out; HistGradientBoosting fails on them.
+    """
+    known = split.X.notna().any()
+    train, test = split.X.loc[:, known].copy(), split.X_test.loc[:, known].copy()
     for name in train:
         if pd.api.types.is_numeric_dtype(train[name]):
             continue
@@ -175,7 +179,6 @@ def save(results: pd.DataFrame) -> None:
     about = {"skdl": __version__, "torch": torch.__version__}
     about["command"] = "python benchmarks/tables.py " + " ".join(sys.argv[1:])
     results.assign(**about).to_csv(path, index=False)
-    print(f"written to {path.name}")
 
 
 def main() -> None:
@@ -197,6 +200,7 @@ def main() -> None:
             for name in given.models:
                 row = run(table, name, seed, given.threads)
                 results.append(row)
+                save(pd.DataFrame(results))
                 print(
                     f"{table:18s} seed {seed}  {name:22s} error {row['error']:.4f}  "
                     f"{row['fit_cpu_seconds']:.1f} s",
@@ -204,7 +208,6 @@ def main() -> None:
                 )
     print()
     summary(pd.DataFrame(results))
-    save(pd.DataFrame(results))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,11 @@ def test_training_is_never_shorter_than_some_passes():
     assert recipe_for(1_000, 5, 3).max_steps == 3_000
 
 
+def test_the_targets_of_few_rows_have_no_say_in_the_bins():
+    assert recipe_for(999, 5, 2).n_leaves == 1
+    assert recipe_for(1_000, 5, 2).n_leaves == 32
+
+
 @pytest.mark.parametrize("n_numbers", [0, 1, 100, 500, 2_000, 10_000])
 def test_numbers_of_wide_tables_take_bounded_room(n_numbers):
     recipe = recipe_for(1_000, n_numbers, 2)
