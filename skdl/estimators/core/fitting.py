@@ -18,7 +18,7 @@ from skdl.estimators.core.continuing import lr_is_new, tell_of_new_state
 from skdl.estimators.core.fit_identity import match_training
 from skdl.estimators.core.inputs import about_held_out
 from skdl.estimators.core.rows import Rows
-from skdl.estimators.core.user_network import check_output, probe_rows
+from skdl.estimators.core.user_network import check_output
 from skdl.training.inference import evaluate
 from skdl.training.loop import Outcome, train
 from skdl.training.objectives import Objective
@@ -278,7 +278,7 @@ def training_batches(
         scale = 1.0 / rows.weight.mean()
     batches = make_batches(rows, parts, runtime, batch_size, weight_scale=scale)
     if parts.work is None:
-        some = rows.X[: probe_rows(settings.network)]
+        some = rows.X[:2]
         probe = tuple(t.to(runtime.device) for t in parts.encoder.transform(some))
         parts.work = check_output(parts.network, probe, parts.objective)
     return settings._augmented(batches, parts), 3 * parts.work * batch_size

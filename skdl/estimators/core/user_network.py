@@ -22,8 +22,6 @@ from skdl.training.runtime import work_per_row
 from skdl.training.survival.device_memory import is_out_of_memory
 
 PREFIX = "network__"
-# Rows that are enough to tell probabilities from logits.
-_MANY_ROWS = 16
 HOW = (
     "network must be a callable or class that takes (n_inputs, n_outputs) and returns "
     "a torch.nn.Module, or such a module"
@@ -178,11 +176,6 @@ def _check_signature(network: Callable[..., Any]) -> None:
         return
 
 
-def probe_rows(network: Any) -> int:
-    """Return how many rows a network is tried on: more if it is a user's."""
-    return 2 if network is None else 2 * _MANY_ROWS
-
-
 def _parameters(network: Any) -> list[inspect.Parameter] | None:
     try:
         return list(inspect.signature(network).parameters.values())
@@ -231,7 +224,7 @@ def check_output(
             f"this target; for {n_rows} rows it returned {came}. Give its last "
             "layer n_outputs units, the second argument that `network` is called with."
         )
-    if _looks_like_probabilities(found[0], objective):
+    if _looks_like_probabilities(network, found[0], objective):
         warn_user(
             "network returns what looks like probabilities: numbers in [0, 1] only. It "
             "should return logits; the softmax or sigmoid is part of the loss, and a "
@@ -254,7 +247,9 @@ def _about_inputs(inputs: tuple[Tensor, ...], error: Exception) -> str:
     )
 
 
-def _looks_like_probabilities(raw: Tensor, objective: Objective) -> bool:
+def _looks_like_probabilities(
+    network: nn.Module, raw: Tensor, objective: Objective
+) -> bool:
     members = 1
     if isinstance(objective, MemberMean):
         objective, members = objective.member, objective.n_members
@@ -265,5 +260,5 @@ def _looks_like_probabilities(raw: Tensor, objective: Objective) -> bool:
         return False
     if rows.shape[1] > 1 and bool(((rows.sum(1) - 1).abs() < 1e-4).all()):
         return True
-    # Logits may all be there by chance where there are few, or where they begin at 0.
-    return len(rows) >= _MANY_ROWS and bool(rows.max() > rows.min())
+    leaves = [m for m in network.modules() if not any(True for _ in m.children())]
+    return isinstance(leaves[-1], nn.Sigmoid)

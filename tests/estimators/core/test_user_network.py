@@ -147,8 +147,8 @@ def test_options_that_a_network_does_not_have_are_named(network, message):
     [
         (lambda i, o: "net", TypeError, "returned str"),
         (lambda i: nn.Linear(i, 3), TypeError, "two sizes"),
-        (nn.Linear(5, 3), ValueError, r"fails on inputs of shape \(32, 6\) float32"),
-        (nn.Linear(6, 2), ValueError, r"shape \(n_rows, 3\).*shape \(32, 2\)"),
+        (nn.Linear(5, 3), ValueError, r"fails on inputs of shape \(2, 6\) float32"),
+        (nn.Linear(6, 2), ValueError, r"shape \(n_rows, 3\).*shape \(2, 2\)"),
         (nn.LSTM(6, 3), ValueError, "it returned tuple"),
         ("resnet", ValueError, "'resnet' is not a network"),
     ],
