@@ -153,7 +153,7 @@ class CrossFittedEstimator(NeuralEstimator):
         watch = context, {"X": X, "y": y, "metadata": metadata}
         with all_or_nothing(self):
             goes_on(self, is_warm=False)
-            rows = self._check_rows(X, y, sample_weight, reset=True)
+            rows = self._rows(X, y, sample_weight, reset=True)
             run = cross_fit(self, rows, groups, watch)
             fitted = self._fitted(run.parts, self._runtime())
             self._keep(fitted, run.history, run.outcome, extend=False)
