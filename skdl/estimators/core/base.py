@@ -189,7 +189,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         sample_weight_val: Any,
     ):
         self._check_parameters()
-        context = self._init_callback_context(max_subtasks=self.max_epochs)
+        context = self._init_callback_context(max_subtasks=self._setting("max_epochs"))
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         seen = {"X": X, "y": y, "metadata": metadata}
         with all_or_nothing(self):
@@ -255,9 +255,9 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         if not warm:
             target = self._new_target(rows, classes, more_to_come=continued)
         rows = rows.without_zero_weights()
-        if held_out is None and self.early_stopping and not continued:
+        if held_out is None and self._stops_early and not continued:
             rows, held_out = split_validation(
-                rows, self.validation, self._strata(rows.y), draw_seed(rng)
+                rows, self._setting("validation"), self._strata(rows.y), draw_seed(rng)
             )
         # With a seed every call would else drop the same units.
         seed = draw_seed(rng) + (self.n_iter_ if warm and continued else 0)
@@ -275,7 +275,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
                 lambda outcome, state: self._as_if_ended(
                     parts, runtime, outcome, state
                 ),
-                1 if continued else self.max_epochs,
+                1 if continued else self._setting("max_epochs"),
             )
             reporter.fit_begin()
             outcome = fit_parts(

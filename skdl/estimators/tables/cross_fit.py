@@ -17,11 +17,7 @@ from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed, seed_source
 from skdl.estimators.tables.packs import UnknownVectors, work_per_row
-from skdl.estimators.tables.recipe import (
-    given_parameters,
-    recipe_for,
-    with_parameters,
-)
+from skdl.estimators.tables.recipe import recipe_for, with_parameters
 from skdl.estimators.tables.validation import check_groups, check_number_of_folds
 from skdl.training.blind import BlindMean, BlindRows, Tempered, seen_weights
 from skdl.training.calibration import best_temperature
@@ -70,7 +66,11 @@ class CrossFit:
 
 
 def draw_blind_rows(
-    estimator: Any, rows: Rows, groups: np.ndarray | None, rng: np.random.RandomState
+    estimator: Any,
+    rows: Rows,
+    validation: Any,
+    groups: np.ndarray | None,
+    rng: np.random.RandomState,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows have a weight, and to which of these each member is blind.
 
@@ -85,7 +85,7 @@ def draw_blind_rows(
     kept = np.arange(len(rows))
     if rows.weight is not None:
         kept = np.flatnonzero(rows.weight > 0)
-    validation, least = estimator.validation, estimator.n_estimators
+    least = estimator.n_estimators
     if hasattr(validation, "get_n_splits"):
         of_all = blind_rows(
             len(rows), least, validation, rng, strata=rows.y, groups=groups
@@ -112,9 +112,13 @@ def draw_blind_rows(
 
 
 def cross_fit(
-    estimator: Any, rows: Rows, groups: Any, watch: tuple[Any, dict]
+    estimator: Any,
+    rows: Rows,
+    validation: Any,
+    groups: Any,
+    watch: tuple[Any, dict],
 ) -> CrossFit:
-    """Train a pack as the parameter `validation` says.
+    """Train a pack.
 
     Parameters
     ----------
@@ -122,6 +126,8 @@ def cross_fit(
         Its parameters say how.
     rows : Rows
         All rows, validated.
+    validation : int, "last" or splitter
+        Which rows are held out.
     groups : array-like or None
         Which rows belong together.
     watch : tuple
@@ -138,7 +144,8 @@ def cross_fit(
     known = rows.without_zero_weights()
     target.fit(known.y, known.weight)
     rows = estimator._weigh(rows, target)
-    kept, blind = draw_blind_rows(estimator, rows, check_groups(groups, rows.X), rng)
+    groups = check_groups(groups, rows.X)
+    kept, blind = draw_blind_rows(estimator, rows, validation, groups, rng)
     rows = rows.take(kept)
     with runtime.seeded(draw_seed(rng)):
         run = _Run(estimator, rows, target, blind, runtime, rng)
@@ -216,7 +223,7 @@ class _Run:
     def _steps(self, n_batches: int) -> list[int]:
         """Return after which steps to look."""
         recipe, most = self.recipe, self.recipe.max_steps
-        if "max_epochs" in given_parameters(self.estimator):
+        if self.estimator.max_epochs is not None:
             most = min(most, self.estimator.max_epochs * n_batches)
         return looks(recipe.first_look, recipe.growth, most)
 
