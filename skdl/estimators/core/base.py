@@ -296,7 +296,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             self._finish(parts)
         self._keep(
             self._fitted(parts, runtime),
-            _records(outcome),
+            outcome.rows(),
             outcome,
             extend=continued and warm,
         )
@@ -315,7 +315,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         self._finish(ended)
         return {
             **self._fitted(ended, runtime),
-            **told_of(History(_records(outcome)), outcome),
+            **told_of(History(outcome.rows()), outcome),
         }
 
     def _sweep_lr(
@@ -396,7 +396,3 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     def _predictor(self) -> tuple[nn.Module, Callable]:
         """Return what predicts, and what to apply to its output."""
         return self.network_, self._objective.inverse_link
-
-
-def _records(outcome: Outcome) -> list[dict[str, Any]]:
-    return [record.as_row() for record in outcome.records]
