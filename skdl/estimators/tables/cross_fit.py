@@ -1,6 +1,7 @@
 """Fitting a pack whose members are each blind to another part of the rows."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from skdl.data.batches import ResidentBatches
+from skdl.data.binned import rare_as_unknown
 from skdl.data.folds import blind_rows
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.fitting import FittedParts
@@ -19,10 +21,11 @@ from skdl.estimators.core.state import draw_seed, seed_source
 from skdl.estimators.tables.packs import UnknownVectors, work_per_row
 from skdl.estimators.tables.recipe import Recipe, recipe_for, with_parameters
 from skdl.estimators.tables.validation import check_groups, check_number_of_folds
+from skdl.estimators.tables.verdicts import Judge, places
 from skdl.training.blind import BlindRows, pack_objective, seen_weights
 from skdl.training.calibration import best_temperature
 from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
-from skdl.training.loop import EpochRecord, Outcome, train
+from skdl.training.loop import EpochRecord, Outcome, SoFar, train
 from skdl.training.objectives import BinaryCrossEntropy, CrossEntropy
 from skdl.training.optimization.growing_average import GrowingAverage
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
@@ -121,6 +124,8 @@ def cross_fit(
     validation: Any,
     groups: Any,
     watch: tuple[Any, dict],
+    *,
+    drop_harmful: bool = True,
 ) -> CrossFit:
     """Train a pack.
 
@@ -136,6 +141,9 @@ def cross_fit(
         Which rows belong together.
     watch : tuple
         The context of callbacks, and what they are shown.
+    drop_harmful : bool, default=True
+        Whether columns of categories that make the networks worse on rows that they
+        have not seen lose their vectors.
 
     Returns
     -------
@@ -152,12 +160,22 @@ def cross_fit(
     kept, blind = draw_blind_rows(estimator, rows, validation, groups, rng)
     rows = rows.take(kept)
     with runtime.seeded(draw_seed(rng)):
-        run = _Run(estimator, rows, target, blind, runtime, rng)
+        new_run = partial(_Run, estimator, rows, target, blind, runtime, rng)
+        run = new_run(())
         reporter = EpochReporter(
             estimator, *watch, run.snapshot, len(run.steps), unit="look"
         )
         reporter.fit_begin()
-        outcome = run.train(reporter)
+        outcome = run.train(reporter, drops=drop_harmful)
+        while run.found_harmful:
+            # Trained anew, since what there is has been learned beside those columns.
+            other = new_run((*run.harmful, *run.found_harmful))
+            reporter.begin_again(other.snapshot, len(other.steps))
+            other_outcome = other.train(reporter, drops=True)
+            if not other_outcome.best_loss <= outcome.best_loss:
+                break
+            run, outcome = other, other_outcome
+        run.conclude()
         attributes = run.attributes(kept, n_rows)
     attributes |= run.told_in_epochs(outcome)
     history = run.history(outcome)
@@ -175,9 +193,12 @@ class _Run:
         blind: np.ndarray,
         runtime: Runtime,
         rng: np.random.RandomState,
+        harmful: Sequence[int],
     ) -> None:
         self.estimator = estimator
         self.runtime = runtime
+        self.harmful = tuple(harmful)
+        self.found_harmful: tuple[int, ...] = ()
         encoded = target.encode(rows.y)
         member = estimator._new_objective(target)
         self.has_classes = isinstance(member, CrossEntropy | BinaryCrossEntropy)
@@ -189,16 +210,26 @@ class _Run:
         self.recipe = recipe = with_parameters(recipe, estimator)
         encoder = estimator._new_pack_encoder(rows.X, encoded.numpy(), recipe, rng)
         n_members = blind.shape[1]
-        network = estimator._new_pack(encoder, target.n_outputs, n_members, recipe)
+        network = estimator._new_pack(
+            encoder, target.n_outputs, n_members, recipe, harmful
+        )
         network = network.to(runtime.device)
         objective = pack_objective(member, n_members)
         self.parts = FittedParts(encoder, target, objective, network, lr=recipe.lr)
-        self._prepare(rows, encoded, blind)
+        self._prepare(rows, encoded, blind, rng)
 
-    def _prepare(self, rows: Rows, encoded: torch.Tensor, blind: np.ndarray) -> None:
+    def _prepare(
+        self,
+        rows: Rows,
+        encoded: torch.Tensor,
+        blind: np.ndarray,
+        rng: np.random.RandomState,
+    ) -> None:
         """Put the rows where the network is."""
         parts, device = self.parts, self.runtime.device
-        on_cpu = parts.encoder.transform(rows.X)
+        indices, *others = parts.encoder.transform(rows.X)
+        indices = rare_as_unknown(indices, parts.encoder, self.recipe.rare_rows)
+        on_cpu = (indices, *others)
         inputs = tuple(t.to(device) for t in on_cpu)
         encoded = encoded.to(device)
         held_out = torch.from_numpy(blind).to(device)
@@ -222,7 +253,17 @@ class _Run:
             weight=weight,
             score_weight=score_weight,
             score=parts.target.score,
-            prepare=UnknownVectors(parts.network, parts.encoder, on_cpu[0], blind),
+            prepare=UnknownVectors(parts.network, parts.encoder, indices, blind),
+        )
+        self.judge = Judge(
+            parts.network,
+            places(parts.network, parts.encoder, self.estimator._is_categorical),
+            _without_smoothing(parts.objective.member),
+            blind,
+            inputs,
+            encoded,
+            weight,
+            rng,
         )
 
     def _steps(self, n_batches: int) -> list[int]:
@@ -252,8 +293,23 @@ class _Run:
             average=GrowingAverage(parts.network),
         )
 
-    def train(self, reporter: EpochReporter) -> Outcome:
-        """Train until the out-of-fold loss has not fallen for some looks."""
+    def train(self, reporter: EpochReporter, *, drops: bool) -> Outcome:
+        """Train until the out-of-fold loss has not fallen for some looks.
+
+        With `drops` also until it has not fallen and columns are found to be harmful.
+        """
+        lowest = math.inf
+
+        def end(record: EpochRecord, so_far: SoFar) -> bool:
+            nonlocal lowest
+            if reporter.epoch_end(record, so_far):
+                return True
+            loss = record.validation_loss or 0.0
+            if drops and not loss < lowest:
+                self.found_harmful = self._harmful_now(trainer)
+            lowest = min(loss, lowest)
+            return bool(self.found_harmful)
+
         stretches = Stretches(self.batches, self.steps)
 
         def begin() -> None:
@@ -270,17 +326,27 @@ class _Run:
                 validate=self.out_of_fold,
                 stopping=EarlyStopping(self.recipe.patience, self.recipe.tolerance),
                 on_epoch_begin=begin,
-                on_epoch_end=reporter.epoch_end,
+                on_epoch_end=end,
             )
             if outcome.failure is not None and outcome.kept_epoch == 0:
                 raise outcome.failure
             self.parts.lr = trainer.lr
             # The mean of the weights is where a falling rate would have ended.
             self.parts.pace = late_rate(SCHEDULES["one_cycle"])
-            self._conclude()
         return outcome
 
-    def _conclude(self) -> None:
+    def _harmful_now(self, trainer: Trainer) -> tuple[int, ...]:
+        """Return columns of categories that the networks would do better without."""
+        rest = np.setdiff1d(
+            np.flatnonzero(self.estimator._is_categorical), self.harmful
+        )
+        if not len(rest):
+            return ()
+        with trainer.average.applied():
+            verdict = self.judge(rest)
+        return tuple(rest[verdict.is_harmful].tolist())
+
+    def conclude(self) -> None:
         """Predict out of fold with what is kept, and set the temperature."""
         look, parts = self.out_of_fold, self.parts
         raw = look.raw()

@@ -1,6 +1,7 @@
 """Estimators that may train packs of networks that are blind to other rows."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -255,6 +256,11 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
 
     # Packs.
 
+    @property
+    def _is_categorical(self) -> np.ndarray:
+        """Which columns of X hold categories."""
+        return np.zeros(self.n_features_in_, dtype=bool)
+
     @abstractmethod
     def _numbers_of(self, X: Any) -> np.ndarray:
         """Return the columns of numbers in validated inputs."""
@@ -272,9 +278,13 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         return encoder.fit_with_target(X, y, rng)
 
     def _new_packed_embedding(
-        self, encoder: BinnedTableEncoder, n_members: int, recipe: Recipe
+        self,
+        encoder: BinnedTableEncoder,
+        n_members: int,
+        recipe: Recipe,
+        harmful: Sequence[int],
     ) -> PackedEmbedding | None:
-        """Return what embeds the categories of a table."""
+        """Return what embeds the categories of a table; harmful ones have none."""
         return None
 
     def _new_pack(
@@ -283,13 +293,14 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         n_outputs: int,
         n_members: int,
         recipe: Recipe,
+        harmful: Sequence[int] = (),
     ) -> nn.Module:
         """Return networks side by side that take what the encoder gives."""
         return new_pack(
             encoder,
             n_members,
             n_outputs,
-            embedding=self._new_packed_embedding(encoder, n_members, recipe),
+            embedding=self._new_packed_embedding(encoder, n_members, recipe, harmful),
             entries=recipe.entries,
             hidden_layer_sizes=np.atleast_1d(recipe.hidden_layer_sizes).tolist(),
             activation=self.activation,

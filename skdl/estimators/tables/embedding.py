@@ -248,17 +248,29 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         names = self._schema.numeric_names
         return with_new_scales(encoder, rescaling, network, names)
 
+    @property
+    def _is_categorical(self) -> np.ndarray:
+        return self._schema.categorical
+
     def _numbers_of(self, X: Table) -> np.ndarray:
         return X.numeric
 
     def _new_packed_embedding(
-        self, encoder: BinnedTableEncoder, n_members: int, recipe: Recipe
+        self,
+        encoder: BinnedTableEncoder,
+        n_members: int,
+        recipe: Recipe,
+        harmful: Sequence[int],
     ) -> PackedEmbedding:
         n_codes, _ = encoder.sizes
+        dims = self._embedding_dims(encoder, recipe.most_entries)
+        categorical = np.flatnonzero(self._is_categorical)
+        numbers = np.array(encoder.vocabulary_of_column)
+        shown = numbers[~np.isin(categorical, harmful)]
         return PackedEmbedding(
             n_members,
             n_codes,
-            self._embedding_dims(encoder, recipe.most_entries),
+            [dim if i in shown else 0 for i, dim in enumerate(dims)],
             encoder.vocabulary_of_column,
             dropout=recipe.embedding_dropout,
             unknown_rate=UNKNOWN_RATE,

@@ -64,6 +64,7 @@ class Recipe:
     n_quantiles: int = 32
     n_leaves: int = 32
     entries: int = 8
+    rare_rows: int = 0
     max_steps: int = 3000
     first_look: int = 150
     growth: float = 1.25

@@ -24,7 +24,7 @@ _MOST_ROWS, _ROWS_TIMES_COLUMNS, _FEWEST_ROWS = 4096, 1 << 18, 256
 # Parts of these rows, whose verdicts tell how sure the mean of all is.
 _BLOCKS = 20
 # A column is harmful where its mean worth is this many standard errors below zero.
-_ERRORS = 2.0
+_ERRORS = 3.0
 
 
 @dataclass(frozen=True)
