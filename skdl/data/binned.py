@@ -125,6 +125,12 @@ def rare_as_unknown(indices: Tensor, encoder: TableEncoder, most: int) -> Tensor
     return torch.from_numpy(kept.astype(np.int32)[indices.numpy()])
 
 
+def rows_of_a_category(indices: Tensor) -> np.ndarray:
+    """Return how many rows a category of each column has in the mean."""
+    values = [len(np.unique(column)) for column in indices.numpy().T]
+    return len(indices) / np.maximum(values, 1)
+
+
 def untrained_rows(
     indices: Tensor, blind: np.ndarray, encoder: TableEncoder
 ) -> tuple[Tensor, Tensor, Tensor]:

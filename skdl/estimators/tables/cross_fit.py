@@ -10,18 +10,17 @@ import numpy as np
 import torch
 
 from skdl.data.batches import ResidentBatches
-from skdl.data.binned import rare_as_unknown
-from skdl.data.folds import blind_rows
+from skdl.data.binned import rare_as_unknown, rows_of_a_category
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.history import History
 from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed, seed_source
-from skdl.estimators.tables.packs import UnknownVectors, work_per_row
+from skdl.estimators.tables.packs import UnknownVectors, begin_alike, work_per_row
 from skdl.estimators.tables.recipe import Recipe, recipe_for, with_parameters
-from skdl.estimators.tables.validation import check_groups, check_number_of_folds
-from skdl.estimators.tables.verdicts import Judge, places
+from skdl.estimators.tables.validation import check_groups, draw_blind_rows
+from skdl.estimators.tables.verdicts import MANY_ROWS, Judge, places
 from skdl.training.blind import BlindRows, pack_objective, seen_weights
 from skdl.training.calibration import best_temperature
 from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
@@ -41,7 +40,13 @@ _SHARPER = 4 / 15
 _COOLEST = 0.5
 
 # What a cross-fitted estimator has beside the others.
-ATTRIBUTES = ("oof_prediction_", "oof_score_", "temperature_")
+ATTRIBUTES = (
+    "oof_prediction_",
+    "oof_score_",
+    "temperature_",
+    "feature_importances_",
+    "feature_importances_std_",
+)
 
 
 @dataclass
@@ -62,6 +67,8 @@ class CrossFit:
         How it was trained.
     reporter : EpochReporter
         Still to be told that the fit is done.
+    harmful : tuple of int
+        Columns of categories that the networks are not shown.
     """
 
     outcome: Outcome
@@ -70,52 +77,7 @@ class CrossFit:
     attributes: dict[str, Any]
     recipe: Recipe
     reporter: EpochReporter
-
-
-def draw_blind_rows(
-    estimator: Any,
-    rows: Rows,
-    validation: Any,
-    groups: np.ndarray | None,
-    rng: np.random.RandomState,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which rows have a weight, and to which of these each member is blind.
-
-    A splitter splits all rows, since it may know them by their positions; other folds
-    are made of the rows that have a weight.
-
-    Returns
-    -------
-    kept : ndarray of int
-    blind : ndarray of bool, shape (len(kept), n_members)
-    """
-    kept = np.arange(len(rows))
-    if rows.weight is not None:
-        kept = np.flatnonzero(rows.weight > 0)
-    least = estimator.n_estimators
-    if hasattr(validation, "get_n_splits"):
-        of_all = blind_rows(
-            len(rows), least, validation, rng, strata=rows.y, groups=groups
-        )
-        blind = of_all[kept]
-    else:
-        strata = estimator._strata(rows.y)
-        blind = blind_rows(
-            len(kept),
-            least,
-            validation,
-            rng,
-            strata=None if strata is None else strata[kept],
-            groups=None if groups is None else groups[kept],
-        )
-    if not blind.any():
-        raise ValueError(
-            f"validation={validation!r} holds out only rows of weight zero, so that "
-            "nothing can be validated. Give other folds or weights."
-        )
-    if blind.shape[1] > least:
-        check_number_of_folds(blind.shape[1])
-    return kept, blind
+    harmful: tuple[int, ...]
 
 
 def cross_fit(
@@ -126,6 +88,7 @@ def cross_fit(
     watch: tuple[Any, dict],
     *,
     drop_harmful: bool = True,
+    with_whole: bool = False,
 ) -> CrossFit:
     """Train a pack.
 
@@ -144,6 +107,9 @@ def cross_fit(
     drop_harmful : bool, default=True
         Whether columns of categories that make the networks worse on rows that they
         have not seen lose their vectors.
+    with_whole : bool, default=False
+        Whether there is one more network, the first, that is blind to no row. All then
+        begin alike, so that their vectors can be turned to each other.
 
     Returns
     -------
@@ -159,6 +125,8 @@ def cross_fit(
     groups = check_groups(groups, rows.X)
     kept, blind = draw_blind_rows(estimator, rows, validation, groups, rng)
     rows = rows.take(kept)
+    if with_whole:
+        blind = np.insert(blind, 0, False, axis=1)
     with runtime.seeded(draw_seed(rng)):
         new_run = partial(_Run, estimator, rows, target, blind, runtime, rng)
         run = new_run(())
@@ -179,7 +147,9 @@ def cross_fit(
         attributes = run.attributes(kept, n_rows)
     attributes |= run.told_in_epochs(outcome)
     history = run.history(outcome)
-    return CrossFit(outcome, run.parts, history, attributes, run.recipe, reporter)
+    return CrossFit(
+        outcome, run.parts, history, attributes, run.recipe, reporter, run.harmful
+    )
 
 
 class _Run:
@@ -213,6 +183,8 @@ class _Run:
         network = estimator._new_pack(
             encoder, target.n_outputs, n_members, recipe, harmful
         )
+        if not blind[:, 0].any():
+            begin_alike(network)
         network = network.to(runtime.device)
         objective = pack_objective(member, n_members)
         self.parts = FittedParts(encoder, target, objective, network, lr=recipe.lr)
@@ -255,6 +227,10 @@ class _Run:
             score=parts.target.score,
             prepare=UnknownVectors(parts.network, parts.encoder, indices, blind),
         )
+        # Columns that could be learned by heart.
+        self._doubtful = np.flatnonzero(self.estimator._is_categorical)[
+            rows_of_a_category(indices) < MANY_ROWS
+        ]
         self.judge = Judge(
             parts.network,
             places(parts.network, parts.encoder, self.estimator._is_categorical),
@@ -337,9 +313,7 @@ class _Run:
 
     def _harmful_now(self, trainer: Trainer) -> tuple[int, ...]:
         """Return columns of categories that the networks would do better without."""
-        rest = np.setdiff1d(
-            np.flatnonzero(self.estimator._is_categorical), self.harmful
-        )
+        rest = np.setdiff1d(self._doubtful, self.harmful)
         if not len(rest):
             return ()
         with trainer.average.applied():
@@ -359,6 +333,7 @@ class _Run:
             member = parts.objective.member
             parts.objective = pack_objective(member, n_members, self.temperature)
         self.predictions = look.predictions(raw, single)
+        self.verdict = self.judge()
 
     def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:
         """Return the fitted attributes as if training had ended now."""
@@ -396,7 +371,12 @@ class _Run:
         everywhere = np.full((n_rows, *known.shape[1:]), np.nan, dtype=known.dtype)
         everywhere[kept] = known
         score = self.out_of_fold.score(self.predictions)
-        values = {"oof_prediction_": everywhere, "oof_score_": score}
+        values = {
+            "oof_prediction_": everywhere,
+            "oof_score_": score,
+            "feature_importances_": self.verdict.mean,
+            "feature_importances_std_": self.verdict.error,
+        }
         if self.has_classes:
             values["temperature_"] = self.temperature
         return values

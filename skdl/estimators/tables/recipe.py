@@ -37,6 +37,8 @@ class Recipe:
         As the parameters of estimators; a user's own value takes their place.
     most_entries : int
         Entries of a category's vector at most.
+    rare_rows : int
+        Categories of so many rows or fewer count as unknown.
     n_quantiles, n_leaves : int
         Bins of a number; see `BinEncoder`. No quantiles: no bins.
     entries : int
@@ -91,7 +93,9 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
         few rows need many steps, many rows fast ones. Networks that tell classes are
         best early and take 3,000 steps at most, those that predict numbers get better
         for longer and take 8,000; but no fewer than ten passes over the rows. Bins of
-        few rows are quantiles alone, so that targets of blind rows stay unknown. Where
+        few rows are quantiles alone, so that targets of blind rows stay unknown.
+        Categories of one to three rows, the more of them the larger the table, count
+        as unknown: a vector of so few rows knows these rows by heart. Where
         there are hundreds of columns of numbers, each has fewer bins and a shorter
         vector, so that the first layer stays about as wide as the others.
     """
@@ -101,6 +105,7 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
     share = min(1.0, _BINS / (64 * columns))
     return Recipe(
         batch_size=batch_size,
+        rare_rows=min(3, n_rows // 300),
         max_steps=max(3000 if n_classes else 8000, passes),
         n_quantiles=0 if columns > _MOST_COLUMNS else max(2, round(32 * share)),
         n_leaves=1 if n_rows < _ROWS_FOR_TREES else max(2, round(32 * share)),

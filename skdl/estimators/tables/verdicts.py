@@ -21,10 +21,13 @@ from skdl.training.objectives import Objective
 # Rows that columns are judged by at most; fewer of hundreds of columns, so that rows
 # times columns stay below a number, but not below `_FEWEST`.
 _MOST_ROWS, _ROWS_TIMES_COLUMNS, _FEWEST_ROWS = 4096, 1 << 18, 256
+# A column whose categories have so many rows in the mean cannot be learned by heart.
+MANY_ROWS = 200
 # Parts of these rows, whose verdicts tell how sure the mean of all is.
 _BLOCKS = 20
-# A column is harmful where its mean worth is this many standard errors below zero.
-_ERRORS = 3.0
+# A column is harmful where its mean worth is this many standard errors below zero, and
+# this share of the loss: to train anew for less is not worth the time.
+_ERRORS, _SHARE = 3.0, 0.01
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,12 @@ class Verdict:
     ----------
     rises : ndarray of shape (n_blocks, n_columns)
         By blocks of rows.
+    loss : float
+        With all columns.
     """
 
     rises: np.ndarray
+    loss: float
 
     @property
     def mean(self) -> np.ndarray:
@@ -71,7 +77,8 @@ class Verdict:
     @property
     def is_harmful(self) -> np.ndarray:
         """Whether the loss is clearly lower without a column."""
-        return self.mean < -_ERRORS * self.error
+        least = np.maximum(_ERRORS * self.error, _SHARE * abs(self.loss))
+        return self.mean < -least
 
 
 def places(
@@ -201,7 +208,8 @@ class Judge:
             without = hidden - torch.bmm(away, first.weight[:, place.entries])
             rises.append(self._losses(without, rest, inputs, place.groupings) - present)
         shape = (len(self._blocks), 0)
-        return Verdict(np.stack(rises, axis=1) if rises else np.zeros(shape))
+        found = np.stack(rises, axis=1) if rises else np.zeros(shape)
+        return Verdict(found, float(present.mean()))
 
     def _losses(
         self,
