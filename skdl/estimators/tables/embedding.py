@@ -16,7 +16,6 @@ from sklearn.utils.validation import (
 from torch import nn
 
 from skdl.data.binned import BinnedTableEncoder
-from skdl.data.containers import without_gradient
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators.core.checks import check_flat, check_groups, is_count
 from skdl.estimators.core.constructor import parameters
@@ -179,7 +178,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
                 "None."
             )
         table = self._check_inputs(X, reset=reset)
-        y = _check_y(without_gradient(y), multi_output=True, estimator=self)
+        y = _check_y(y, multi_output=True, estimator=self)
         check_consistent_length(table, y)
         return table, self._check_target(y)
 
