@@ -37,6 +37,8 @@ class Recipe:
         As the parameters of estimators; a user's own value takes their place.
     most_entries : int
         Entries of a category's vector at most.
+    rare_rows : int
+        Categories of so many rows or fewer count as unknown.
     n_quantiles, n_leaves : int
         Bins of a number; see `BinEncoder`. No quantiles: no bins.
     entries : int
@@ -64,6 +66,7 @@ class Recipe:
     n_quantiles: int = 32
     n_leaves: int = 32
     entries: int = 8
+    rare_rows: int = 0
     max_steps: int = 3000
     first_look: int = 150
     growth: float = 1.25
@@ -93,9 +96,11 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
         Networks that tell classes are best early and take 3,000 steps at most, those
         that predict numbers get better for longer and take 8,000; but no fewer than ten
         passes over the rows, and no more than 500. Bins of few rows are quantiles
-        alone, so that targets of blind rows stay unknown. Where there are hundreds of
-        columns of numbers, each has fewer bins and a shorter vector, so that the first
-        layer stays about as wide as the others.
+        alone, so that targets of blind rows stay unknown. Categories of one to three
+        rows, the more of them the larger the table, count as unknown: a vector of so
+        few rows knows these rows by heart. Where there are hundreds of columns of
+        numbers, each has fewer bins and a shorter vector, so that the first layer stays
+        about as wide as the others.
     """
     batch_size = min(max(1 << max(0, (n_rows // 50).bit_length() - 1), 32), 256)
     batches = math.ceil(n_rows / batch_size)
@@ -109,6 +114,7 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
         weight_decay=0.2 if n_classes else 0.02,
         embedding_dropout=0.4 if n_classes else 0.2,
         batch_size=batch_size,
+        rare_rows=min(3, n_rows // 300),
         max_steps=min(max_steps, 500 * batches),
         n_quantiles=0 if columns > _MOST_COLUMNS else max(2, round(32 * share)),
         n_leaves=1 if n_rows < _ROWS_FOR_TREES else max(2, round(32 * share)),
