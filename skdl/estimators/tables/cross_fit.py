@@ -16,6 +16,7 @@ from skdl.estimators.core.history import History
 from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed, seed_source
+from skdl.estimators.tables.conformal import Conformal, conformal
 from skdl.estimators.tables.packs import UnknownVectors, work_per_row
 from skdl.estimators.tables.recipe import Recipe, recipe_for, with_parameters
 from skdl.estimators.tables.validation import check_groups, check_number_of_folds
@@ -38,7 +39,7 @@ _SHARPER = 4 / 15
 _COOLEST = 0.5
 
 # What a cross-fitted estimator has beside the others.
-ATTRIBUTES = ("oof_prediction_", "oof_score_", "temperature_")
+ATTRIBUTES = ("oof_prediction_", "oof_score_", "temperature_", "_conformal")
 
 
 @dataclass
@@ -293,6 +294,20 @@ class _Run:
             member = parts.objective.member
             parts.objective = pack_objective(member, n_members, self.temperature)
         self.predictions = look.predictions(raw, single)
+        self.conformal = self._held_out(raw)
+
+    def _held_out(self, raw: torch.Tensor) -> Conformal | None:
+        """Return what held-out rows say of new ones; None where there are labels."""
+        look = self.out_of_fold
+        if self.has_classes and look.target.ndim > 1:
+            return None
+        folds = look.by_fold(raw, self.temperature)
+        weight = look.score_weight
+        return conformal(
+            [(np.array(m), r.cpu().numpy(), p.cpu().numpy()) for m, r, p in folds],
+            look.target.cpu().numpy(),
+            None if weight is None else weight.cpu().numpy(),
+        )
 
     def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:
         """Return the fitted attributes as if training had ended now."""
@@ -331,6 +346,7 @@ class _Run:
         everywhere[kept] = known
         score = self.out_of_fold.score(self.predictions)
         values = {"oof_prediction_": everywhere, "oof_score_": score}
+        values["_conformal"] = self.conformal
         if self.has_classes:
             values["temperature_"] = self.temperature
         return values

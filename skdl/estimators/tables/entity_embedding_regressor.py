@@ -1,10 +1,8 @@
 """EntityEmbeddingRegressor: a network on tables with categories that tells numbers."""
 
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.regression import (
-    RegressorParameters,
-    RegressorTask,
-)
+from skdl.estimators.core.regression import RegressorParameters
+from skdl.estimators.tables.certainty import TableRegressorTask
 from skdl.estimators.tables.dense import DenseParameters
 from skdl.estimators.tables.embedding import (
     EmbeddingParameters,
@@ -14,7 +12,7 @@ from skdl.estimators.tables.embedding import (
 
 @parameters
 class EntityEmbeddingRegressor(
-    RegressorTask,
+    TableRegressorTask,
     EntityEmbeddingEstimator,
     RegressorParameters,
     DenseParameters,

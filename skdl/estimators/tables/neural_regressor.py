@@ -2,16 +2,14 @@
 
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.parameters import FineTuningParameter
-from skdl.estimators.core.regression import (
-    RegressorParameters,
-    RegressorTask,
-)
+from skdl.estimators.core.regression import RegressorParameters
+from skdl.estimators.tables.certainty import TableRegressorTask
 from skdl.estimators.tables.dense import DenseEstimator, DenseParameters
 
 
 @parameters
 class NeuralRegressor(
-    RegressorTask,
+    TableRegressorTask,
     DenseEstimator,
     FineTuningParameter,
     RegressorParameters,
