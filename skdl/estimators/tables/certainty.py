@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdl.estimators.core.classification import ClassifierTask
+from skdl.estimators.core.quantiles import QuantileTarget
 from skdl.estimators.core.regression import RegressorTask
 from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.tables.conformal import Conformal
@@ -25,8 +26,8 @@ class TableRegressorTask(RegressorTask):
         rows that are like those of `fit`, and not of each kind of row by itself. It
         does not hold for rows of another time: there ``validation="last"`` or a
         splitter by time measures how wrong predictions of later rows are. With
-        ``loss="quantile"`` and several quantiles the outermost two that fit `coverage`
-        are moved (Romano et al. 2019, arXiv 1905.03222), so that intervals are longer
+        ``loss="quantile"`` and several quantiles, those two are moved that are nearest
+        to the ends (Romano et al. 2019, arXiv 1905.03222), so that intervals are longer
         where the target varies more.
 
         Parameters
@@ -63,18 +64,19 @@ class TableRegressorTask(RegressorTask):
             np.stack(known.interval(each, coverage, columns), axis=1)
             for columns in self._ends_of(each.shape[2], coverage)
         ]
-        # One column of ends for each target, as `decode` takes them.
+        # (n, n_targets) of each end
         lower, upper = np.stack(ends, axis=1).transpose(2, 0, 1)
-        decoded = [self._decoded_ends(end) for end in (lower, upper)]
-        return np.stack(decoded, axis=-1)
+        both = [self._target.on_scale(end) for end in (lower, upper)]
+        interval = np.stack(both, axis=-1)
+        return interval[:, 0] if self._target.one_dimensional else interval
 
     def _ends_of(self, n_outputs: int, coverage: float) -> list[tuple[int, int]]:
         """Return of which outputs the ends of each target's interval are made."""
-        return [(k, k) for k in range(n_outputs)]
-
-    def _decoded_ends(self, ends: np.ndarray) -> np.ndarray:
-        """Return ends (n, n_targets) on the scale of y."""
-        return self._target.decode(ends)
+        if not isinstance(self._target, QuantileTarget):
+            return [(k, k) for k in range(n_outputs)]
+        tail, quantiles = (1 - coverage) / 2, np.array(self._target.quantiles)
+        nearest = [int(np.abs(quantiles - end).argmin()) for end in (tail, 1 - tail)]
+        return [(nearest[0], nearest[1])]
 
 
 class TableClassifierTask(ClassifierTask):
