@@ -17,6 +17,7 @@ from skdl.estimators.core.history import History
 from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed, seed_source
+from skdl.estimators.tables.conformal import Conformal, conformal
 from skdl.estimators.tables.packs import UnknownVectors, begin_alike, work_per_row
 from skdl.estimators.tables.recipe import Recipe, recipe_for, with_parameters
 from skdl.estimators.tables.validation import check_groups, draw_blind_rows
@@ -46,6 +47,7 @@ ATTRIBUTES = (
     "temperature_",
     "feature_importances_",
     "feature_importances_std_",
+    "_conformal",
 )
 
 
@@ -333,7 +335,21 @@ class _Run:
             member = parts.objective.member
             parts.objective = pack_objective(member, n_members, self.temperature)
         self.predictions = look.predictions(raw, single)
+        self.conformal = self._held_out(raw)
         self.verdict = self.judge()
+
+    def _held_out(self, raw: torch.Tensor) -> Conformal | None:
+        """Return what held-out rows say of new ones; None where there are labels."""
+        look = self.out_of_fold
+        if self.has_classes and look.target.ndim > 1:
+            return None
+        folds = look.by_fold(raw, self.temperature)
+        weight = look.score_weight
+        return conformal(
+            [(np.array(m), r.cpu().numpy(), p.cpu().numpy()) for m, r, p in folds],
+            look.target.cpu().numpy(),
+            None if weight is None else weight.cpu().numpy(),
+        )
 
     def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:
         """Return the fitted attributes as if training had ended now."""
@@ -376,6 +392,7 @@ class _Run:
             "oof_score_": score,
             "feature_importances_": self.verdict.mean,
             "feature_importances_std_": self.verdict.error,
+            "_conformal": self.conformal,
         }
         if self.has_classes:
             values["temperature_"] = self.temperature

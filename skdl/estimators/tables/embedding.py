@@ -36,6 +36,7 @@ from skdl.estimators.tables.members import (
     members_of,
 )
 from skdl.estimators.tables.random_effects import (
+    check_one_quantile,
     check_optimizer,
     columns_of_groups,
     effects_by_group,
@@ -148,6 +149,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         super()._check_parameters()
         if self.random_effects is not None and len(self.random_effects):
             check_optimizer(self.optimizer)
+            check_one_quantile(getattr(self, "_quantiles", None))
         check_flat("categorical_features", self.categorical_features)
         check_flat("random_effects", self.random_effects)
         check_embedding_dim(self.embedding_dim)

@@ -1,10 +1,8 @@
 """EntityEmbeddingClassifier: a network on tables with categories that tells classes."""
 
-from skdl.estimators.core.classification import (
-    ClassifierParameters,
-    ClassifierTask,
-)
+from skdl.estimators.core.classification import ClassifierParameters
 from skdl.estimators.core.constructor import parameters
+from skdl.estimators.tables.certainty import TableClassifierTask
 from skdl.estimators.tables.dense import DenseParameters
 from skdl.estimators.tables.embedding import (
     EmbeddingParameters,
@@ -14,7 +12,7 @@ from skdl.estimators.tables.embedding import (
 
 @parameters
 class EntityEmbeddingClassifier(
-    ClassifierTask,
+    TableClassifierTask,
     EntityEmbeddingEstimator,
     ClassifierParameters,
     DenseParameters,

@@ -1,10 +1,8 @@
 """EntityEmbeddingRegressor: a network on tables with categories that tells numbers."""
 
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.regression import (
-    RegressorParameters,
-    RegressorTask,
-)
+from skdl.estimators.core.regression import RegressorParameters
+from skdl.estimators.tables.certainty import TableRegressorTask
 from skdl.estimators.tables.dense import DenseParameters
 from skdl.estimators.tables.embedding import (
     EmbeddingParameters,
@@ -14,7 +12,7 @@ from skdl.estimators.tables.embedding import (
 
 @parameters
 class EntityEmbeddingRegressor(
-    RegressorTask,
+    TableRegressorTask,
     EntityEmbeddingEstimator,
     RegressorParameters,
     DenseParameters,
@@ -93,8 +91,11 @@ class EntityEmbeddingRegressor(
         up to one standard deviation of the target, absolute beyond), "quantile" or
         "poisson" (expected counts, through an exponential). Targets are standardised
         inside, for "poisson" only divided by their mean.
-    quantile : float, default=0.5
-        The quantile that ``loss="quantile"`` predicts, in (0, 1).
+    quantile : float or sequence of float, default=0.5
+        The quantile that ``loss="quantile"`` predicts, in (0, 1); or several in rising
+        order such as ``[0.05, 0.5, 0.95]``, of one target, by one network: `predict`
+        then has a column for each, none crosses another, and `score` is D^2 of the
+        pinball loss.
     max_epochs : int or None, default=None
         Passes over the training data; with folds as `validation` at most so many. None
         is 20 passes of one network, and with folds as many as lower the out-of-fold

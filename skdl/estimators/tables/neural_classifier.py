@@ -1,17 +1,15 @@
 """NeuralClassifier: a network on numbers that tells classes."""
 
-from skdl.estimators.core.classification import (
-    ClassifierParameters,
-    ClassifierTask,
-)
+from skdl.estimators.core.classification import ClassifierParameters
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.parameters import FineTuningParameter
+from skdl.estimators.tables.certainty import TableClassifierTask
 from skdl.estimators.tables.dense import DenseEstimator, DenseParameters
 
 
 @parameters
 class NeuralClassifier(
-    ClassifierTask,
+    TableClassifierTask,
     DenseEstimator,
     FineTuningParameter,
     ClassifierParameters,

@@ -2,16 +2,14 @@
 
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.parameters import FineTuningParameter
-from skdl.estimators.core.regression import (
-    RegressorParameters,
-    RegressorTask,
-)
+from skdl.estimators.core.regression import RegressorParameters
+from skdl.estimators.tables.certainty import TableRegressorTask
 from skdl.estimators.tables.dense import DenseEstimator, DenseParameters
 
 
 @parameters
 class NeuralRegressor(
-    RegressorTask,
+    TableRegressorTask,
     DenseEstimator,
     FineTuningParameter,
     RegressorParameters,
@@ -57,8 +55,11 @@ class NeuralRegressor(
         up to one standard deviation of the target, absolute beyond), "quantile" or
         "poisson" (expected counts, through an exponential). Targets are standardised
         inside, for "poisson" only divided by their mean.
-    quantile : float, default=0.5
-        The quantile that ``loss="quantile"`` predicts, in (0, 1).
+    quantile : float or sequence of float, default=0.5
+        The quantile that ``loss="quantile"`` predicts, in (0, 1); or several in rising
+        order such as ``[0.05, 0.5, 0.95]``, of one target, by one network: `predict`
+        then has a column for each, none crosses another, and `score` is D^2 of the
+        pinball loss.
     fine_tuning : FineTuning or None, default=None
         What of the network is frozen, when it thaws, and how much more slowly early
         layers learn, when going on from trained weights.
