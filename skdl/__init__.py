@@ -24,6 +24,7 @@ from skdl.estimators import (
     TextLM,
 )
 from skdl.lr_find import LRFindResult, lr_find
+from skdl.persistence import TRUSTED_TYPES, load, save, show_versions
 
 __all__ = [
     "ActivationMapDisplay",
@@ -42,9 +43,13 @@ __all__ = [
     "NeuralClassifier",
     "NeuralRegressor",
     "ScheduleDisplay",
+    "TRUSTED_TYPES",
     "TextLM",
     "TrainingDisplay",
     "__version__",
     "datasets",
+    "load",
     "lr_find",
+    "save",
+    "show_versions",
 ]

@@ -8,6 +8,7 @@ import base64
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,8 @@ class _Reader:
             "decimal": Decimal,
             "range": lambda v: range(*v),
             "dtype": _torch_dtype,
+            "device": torch.device,
+            "path": Path,
             "size": torch.Size,
             "scalar": lambda v: np.frombuffer(base64.b64decode(v[1]), v[0])[0],
             "type": TYPES.__getitem__,

@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,8 @@ class _Writer:
             Decimal: lambda v: {"decimal": str(v)},
             range: lambda v: {"range": [v.start, v.stop, v.step]},
             torch.dtype: lambda v: {"dtype": str(v).removeprefix("torch.")},
+            torch.device: lambda v: {"device": str(v)},
+            type(Path()): lambda v: {"path": str(v)},
             torch.Size: lambda v: {"size": list(v)},
             np.ndarray: self._array,
             np.memmap: self._array,
