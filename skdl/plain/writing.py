@@ -183,9 +183,8 @@ def _is_pickled_by_attributes(kind: type) -> bool:
     for way in _OWN_WAYS:
         if getattr(kind, way, None) is not getattr(object, way, None):
             return False
-    if name_of(kind) is not None:
-        return True
-    return kind.__getstate__ is object.__getstate__  # type: ignore[attr-defined]
+    usual: list[Any] = [getattr(c, "__getstate__", None) for c in (object, nn.Module)]
+    return name_of(kind) is not None or getattr(kind, "__getstate__", None) in usual
 
 
 def _has_hooks(module: nn.Module) -> bool:
