@@ -208,7 +208,7 @@ def train_parts(
         If training diverged and no epoch ended well.
     """
     stopping = EarlyStopping(settings.n_iter_no_change)
-    epochs = 1 if continued else settings.max_epochs
+    epochs = 1 if continued else settings._setting("max_epochs")
     if settings.weight_averaging == "nt_asgd" and not (continued or validate):
         raise ValueError(
             "weight_averaging='nt_asgd' begins where the validation loss stops "
@@ -219,8 +219,9 @@ def train_parts(
         if checkpoint is not None:
             match_training(checkpoint, parts.network, batches, validate, runtime.device)
             notes = checkpoint.notes
-        if settings.lr != "auto":
-            parts.lr = float(settings.lr)
+        lr = settings._setting("lr")
+        if lr != "auto":
+            parts.lr = float(lr)
         elif "lr" in notes:
             parts.lr = notes["lr"]
         elif parts.lr is None or not continued or lr_is_new(settings):
@@ -243,7 +244,7 @@ def train_parts(
             batches,
             max_epochs=epochs,
             validate=validate,
-            stopping=stopping if settings.early_stopping and validate else None,
+            stopping=stopping if settings._stops_early and validate else None,
             on_epoch_begin=reporter and reporter.epoch_begin,
             on_epoch_end=reporter and reporter.epoch_end,
             checkpoint=checkpoint,
@@ -322,14 +323,15 @@ def _build_trainer(
 ) -> Trainer:
     """Build the trainer of a fit, or with `continued` one at a constant rate."""
     tuning = settings._fine_tuning
+    betas = settings._setting("betas")
     optimizer = build_optimizer(
         settings.optimizer,
         parts.network,
         OptimizerSettings(
             lr=parts.lr,
-            weight_decay=float(settings.weight_decay),
-            betas=(float(settings.betas[0]), float(settings.betas[1])),
-            momentum=float(settings.betas[0]),
+            weight_decay=float(settings._setting("weight_decay")),
+            betas=(float(betas[0]), float(betas[1])),
+            momentum=float(betas[0]),
             layer_lr_decay=1.0 if tuning is None else tuning.layer_lr_decay,
         ),
     )

@@ -79,6 +79,15 @@ class NetworkEstimator(
     ) -> tuple[np.ndarray, np.ndarray]:
         """Run the learning-rate range test as `fit` would begin; see `lr_find`."""
 
+    def _setting(self, name: str) -> Any:
+        """Return the value that a parameter stands for."""
+        return getattr(self, name)
+
+    @property
+    def _stops_early(self) -> bool:
+        """Whether held-out data decides when training ends."""
+        return self.early_stopping
+
     @property
     def _fine_tuning(self) -> FineTuning | None:
         """How training goes on from trained weights, where that makes sense."""
@@ -116,7 +125,7 @@ class NetworkEstimator(
         checkpoint_file(self.checkpoint)
         if self._fine_tuning is not None:
             self._fine_tuning.check()
-        check_betas(self.betas)
+        check_betas(self._setting("betas"))
         check_schedule(self.schedule)
         resolve_runtime(self.device, self.precision)
 

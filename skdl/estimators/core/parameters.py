@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,17 +67,17 @@ class TrainingParameters:
         that go on being learned.
     """
 
-    max_epochs: int = 20
+    max_epochs: int | None = 20
     batch_size: int | str = "auto"
-    lr: float | str = 1e-2
+    lr: float | str | None = 1e-2
     optimizer: str | Callable[..., torch.optim.Optimizer] = "adamw"
     schedule: str | Callable[[float], float] = "one_cycle"
-    weight_decay: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float | None = 0.1
+    betas: tuple[float, float] | None = (0.9, 0.99)
     clip_grad_norm: float | None = None
     weight_averaging: str | None = None
     early_stopping: bool = False
-    validation: float = 0.1
+    validation: Any = 0.1
     n_iter_no_change: int = 10
     warm_start: bool = False
 

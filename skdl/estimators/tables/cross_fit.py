@@ -17,19 +17,16 @@ from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed, seed_source
 from skdl.estimators.tables.packs import UnknownVectors, work_per_row
-from skdl.estimators.tables.recipe import (
-    given_parameters,
-    recipe_for,
-    with_parameters,
-)
+from skdl.estimators.tables.recipe import Recipe, recipe_for, with_parameters
 from skdl.estimators.tables.validation import check_groups, check_number_of_folds
-from skdl.training.blind import BlindMean, BlindRows, Tempered, seen_weights
+from skdl.training.blind import BlindRows, pack_objective, seen_weights
 from skdl.training.calibration import best_temperature
 from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
 from skdl.training.loop import EpochRecord, Outcome, train
 from skdl.training.objectives import BinaryCrossEntropy, CrossEntropy
 from skdl.training.optimization.growing_average import GrowingAverage
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.optimization.schedules import SCHEDULES, late_rate
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
 from skdl.training.trainer import Trainer
@@ -58,6 +55,8 @@ class CrossFit:
         One row a look.
     attributes : dict
         Values of `ATTRIBUTES`, and in epochs what training counts in looks.
+    recipe : Recipe
+        How it was trained.
     reporter : EpochReporter
         Still to be told that the fit is done.
     """
@@ -66,11 +65,16 @@ class CrossFit:
     parts: FittedParts
     history: list[dict[str, float]]
     attributes: dict[str, Any]
+    recipe: Recipe
     reporter: EpochReporter
 
 
 def draw_blind_rows(
-    estimator: Any, rows: Rows, groups: np.ndarray | None, rng: np.random.RandomState
+    estimator: Any,
+    rows: Rows,
+    validation: Any,
+    groups: np.ndarray | None,
+    rng: np.random.RandomState,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows have a weight, and to which of these each member is blind.
 
@@ -85,7 +89,7 @@ def draw_blind_rows(
     kept = np.arange(len(rows))
     if rows.weight is not None:
         kept = np.flatnonzero(rows.weight > 0)
-    validation, least = estimator.validation, estimator.n_estimators
+    least = estimator.n_estimators
     if hasattr(validation, "get_n_splits"):
         of_all = blind_rows(
             len(rows), least, validation, rng, strata=rows.y, groups=groups
@@ -112,9 +116,13 @@ def draw_blind_rows(
 
 
 def cross_fit(
-    estimator: Any, rows: Rows, groups: Any, watch: tuple[Any, dict]
+    estimator: Any,
+    rows: Rows,
+    validation: Any,
+    groups: Any,
+    watch: tuple[Any, dict],
 ) -> CrossFit:
-    """Train a pack as the parameter `validation` says.
+    """Train a pack.
 
     Parameters
     ----------
@@ -122,6 +130,8 @@ def cross_fit(
         Its parameters say how.
     rows : Rows
         All rows, validated.
+    validation : int, "last" or splitter
+        Which rows are held out.
     groups : array-like or None
         Which rows belong together.
     watch : tuple
@@ -138,7 +148,8 @@ def cross_fit(
     known = rows.without_zero_weights()
     target.fit(known.y, known.weight)
     rows = estimator._weigh(rows, target)
-    kept, blind = draw_blind_rows(estimator, rows, check_groups(groups, rows.X), rng)
+    groups = check_groups(groups, rows.X)
+    kept, blind = draw_blind_rows(estimator, rows, validation, groups, rng)
     rows = rows.take(kept)
     with runtime.seeded(draw_seed(rng)):
         run = _Run(estimator, rows, target, blind, runtime, rng)
@@ -149,7 +160,8 @@ def cross_fit(
         outcome = run.train(reporter)
         attributes = run.attributes(kept, n_rows)
     attributes |= run.told_in_epochs(outcome)
-    return CrossFit(outcome, run.parts, run.history(outcome), attributes, reporter)
+    history = run.history(outcome)
+    return CrossFit(outcome, run.parts, history, attributes, run.recipe, reporter)
 
 
 class _Run:
@@ -179,7 +191,7 @@ class _Run:
         n_members = blind.shape[1]
         network = estimator._new_pack(encoder, target.n_outputs, n_members, recipe)
         network = network.to(runtime.device)
-        objective = BlindMean(member, n_members)
+        objective = pack_objective(member, n_members)
         self.parts = FittedParts(encoder, target, objective, network, lr=recipe.lr)
         self._prepare(rows, encoded, blind)
 
@@ -216,7 +228,7 @@ class _Run:
     def _steps(self, n_batches: int) -> list[int]:
         """Return after which steps to look."""
         recipe, most = self.recipe, self.recipe.max_steps
-        if "max_epochs" in given_parameters(self.estimator):
+        if self.estimator.max_epochs is not None:
             most = min(most, self.estimator.max_epochs * n_batches)
         return looks(recipe.first_look, recipe.growth, most)
 
@@ -263,6 +275,8 @@ class _Run:
             if outcome.failure is not None and outcome.kept_epoch == 0:
                 raise outcome.failure
             self.parts.lr = trainer.lr
+            # The mean of the weights is where a falling rate would have ended.
+            self.parts.pace = late_rate(SCHEDULES["one_cycle"])
             self._conclude()
         return outcome
 
@@ -276,8 +290,8 @@ class _Run:
             single = max(_COOLEST, best_temperature(partial(look.loss, raw)))
             n_members = parts.objective.n_members
             self.temperature = single * (1 - _SHARPER * (1 - 1 / n_members))
-            member = Tempered(parts.objective.member, self.temperature)
-            parts.objective = BlindMean(member, n_members)
+            member = parts.objective.member
+            parts.objective = pack_objective(member, n_members, self.temperature)
         self.predictions = look.predictions(raw, single)
 
     def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:

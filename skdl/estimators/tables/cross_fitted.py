@@ -1,51 +1,95 @@
 """Estimators that may train packs of networks that are blind to other rows."""
 
 from abc import abstractmethod
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.callback import with_callbacks
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from torch import nn
 
 from skdl.data.binned import BinnedTableEncoder
 from skdl.data.bins import BinEncoder
 from skdl.estimators.core.base import NeuralEstimator
+from skdl.estimators.core.checks import MOST, STEEPEST
+from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.continuing import goes_on
+from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import all_or_nothing
 from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.tables.cross_fit import ATTRIBUTES, cross_fit
 from skdl.estimators.tables.packs import new_pack
-from skdl.estimators.tables.recipe import Recipe
+from skdl.estimators.tables.recipe import ONE_NETWORK, Recipe
 from skdl.estimators.tables.validation import (
     CHOICES,
-    check_compatible,
-    is_cross_fitted,
+    FEWEST_ROWS,
+    folds_for,
     refuse,
 )
 from skdl.networks.packed_embedding import PackedEmbedding
+from skdl.training.blind import pack_objective
+from skdl.training.loop import Outcome
+from skdl.training.objectives import Objective
 
 
-class CrossFittedEstimator(NeuralEstimator):
-    """What the families of tables share.
+@parameters
+class CrossFittedParameters:
+    """How networks on tables are trained and what they are validated on.
 
     Parameters
     ----------
-    validation : float, int, "last" or splitter
-        A share: what early stopping holds out, stratified for classes, unless `fit` is
-        given `X_val` and `y_val`. Otherwise several networks are trained side by side,
-        each blind to another part of the rows, so that every row is predicted by a
-        network that has not seen it (`oof_prediction_`); their out-of-fold loss decides
-        when to stop and makes the probabilities as certain as they are right, and all
-        networks together predict. An int is a number of folds, drawn by class and,
-        where `fit` is given `groups`, so that groups stay together; "last" is the last
-        fifth of the rows, for tables in order of time; or a splitter of scikit-learn.
-        There are as many networks as folds, or `n_estimators` if that is more.
-        Parameters that are left at their defaults then have values that go by the table
-        (see docs/tables.md): rate, batch, decay, dropout, layers and vectors;
-        `max_epochs` limits training only if it is given. Not with a `network` of your
-        own, `early_stopping`, `X_val`, a `schedule`, `weight_averaging`, ``lr="auto"``,
-        `warm_start`, `fine_tuning` or a `checkpoint`; `partial_fit` trains one network
-        as ever, but does not go on from several.
+    max_epochs : int or None
+        Passes over the training data; with folds as `validation` at most so many. None
+        is 20 passes of one network, and with folds as many as lower the out-of-fold
+        loss.
+    lr : float, "auto" or None
+        Learning rate, where `schedule` is 1. "auto" finds one on the training data with
+        a range test of at most 100 steps (see `lr_find`). None is .003 with folds as
+        `validation`, .01 of one network.
+    weight_decay : float or None
+        Decay of weights; biases, normalisation layers and embeddings are not decayed.
+        None is .02 with folds as `validation`, .1 of one network.
+    betas : tuple of two floats or None
+        Memory of the gradient, which is the momentum of "sgd", and of its square, for
+        Adam and AdamW; in [0, 1). None is (.9, .95) with folds as `validation`,
+        (.9, .99) of one network.
+    validation : "auto", int, "last", splitter, float or None
+        What decides how long to train. With folds several networks are trained side by
+        side, each blind to another part of the rows, so that every row is predicted by
+        a network that has not seen it (`oof_prediction_`); their out-of-fold loss
+        decides when to stop and makes the probabilities as certain as they are right,
+        and all networks together predict (see docs/tables.md). An int is a number of
+        folds, drawn by class and, where `fit` is given `groups`, so that groups stay
+        together; "last" is the last fifth of the rows, for tables in order of time; or
+        a splitter of scikit-learn. There are as many networks as folds, or
+        `n_estimators` if that is more. A float is a share of the rows, stratified for
+        classes, that one network is stopped early by. None trains one network on all
+        rows. "auto" is 4 folds, but one network on all rows where you say yourself how
+        it is trained: where `max_epochs`, a `network` of your own, `early_stopping`,
+        `X_val`, a `schedule`, `weight_averaging`, ``lr="auto"``, `warm_start`,
+        `fine_tuning` or a `checkpoint` is given, none of which but `max_epochs` goes
+        with folds, or where there are fewer than 20 rows. `partial_fit` begins with one
+        network and goes on with what is there.
+    """
+
+    max_epochs: int | None = None
+    lr: float | str | None = None
+    weight_decay: float | None = None
+    betas: tuple[float, float] | None = None
+    validation: Any = "auto"
+
+    _constraints = {
+        "max_epochs": [Interval(Integral, 1, MOST, closed="both"), None],
+        "lr": [Interval(Real, 0, STEEPEST, closed="right"), StrOptions({"auto"}), None],
+        "weight_decay": [Interval(Real, 0, STEEPEST, closed="both"), None],
+        "betas": ["array-like", None],
+        "validation": CHOICES,
+    }
+
+
+class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
+    """What the families of tables share.
 
     Attributes
     ----------
@@ -60,13 +104,24 @@ class CrossFittedEstimator(NeuralEstimator):
         that the probabilities are as certain as they are right.
     """
 
-    _constraints = {"validation": CHOICES}
-
     hidden_layer_sizes: Any
     activation: str
     dropout: float
     batch_norm: bool
     scale_inputs: bool
+
+    def _setting(self, name: str) -> Any:
+        value = getattr(self, name)
+        if name == "validation" and not isinstance(value, RealNotInt):
+            value = None
+        if value is not None:
+            return value
+        recipe = vars(self).get("_recipe")  # of a pack that is gone on with
+        return getattr(recipe, name, ONE_NETWORK.get(name))
+
+    @property
+    def _stops_early(self) -> bool:
+        return self.early_stopping or isinstance(self.validation, RealNotInt)
 
     # Fitting.
 
@@ -83,7 +138,7 @@ class CrossFittedEstimator(NeuralEstimator):
         sample_weight_val: Any = None,
         groups: Any = None,
     ):
-        """Train the network, or with folds as `validation` a pack of them.
+        """Train networks that are validated as `validation` says.
 
         Parameters
         ----------
@@ -125,28 +180,26 @@ class CrossFittedEstimator(NeuralEstimator):
         RuntimeWarning
             If memory runs out and batches are worked through in parts.
         """
-        if is_cross_fitted(self.validation):
-            held_out = {"X_val": X_val, "y_val": y_val}
-            held_out["sample_weight_val"] = sample_weight_val
-            return self._cross_fit(X, y, sample_weight, groups, held_out)
+        self._check_parameters()
+        held_out = {"X_val": X_val, "y_val": y_val}
+        held_out["sample_weight_val"] = sample_weight_val
+        folds = folds_for(self, held_out)
+        if folds is not None:
+            return self._cross_fit(X, y, sample_weight, groups, folds)
         if groups is not None:
             raise ValueError(
-                "groups say which rows are held out together, which needs validation: "
-                "set validation=4, or a splitter of scikit-learn, or leave groups out."
+                "groups say which rows are held out together, which needs folds: set "
+                "validation=4, or a splitter of scikit-learn, or leave groups out."
             )
-        if hasattr(self, "oof_prediction_") and self.warm_start:
-            self._refuse_to_go_on("warm_start=True")
+        if "_recipe" in vars(self) and self.warm_start:
+            raise ValueError(
+                "warm_start=True would go on from a fitted pack of networks, for which "
+                "there is partial_fit. Fit it anew, or a clone."
+            )
         return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
-    def _cross_fit(
-        self, X: Any, y: Any, sample_weight: Any, groups: Any, held_out: dict[str, Any]
-    ):
+    def _cross_fit(self, X: Any, y: Any, sample_weight: Any, groups: Any, folds: Any):
         """Train a pack of networks, each blind to other rows."""
-        self._check_parameters()
-        check_compatible(self)
-        for name, value in held_out.items():
-            if value is not None:
-                refuse(self, name, "folds of X are held out")
         context = self._init_callback_context(max_subtasks=None)
         given = {"sample_weight": sample_weight, "groups": groups}
         metadata = {name: value for name, value in given.items() if value is not None}
@@ -154,36 +207,49 @@ class CrossFittedEstimator(NeuralEstimator):
         with all_or_nothing(self):
             goes_on(self, is_warm=False)
             rows = self._rows(X, y, sample_weight, reset=True)
-            run = cross_fit(self, rows, groups, watch)
-            fitted = self._fitted(run.parts, self._runtime())
-            self._keep(fitted, run.history, run.outcome, extend=False)
-            for name, value in run.attributes.items():
-                setattr(self, name, value)
-            run.reporter.fit_end()
-        self._conclude(run.outcome)
+            if self.validation == "auto" and len(rows) < FEWEST_ROWS:
+                outcome = self._fit(rows, None, warm=False, watch=watch)
+            else:
+                outcome = self._fit_pack(rows, folds, groups, watch)
+        self._conclude(outcome)
         return self
 
-    def _keep(self, *kept: Any, **options: Any) -> None:
+    def _fit_pack(
+        self, rows: Rows, folds: Any, groups: Any, watch: tuple[Any, dict]
+    ) -> Outcome:
+        run = cross_fit(self, rows, folds, groups, watch)
+        fitted = self._fitted(run.parts, self._runtime())
+        self._keep(fitted, run.history, run.outcome, extend=False)
+        for name, value in run.attributes.items():
+            setattr(self, name, value)
+        self._recipe = run.recipe
+        run.reporter.fit_end()
+        return run.outcome
+
+    def _fit(self, *data: Any, warm: bool, **how: Any) -> Outcome:
+        if not warm:
+            vars(self).pop("_recipe", None)
+        return super()._fit(*data, warm=warm, **how)
+
+    def _objective_going_on(self, target: Any) -> Objective:
+        if "_recipe" not in vars(self):
+            return super()._objective_going_on(target)
+        member = self._new_objective(target)
+        n_members = self.network_.n_members
+        return pack_objective(member, n_members, getattr(self, "temperature_", None))
+
+    def _keep(self, *kept: Any, extend: bool) -> None:
+        # What was found out of fold does not speak of rows that came later.
         for name in ATTRIBUTES:
-            vars(self).pop(name, None)
-        super()._keep(*kept, **options)
-
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
-        self._refuse_to_go_on("partial_fit")
-        return super()._partial_fit(X, y, sample_weight, classes)
-
-    def _refuse_to_go_on(self, how: str) -> None:
-        """Refuse to go on from a pack, which cannot be extended."""
-        if hasattr(self, "oof_prediction_"):
-            raise ValueError(
-                f"{how} would go on from a fitted pack of networks, which does not go "
-                "on. Fit it anew, or a clone."
-            )
+            if not (extend and name == "temperature_"):
+                vars(self).pop(name, None)
+        super()._keep(*kept, extend=extend)
 
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any
     ) -> tuple[np.ndarray, np.ndarray]:
-        if is_cross_fitted(self.validation):
+        folds = None if self.validation == "auto" else folds_for(self, {})
+        if folds is not None:
             refuse(self, "lr_find", "it has a rate that goes with its training")
         return super()._sweep_lr(X, y, sample_weight, **how)
 

@@ -37,8 +37,9 @@ class DenseParameters:
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int
+    hidden_layer_sizes : int, sequence of int or None
         Units of each hidden layer of the default network; empty for a linear model.
+        None is (256, 256) with folds as `validation`, (256, 128) of one network.
     activation : str
         "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
         or "identity".
@@ -65,7 +66,7 @@ class DenseParameters:
         initial weights; predictions are their mean.
     """
 
-    hidden_layer_sizes: int | Sequence[int] = (256, 128)
+    hidden_layer_sizes: int | Sequence[int] | None = None
     activation: str = "silu"
     dropout: float = 0.1
     batch_norm: bool = False
@@ -77,6 +78,7 @@ class DenseParameters:
         "hidden_layer_sizes": [
             "array-like",
             Interval(Integral, 1, MOST, closed="both"),
+            None,
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -108,7 +110,7 @@ class DenseEstimator(CrossFittedEstimator):
                 f"network are {family}'s."
             )
         super()._check_parameters()
-        check_sizes(self.hidden_layer_sizes)
+        check_sizes(self._setting("hidden_layer_sizes"))
 
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
         if not reset and self._is_as_fitted(X):
@@ -247,7 +249,9 @@ class DenseEstimator(CrossFittedEstimator):
         return MLP(
             n_inputs,
             n_outputs,
-            hidden_layer_sizes=np.atleast_1d(self.hidden_layer_sizes).tolist(),
+            hidden_layer_sizes=np.atleast_1d(
+                self._setting("hidden_layer_sizes")
+            ).tolist(),
             activation=self.activation,
             dropout=self.dropout,
             batch_norm=self.batch_norm,

@@ -79,8 +79,9 @@ class EmbeddingParameters:
         the number of categories. "auto" is ``min(50, round(1.6 * n_categories **
         0.56))``, but no more than there are rows for a category, also for columns that
         a dict leaves out.
-    embedding_dropout : float
-        Probability that an entry of a vector is zeroed in training, in [0, 1).
+    embedding_dropout : float or None
+        Probability that an entry of a vector is zeroed in training, in [0, 1). None is
+        .2 with folds as `validation`, 0 of one network.
     shared_embeddings : sequence of sequences of column names
         Groups of columns that hold the same kind of thing, such as ``[("home_team",
         "away_team")]``: they share categories and vectors.
@@ -105,7 +106,7 @@ class EmbeddingParameters:
 
     categorical_features: Any = "from_dtype"
     embedding_dim: str | int | Mapping | Callable[[int], int] = "auto"
-    embedding_dropout: float = 0.0
+    embedding_dropout: float | None = None
     shared_embeddings: Sequence[Sequence[Any]] | None = None
     random_effects: Sequence[Any] | None = None
     handle_unknown: str = "ignore"
@@ -119,7 +120,7 @@ class EmbeddingParameters:
             dict,
             callable,
         ],
-        "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
+        "embedding_dropout": [Interval(Real, 0, 1, closed="left"), None],
         "shared_embeddings": ["array-like", None],
         "random_effects": ["array-like", None],
         "handle_unknown": [StrOptions({"ignore", "warn"})],
@@ -228,7 +229,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             n_codes,
             self._embedding_dims(encoder),
             encoder.vocabulary_of_column,
-            dropout=self.embedding_dropout,
+            dropout=self._setting("embedding_dropout"),
             unknown_rate=UNKNOWN_RATE,
         )
         head = self._new_head(

@@ -37,8 +37,9 @@ class EntityEmbeddingRegressor(
         the number of categories. "auto" is ``min(50, round(1.6 * n_categories **
         0.56))``, but no more than there are rows for a category, also for columns that
         a dict leaves out.
-    embedding_dropout : float, default=0.0
-        Probability that an entry of a vector is zeroed in training, in [0, 1).
+    embedding_dropout : float or None, default=None
+        Probability that an entry of a vector is zeroed in training, in [0, 1). None is
+        .2 with folds as `validation`, 0 of one network.
     shared_embeddings : sequence of sequences of column names, default=None
         Groups of columns that hold the same kind of thing, such as ``[("home_team",
         "away_team")]``: they share categories and vectors.
@@ -59,8 +60,9 @@ class EntityEmbeddingRegressor(
         ones get three quarters of the vectors and all others are hashed to the last
         quarter, so that memory stays bounded, also by `partial_fit`: there the first
         ones to come keep theirs.
-    hidden_layer_sizes : int or sequence of int, default=(256, 128)
+    hidden_layer_sizes : int, sequence of int or None, default=None
         Units of each hidden layer of the default network; empty for a linear model.
+        None is (256, 256) with folds as `validation`, (256, 128) of one network.
     activation : str, default="silu"
         "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
         or "identity".
@@ -92,14 +94,17 @@ class EntityEmbeddingRegressor(
         inside, for "poisson" only divided by their mean.
     quantile : float, default=0.5
         The quantile that ``loss="quantile"`` predicts, in (0, 1).
-    max_epochs : int, default=20
-        Passes over the training data.
+    max_epochs : int or None, default=None
+        Passes over the training data; with folds as `validation` at most so many. None
+        is 20 passes of one network, and with folds as many as lower the out-of-fold
+        loss.
     batch_size : int or "auto", default="auto"
         Samples in a step; "auto" takes a power of two near a 50th of the training
         samples, from 32 to 256.
-    lr : float or "auto", default=0.01
+    lr : float, "auto" or None, default=None
         Learning rate, where `schedule` is 1. "auto" finds one on the training data with
-        a range test of at most 100 steps (see `lr_find`).
+        a range test of at most 100 steps (see `lr_find`). None is .003 with folds as
+        `validation`, .01 of one network.
     optimizer : str or callable, default="adamw"
         "adamw" (decoupled weight decay, arXiv 1711.05101), "adam" (decay as an L2 term
         of the gradient), "sgd" (Nesterov momentum), "muon" (orthogonal steps of hidden
@@ -110,11 +115,13 @@ class EntityEmbeddingRegressor(
         way by +-.05; arXiv 1803.09820), "cosine", "warm_restarts" (three cosine falls,
         each twice as long as the last; arXiv 1608.03983), "flat_cosine", "constant", or
         a function that takes progress in [0, 1] and returns the factor of `lr`.
-    weight_decay : float, default=0.1
+    weight_decay : float or None, default=None
         Decay of weights; biases, normalisation layers and embeddings are not decayed.
-    betas : tuple of two floats, default=(0.9, 0.99)
+        None is .02 with folds as `validation`, .1 of one network.
+    betas : tuple of two floats or None, default=None
         Memory of the gradient, which is the momentum of "sgd", and of its square, for
-        Adam and AdamW; in [0, 1).
+        Adam and AdamW; in [0, 1). None is (.9, .95) with folds as `validation`,
+        (.9, .99) of one network.
     clip_grad_norm : float, default=None
         Largest norm of the gradient of all weights together; longer ones are shortened.
     weight_averaging : {"ema", "nt_asgd"} or None, default=None
@@ -126,22 +133,23 @@ class EntityEmbeddingRegressor(
     early_stopping : bool, default=False
         Whether to hold out data, stop when its loss has not fallen for
         `n_iter_no_change` epochs, and go back to the weights of the best epoch.
-    validation : float, int, "last" or splitter, default=0.1
-        A share: what early stopping holds out, stratified for classes, unless `fit` is
-        given `X_val` and `y_val`. Otherwise several networks are trained side by side,
-        each blind to another part of the rows, so that every row is predicted by a
-        network that has not seen it (`oof_prediction_`); their out-of-fold loss decides
-        when to stop and makes the probabilities as certain as they are right, and all
-        networks together predict. An int is a number of folds, drawn by class and,
-        where `fit` is given `groups`, so that groups stay together; "last" is the last
-        fifth of the rows, for tables in order of time; or a splitter of scikit-learn.
-        There are as many networks as folds, or `n_estimators` if that is more.
-        Parameters that are left at their defaults then have values that go by the table
-        (see docs/tables.md): rate, batch, decay, dropout, layers and vectors;
-        `max_epochs` limits training only if it is given. Not with a `network` of your
-        own, `early_stopping`, `X_val`, a `schedule`, `weight_averaging`, ``lr="auto"``,
-        `warm_start`, `fine_tuning` or a `checkpoint`; `partial_fit` trains one network
-        as ever, but does not go on from several.
+    validation : "auto", int, "last", splitter, float or None, default="auto"
+        What decides how long to train. With folds several networks are trained side by
+        side, each blind to another part of the rows, so that every row is predicted by
+        a network that has not seen it (`oof_prediction_`); their out-of-fold loss
+        decides when to stop and makes the probabilities as certain as they are right,
+        and all networks together predict (see docs/tables.md). An int is a number of
+        folds, drawn by class and, where `fit` is given `groups`, so that groups stay
+        together; "last" is the last fifth of the rows, for tables in order of time; or
+        a splitter of scikit-learn. There are as many networks as folds, or
+        `n_estimators` if that is more. A float is a share of the rows, stratified for
+        classes, that one network is stopped early by. None trains one network on all
+        rows. "auto" is 4 folds, but one network on all rows where you say yourself how
+        it is trained: where `max_epochs`, a `network` of your own, `early_stopping`,
+        `X_val`, a `schedule`, `weight_averaging`, ``lr="auto"``, `warm_start`,
+        `fine_tuning` or a `checkpoint` is given, none of which but `max_epochs` goes
+        with folds, or where there are fewer than 20 rows. `partial_fit` begins with one
+        network and goes on with what is there.
     n_iter_no_change : int, default=10
         Epochs without a new lowest validation loss before early stopping.
     warm_start : bool, default=False

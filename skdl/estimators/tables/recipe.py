@@ -1,4 +1,4 @@
-"""The one recipe of cross-fitted packs, as a function of what a table is like."""
+"""What parameters of tables stand for that are not given: the one recipe of packs."""
 
 import math
 from dataclasses import dataclass, fields, replace
@@ -13,6 +13,18 @@ _MOST_COLUMNS = 2048
 # Rows below which trees on the target have no say in the bins: since they know the
 # targets of blind rows, the out-of-fold score of 300 rows of noise is 1.5% too good.
 _ROWS_FOR_TREES = 1000
+
+
+# What parameters that are None are when one network is trained.
+ONE_NETWORK: dict[str, Any] = {
+    "hidden_layer_sizes": (256, 128),
+    "embedding_dropout": 0.0,
+    "max_epochs": 20,
+    "lr": 1e-2,
+    "weight_decay": 0.1,
+    "betas": (0.9, 0.99),
+    "validation": 0.1,
+}
 
 
 @dataclass(frozen=True)
@@ -96,20 +108,17 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
 
 
 def with_parameters(recipe: Recipe, estimator: Any) -> Recipe:
-    """Return the recipe with those parameters of an estimator that are no defaults.
+    """Return the recipe with what the parameters of an estimator say.
 
     Parameters
     ----------
     recipe : Recipe
         As `recipe_for` makes it.
     estimator : estimator
-        A parameter that has the value that it has when it is not given does not count
-        as given.
+        Parameters that are None or "auto" leave the recipe as it is.
     """
-    known = {field.name for field in fields(Recipe)}
-    given = {
-        name: v for name, v in given_parameters(estimator).items() if name in known
-    }
+    parameters = {f.name: getattr(estimator, f.name, None) for f in fields(Recipe)}
+    given = {k: v for k, v in parameters.items() if not (v is None or _is(v, "auto"))}
     return replace(recipe, **given)
 
 

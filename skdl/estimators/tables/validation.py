@@ -1,6 +1,7 @@
 """What `validation` is, and what cannot be given together with it."""
 
-from numbers import Integral, Real
+from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -25,36 +26,57 @@ _INSTEAD = {
 }
 
 
-# What `validation` may be beside a share of the rows.
+# What `validation` may be.
 CHOICES = [
     Interval(RealNotInt, 0, 1, closed="neither"),
     Interval(Integral, 2, None, closed="left"),
-    StrOptions({"last"}),
+    StrOptions({"auto", "last"}),
     HasMethods(["split", "get_n_splits"]),
+    None,
 ]
 
-
-def is_cross_fitted(validation: Any) -> bool:
-    """Tell whether every row is held out of some network, and not a share of them."""
-    return isinstance(validation, Integral) or not isinstance(validation, Real)
+# Folds, and rows from which on there are any, where `validation` is "auto".
+_FOLDS, FEWEST_ROWS = 4, 20
 
 
-def check_compatible(estimator: Any) -> None:
-    """Refuse parameters that cannot be given together with `validation`.
+def folds_for(estimator: Any, held_out: Mapping[str, Any]) -> Any:
+    """Return what folds a fit has, as `validation` says it; None trains one network.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its parameters say.
+    held_out : mapping
+        What `fit` was given to validate on, by name; None where it was not.
 
     Raises
     ------
     ValueError
-        If there is one; it is named.
+        If folds are asked for that something else that is given goes against.
     """
+    validation = estimator.validation
+    if validation is None or isinstance(validation, RealNotInt):
+        return None
+    reasons = _reasons_against(estimator, held_out)
+    if validation == "auto":
+        ours = estimator.max_epochs is None and not reasons
+        return _FOLDS if ours else None
+    for what, reason in reasons.items():
+        refuse(estimator, what, reason)
+    if isinstance(validation, Integral):
+        check_number_of_folds(validation)
+    return validation
+
+
+def _reasons_against(estimator: Any, held_out: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is given that does not go with folds, and why."""
     given = given_parameters(estimator)
-    reasons = {name: _INSTEAD[name] for name in _INSTEAD if name in given}
-    if estimator.lr == "auto":
-        reasons["lr"] = "it has a rate that goes with its training; give a number"
-    for name, reason in reasons.items():
-        refuse(estimator, f"{name}={given[name]!r}", reason)
-    if isinstance(estimator.validation, Integral):
-        check_number_of_folds(estimator.validation)
+    reasons = {f"{k}={given[k]!r}": why for k, why in _INSTEAD.items() if k in given}
+    if isinstance(estimator.lr, str):
+        reason = "it has a rate that goes with its training; give a number"
+        reasons[f"lr={estimator.lr!r}"] = reason
+    named = [name for name, value in held_out.items() if value is not None]
+    return reasons | dict.fromkeys(named, "folds of X are held out")
 
 
 def refuse(estimator: Any, what: str, reason: str) -> None:
