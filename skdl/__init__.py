@@ -23,6 +23,7 @@ from skdl.estimators import (
     NeuralRegressor,
     TextLM,
 )
+from skdl.export import onnx_inputs, to_onnx
 from skdl.lr_find import LRFindResult, lr_find
 from skdl.persistence import TRUSTED_TYPES, load, save, show_versions
 
@@ -50,6 +51,8 @@ __all__ = [
     "datasets",
     "load",
     "lr_find",
+    "onnx_inputs",
     "save",
     "show_versions",
+    "to_onnx",
 ]

@@ -51,9 +51,18 @@ INNER = {
     "display": {"estimators.core", "training"},  # a range test and schedules are drawn
     "lr_find": {"estimators.core", "display"},
     "persistence": {"estimators", "training", "_version"},
+    "export": {"estimators", "data", "training"},
     "datasets": set(),
     "_version": set(),
-    "": {"_version", "datasets", "display", "estimators", "lr_find", "persistence"},
+    "": {
+        "_version",
+        "datasets",
+        "display",
+        "estimators",
+        "export",
+        "lr_find",
+        "persistence",
+    },
 }
 FOREIGN_REFUSED = {
     "networks": {"sklearn", "pandas", "polars", "numpy"},

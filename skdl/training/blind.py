@@ -50,7 +50,7 @@ class BlindMean(MemberMean):
     def inverse_link(self, raw: Tensor) -> Tensor:
         """Return the mean of the members' predictions."""
         links = self.member.inverse_link(self._by_row_and_member(raw))
-        each = links.unflatten(0, (len(raw), self.n_members)).unbind(1)
+        each = links.reshape(-1, self.n_members, *links.shape[1:]).unbind(1)
         # Added one after the other: a mean has other bits with other rows beside it.
         total = each[0]
         for predictions in each[1:]:
