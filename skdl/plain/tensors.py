@@ -42,6 +42,8 @@ def as_array(tensor: Tensor) -> tuple[np.ndarray, dict[str, Any]]:
 def as_tensor(array: np.ndarray, told: dict[str, Any]) -> Tensor:
     """Return a tensor in memory of its own."""
     values = torch.tensor(np.array(array))  # a copy: the array may be a file's
+    if not values.numel():  # NumPy's empty arrays have strides that torch refuses
+        values = torch.empty(values.shape, dtype=values.dtype)
     if "dtype" in told:
         values = values.view({"bfloat16": torch.bfloat16}[told["dtype"]])
     if "order" in told:
