@@ -12,6 +12,7 @@ from skdl.display import (
     ScheduleDisplay,
     TrainingDisplay,
 )
+from skdl.distillation import distill
 from skdl.estimators import (
     EmbeddingTransformer,
     EntityEmbeddingClassifier,
@@ -49,6 +50,7 @@ __all__ = [
     "TrainingDisplay",
     "__version__",
     "datasets",
+    "distill",
     "load",
     "lr_find",
     "onnx_inputs",
