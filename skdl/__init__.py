@@ -12,6 +12,7 @@ from skdl.display import (
     ScheduleDisplay,
     TrainingDisplay,
 )
+from skdl.distillation import distill
 from skdl.estimators import (
     EmbeddingTransformer,
     EntityEmbeddingClassifier,
@@ -23,7 +24,9 @@ from skdl.estimators import (
     NeuralRegressor,
     TextLM,
 )
+from skdl.export import onnx_inputs, to_onnx
 from skdl.lr_find import LRFindResult, lr_find
+from skdl.persistence import TRUSTED_TYPES, load, save, show_versions
 
 __all__ = [
     "ActivationMapDisplay",
@@ -42,9 +45,16 @@ __all__ = [
     "NeuralClassifier",
     "NeuralRegressor",
     "ScheduleDisplay",
+    "TRUSTED_TYPES",
     "TextLM",
     "TrainingDisplay",
     "__version__",
     "datasets",
+    "distill",
+    "load",
     "lr_find",
+    "onnx_inputs",
+    "save",
+    "show_versions",
+    "to_onnx",
 ]

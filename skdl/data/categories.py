@@ -32,6 +32,10 @@ FIRST = 2
 _HASHED_SHARE = 4
 
 
+# Attributes of a vocabulary that follow from the others.
+_FOLLOWS = ("_by_width", "_codes")
+
+
 @dataclass(frozen=True)
 class Factors:
     """A column as numbers of its distinct values.
@@ -155,7 +159,13 @@ class Vocabulary:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without what follows from it."""
-        return {**vars(self), "_by_width": {}}
+        return {k: v for k, v in vars(self).items() if k not in _FOLLOWS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state."""
+        vars(self).update(state)
+        self._by_width = {}
+        self._number()
 
     def fit(self, columns: Sequence[Factors]):
         """Learn the categories that have rows.

@@ -50,7 +50,8 @@ class BlindMean(MemberMean):
     def each(self, raw: Tensor) -> Tensor:
         """Return the members' predictions, (B, M, K)."""
         links = self.member.inverse_link(self._by_row_and_member(raw))
-        return links.unflatten(0, (len(raw), self.n_members))
+        # Not unflatten, which would fix the rows in an export.
+        return links.reshape(-1, self.n_members, *links.shape[1:])
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         """Return the mean of the members' predictions."""
