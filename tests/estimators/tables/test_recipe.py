@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skdl import NeuralClassifier
+from skdl import EntityEmbeddingRegressor, NeuralClassifier
 from skdl.estimators.tables.recipe import given_parameters, recipe_for, with_parameters
 
 
@@ -44,3 +44,9 @@ def test_only_values_that_are_no_defaults_count_as_given():
     assert recipe.lr == 1
     assert recipe.dropout == 0.0
     assert recipe.weight_decay == 0.02
+
+
+def test_lists_of_unequal_lengths_count_as_given():
+    effects = [("Year", "Month"), ("Year", "Month", "State")]
+    model = EntityEmbeddingRegressor(random_effects=effects)
+    assert given_parameters(model) == {"random_effects": effects}
