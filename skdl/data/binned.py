@@ -1,13 +1,14 @@
 """Tables to tensors for packs, which take positions in bins beside the numbers."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from skdl.data.bins import BinEncoder
+from skdl.data.numeric import Rescaling
 from skdl.data.table import Table, TableEncoder
 
 
@@ -60,6 +61,13 @@ class BinnedTableEncoder(TableEncoder):
         if self.bins.n_quantiles:
             self.bins.fit(table.numeric, y, rng)
         return self
+
+    def extended(
+        self, table: Table | np.ndarray
+    ) -> tuple["BinnedTableEncoder", Rescaling | None]:
+        """Return an encoder that has learned from more rows; the bins stay."""
+        result, rescaling = super().extended(_as_table(table))
+        return cast(BinnedTableEncoder, result), rescaling
 
     def transform(self, X: Table | np.ndarray) -> tuple[Tensor, ...]:
         """Encode all rows at once.

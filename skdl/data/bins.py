@@ -10,6 +10,8 @@ import torch
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from torch import Tensor
 
+# Comparisons that take less time than to go through the columns one by one.
+_FEW = 1 << 13
 # Rows that edges are learned from at most.
 _LEARNING_ROWS = 50_000
 # A leaf of a column's tree, and a bin of quantiles, has at least this many rows.
@@ -48,6 +50,9 @@ class BinEncoder:
         self.edges: list[np.ndarray] = []
         self.columns = np.zeros(0, dtype=np.int64)
         self._fill = np.zeros(0)
+        # Edges and one over the bins' widths, filled up; each column's last bin.
+        self._table, self._slopes = np.zeros((0, 1)), np.zeros((0, 0))
+        self._last = np.zeros(0, dtype=np.int64)
 
     @property
     def n_bins(self) -> list[int]:
@@ -78,6 +83,16 @@ class BinEncoder:
         self.columns = np.array(binned, dtype=np.int64)
         self.edges = [found[j] for j in binned]
         self._fill = np.array([np.nanmedian(X[:, j]) for j in binned])
+        self._last = np.array(self.n_bins, dtype=np.int64) - 1
+        most = max(map(len, self.edges), default=1)
+        self._table = np.full((len(binned), most), np.inf)
+        for row, edges in zip(self._table, self.edges, strict=True):
+            row[: len(edges)] = edges
+        widths = np.full((len(binned), most - 1), np.inf)
+        for row, edges in zip(widths, self.edges, strict=True):
+            row[: len(edges) - 1] = np.diff(edges)
+        with np.errstate(over="ignore"):  # of widths that are next to nothing
+            self._slopes = np.minimum(1 / widths, np.finfo(np.float64).max)
         return self
 
     def _edges(self, column: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -120,8 +135,32 @@ class BinEncoder:
         Tensor of shape (n_samples, len(columns))
             float32, on the CPU; from 0 to the column's bins.
         """
+        if len(X) * self._table.size <= _FEW:
+            return torch.from_numpy(self._of_few_rows(X).astype(np.float32))
         result = np.empty((len(X), len(self.columns)), dtype=np.float32)
-        for i, (j, edges) in enumerate(zip(self.columns, self.edges, strict=True)):
-            column = np.where(np.isnan(X[:, j]), self._fill[i], X[:, j])
-            result[:, i] = np.interp(column, edges, np.arange(len(edges)))
+        for i, edges in enumerate(self.edges):
+            column = X[:, self.columns[i]].astype(np.float64)
+            column = np.where(np.isnan(column), self._fill[i], column)
+            bins = np.searchsorted(edges[1:-1], column, side="right")
+            low, slope = edges[bins], self._slopes[i, bins]
+            result[:, i] = _position(column, bins, low, slope)
         return torch.from_numpy(result)
+
+    def _of_few_rows(self, X: np.ndarray) -> np.ndarray:
+        """Return positions, to the bit those of many rows, without a loop."""
+        X = X[:, self.columns].astype(np.float64)
+        missing = np.isnan(X)
+        if missing.any():
+            X = np.where(missing, self._fill, X)
+        bins = (self._table[:, 1:] <= X[:, :, None]).sum(2)
+        bins = np.minimum(bins, self._last)
+        columns = np.arange(len(self.columns))
+        low, slope = self._table[columns, bins], self._slopes[columns, bins]
+        return _position(X, bins, low, slope)
+
+
+def _position(
+    x: np.ndarray, bins: np.ndarray, low: np.ndarray, slope: np.ndarray
+) -> np.ndarray:
+    """Return the bins below values, and the part of their own bin below them."""
+    return bins + np.minimum(np.maximum((x - low) * slope, 0.0), 1.0)

@@ -153,11 +153,7 @@ class TableEncoder:
         rescaling : Rescaling or None
             Of the numbers.
         """
-        result = TableEncoder(
-            self.vocabulary_of_column,
-            max_categories=self.max_categories,
-            columns_of_groups=self.columns_of_groups,
-        )
+        result = copy.copy(self)
         result.numeric, rescaling = self.numeric.extended(table.numeric)
         result.vocabularies = [
             vocabulary.extended(columns)

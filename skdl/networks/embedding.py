@@ -13,6 +13,32 @@ from skdl.randomness import generator_on
 _INITIAL_STD = 0.1
 
 
+def unknown_rows(sizes: Sequence[int], vocabulary_of_column: Sequence[int]) -> Tensor:
+    """Return the row of each column's unknown category, which is its first one.
+
+    Examples
+    --------
+    >>> unknown_rows([5, 4], [0, 1])
+    tensor([0, 5], dtype=torch.int32)
+    """
+    first = [sum(sizes[:v]) for v in vocabulary_of_column]
+    return torch.tensor(first, dtype=torch.int32)
+
+
+def grown(table: Tensor, sizes: Sequence[int], new_sizes: Sequence[int]) -> Tensor:
+    """Return a table (..., sum(sizes), W) in which vocabularies have more rows.
+
+    Vectors of new rows are the mean of the old ones.
+    """
+    parts = []
+    for part, size in zip(table.split(list(sizes), dim=-2), new_sizes, strict=True):
+        n_rows = part.shape[-2]
+        known = part[..., 2:, :] if n_rows > 2 else part  # not unknown, not missing
+        mean = known.mean(-2, keepdim=True)
+        parts += [part, mean.expand(*part.shape[:-2], size - n_rows, -1)]
+    return torch.cat(parts, dim=-2)
+
+
 class EntityEmbedding(nn.Module):
     """A trained vector for every category of every column (arXiv 1604.06737).
 
@@ -67,13 +93,9 @@ class EntityEmbedding(nn.Module):
         used = [self.dims[v] for v in vocabulary_of_column]
         kept = [j * width + k for j, dim in enumerate(used) for k in range(dim)]
         self.register_buffer("kept", torch.tensor(kept, dtype=torch.int64), False)
-        self.register_buffer("unknown", self._offsets(), False)
+        unknown = unknown_rows(self.sizes, self.vocabulary_of_column)
+        self.register_buffer("unknown", unknown, False)
         self._is_dense = len(kept) == width * len(used)
-
-    def _offsets(self) -> Tensor:
-        """Return the index of each column's unknown category."""
-        offsets = [sum(self.sizes[:v]) for v in self.vocabulary_of_column]
-        return torch.tensor(offsets, dtype=torch.int32, device=self.kept.device)
 
     @torch.no_grad()
     def grow(self, sizes: Sequence[int]) -> None:
@@ -84,14 +106,10 @@ class EntityEmbedding(nn.Module):
         sizes : sequence of int
             Rows of each vocabulary, no fewer than before.
         """
-        grown = []
-        for part, size in zip(self.parts(), sizes, strict=True):
-            known = part[2:] if len(part) > 2 else part  # without unknown and missing
-            mean = known.mean(0, keepdim=True)
-            grown += [part, mean.expand(size - len(part), -1)]
-        self.table = nn.Embedding.from_pretrained(torch.cat(grown), freeze=False)
+        table = grown(self.table.weight.detach(), self.sizes, sizes)
+        self.table = nn.Embedding.from_pretrained(table, freeze=False)
         self.sizes = list(sizes)
-        self.unknown = self._offsets()
+        self.unknown = unknown_rows(sizes, self.vocabulary_of_column).to(self.unknown)
 
     @property
     def n_outputs(self) -> int:

@@ -4,12 +4,16 @@ What a network computes stays what it was; only the units of what goes in or com
 are others.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from skdl.networks.embedding import EmbeddingNetwork
 from skdl.networks.ensemble import Ensemble
 from skdl.networks.mlp import MLP
+from skdl.networks.packed import PackedBatchNorm, PackedLinear
+from skdl.networks.packed_embedding import PackedEmbeddingNetwork
 
 
 def members_of(network: nn.Module) -> list[nn.Module]:
@@ -19,6 +23,8 @@ def members_of(network: nn.Module) -> list[nn.Module]:
 
 def takes_inputs_anew(network: nn.Module) -> bool:
     """Tell whether `rescale_inputs` knows the first layer of a network."""
+    if isinstance(network, PackedEmbeddingNetwork):
+        return True
     return all(isinstance(_dense(member), MLP) for member in members_of(network))
 
 
@@ -38,6 +44,9 @@ def rescale_inputs(
     n_added : int
         Inputs after the old ones, which have no effect yet.
     """
+    if isinstance(network, PackedEmbeddingNetwork):
+        _rescale_inputs_of_pack(network, slope, shift, n_added)
+        return
     for member in members_of(network):
         start = 0
         if isinstance(member, EmbeddingNetwork):
@@ -55,6 +64,26 @@ def rescale_inputs(
             added = weight.new_zeros(len(weight), n_added)
             first.weight = nn.Parameter(torch.cat([weight, added], dim=1))
             first.in_features += n_added
+
+
+def _rescale_inputs_of_pack(
+    pack: PackedEmbeddingNetwork, slope: Tensor, shift: Tensor, n_added: int
+) -> None:
+    """Do it in every member; a layer's weight is (M, n_inputs, n_units) here."""
+    first, *others = pack.head.layers
+    if not isinstance(first, PackedLinear):
+        raise TypeError(f"The first layer of {type(pack.head).__name__} is not linear.")
+    weight = first.weight
+    numbers = weight[:, weight.shape[1] - len(slope) :]
+    offset = shift.to(weight) @ numbers  # (M, n_units)
+    if first.bias is not None:
+        first.bias.add_(offset)
+    elif others and isinstance(others[0], PackedBatchNorm):
+        others[0].running_mean.sub_(offset.flatten())
+    numbers.mul_(slope.to(weight).unsqueeze(1))
+    if n_added:
+        added = weight.new_zeros(len(weight), n_added, weight.shape[2])
+        first.weight = nn.Parameter(torch.cat([weight, added], dim=1))
 
 
 def output_layers(network: nn.Module, n_outputs: int) -> list[nn.Linear] | None:
@@ -94,6 +123,9 @@ def rescale_outputs(network: nn.Module, scale: Tensor, shift: Tensor) -> bool:
     bool
         Whether there is such a layer.
     """
+    if isinstance(network, PackedEmbeddingNetwork):
+        _rescale_outputs_of_pack(network, scale, shift)
+        return True
     layers = output_layers(network, len(scale))
     if layers is None:
         return False
@@ -105,6 +137,17 @@ def rescale_outputs(network: nn.Module, scale: Tensor, shift: Tensor) -> bool:
         if isinstance(member, EmbeddingNetwork) and member.effects is not None:
             member.effects.table.copy_(member.effects.table.double() * a)
     return True
+
+
+def _rescale_outputs_of_pack(
+    pack: PackedEmbeddingNetwork, scale: Tensor, shift: Tensor
+) -> None:
+    last: Any = pack.head.layers[-1]
+    a, b = scale.to(last.weight.device), shift.to(last.weight.device)
+    last.weight.copy_(last.weight.double() * a)
+    last.bias.copy_(last.bias.double() * a + b)
+    if pack.effects is not None:
+        pack.effects.table.copy_(pack.effects.table.double() * a)
 
 
 def _dense(member: nn.Module) -> nn.Module:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skdl.networks.mlp import MLP
+from skdl.networks.random_effects import with_groups
 
 # Weights of fewer outputs than this are laid out by output for the product, which is
 # half as long then; with more outputs it is longer.
@@ -208,6 +209,12 @@ class PackedRandomEffects(nn.Module):
         self.sizes = list(sizes)
         n_rows = 1 + sum(sizes)
         self.table = nn.Parameter(torch.zeros(n_members, n_rows, n_outputs))
+
+    @torch.no_grad()
+    def grow(self, sizes: Sequence[int]) -> None:
+        """Append groups to the groupings; new ones have no effect yet."""
+        self.table = nn.Parameter(with_groups(self.table.detach(), self.sizes, sizes))
+        self.sizes = list(sizes)
 
     def forward(self, groups: Tensor) -> Tensor:
         """Add up, (B, n_groupings) or (M, B, n_groupings) -> (M, B, n_outputs)."""

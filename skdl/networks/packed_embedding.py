@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skdl.networks.dropout import Dropout
-from skdl.networks.embedding import EntityEmbedding
+from skdl.networks.embedding import EntityEmbedding, grown, unknown_rows
 from skdl.networks.numeric_embedding import PiecewiseLinearEmbedding
 from skdl.networks.packed import (
     Pack,
@@ -85,6 +85,19 @@ class PackedEmbedding(nn.Module):
         """Return the rows of each vocabulary in a member, as views of its table."""
         return self.table.detach()[member].split(self.sizes)
 
+    @torch.no_grad()
+    def grow(self, sizes: Sequence[int]) -> None:
+        """Append rows to vocabularies, as `EntityEmbedding.grow` does in each member.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            Rows of each vocabulary, no fewer than before.
+        """
+        self.table = nn.Parameter(grown(self.table.detach(), self.sizes, sizes))
+        self.sizes = list(sizes)
+        self.unknown = unknown_rows(sizes, self.vocabulary_of_column).to(self.unknown)
+
     def forward(self, indices: Tensor) -> Tensor:
         """Look up, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
         if self.training and self.unknown_rate > 0:
@@ -141,6 +154,13 @@ class PackedEmbeddingNetwork(Pack):
         self.effects = effects
         self.head = head
         self._takes_positions = isinstance(numeric, PiecewiseLinearEmbedding)
+
+    def grow(self, sizes: Sequence[int], n_groups: Sequence[int]) -> None:
+        """Append rows to vocabularies and groups to groupings."""
+        if self.embedding is not None:
+            self.embedding.grow(sizes)
+        if self.effects is not None:
+            self.effects.grow(n_groups)
 
     def each(self, indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
         """Return the members' raw outputs, (M, B, K).

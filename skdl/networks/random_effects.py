@@ -7,6 +7,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+def with_groups(table: Tensor, sizes: Sequence[int], new: Sequence[int]) -> Tensor:
+    """Return intercepts (..., 1 + sum(sizes), K) of more groups, the new ones zero."""
+    first, *parts = table.split([1, *sizes], dim=-2)
+    more = [
+        functional.pad(part, (0, 0, 0, size - part.shape[-2]))
+        for part, size in zip(parts, new, strict=True)
+    ]
+    return torch.cat([first, *more], dim=-2)
+
+
 class RandomEffects(nn.Module):
     """An intercept for every group of rows, drawn toward zero as it is learned.
 
@@ -55,12 +65,7 @@ class RandomEffects(nn.Module):
         sizes : sequence of int
             Groups of each grouping, no fewer than before.
         """
-        new, *parts = self.table.detach().split([1, *self.sizes])
-        grown = [
-            functional.pad(part, (0, 0, 0, size - len(part)))
-            for part, size in zip(parts, sizes, strict=True)
-        ]
-        self.table = nn.Parameter(torch.cat([new, *grown]))
+        self.table = nn.Parameter(with_groups(self.table.detach(), self.sizes, sizes))
         self.sizes = list(sizes)
 
     def forward(self, groups: Tensor) -> Tensor:

@@ -87,6 +87,15 @@ class Tempered:
         return self.objective.inverse_link(raw / self.temperature)
 
 
+def pack_objective(
+    member: Objective, n_members: int, temperature: float | None = None
+) -> BlindMean:
+    """Return the objective of a pack, whose members may have a temperature."""
+    if temperature is not None:
+        member = Tempered(member, temperature)
+    return BlindMean(member, n_members)
+
+
 def seen_weights(blind: Tensor, weight: Tensor | None = None) -> Tensor:
     """Return each row's weight in each member, of mean one in every member.
 

@@ -66,6 +66,10 @@ class Outcome:
     kept_epoch: int
     failure: FloatingPointError | KeyboardInterrupt | None = None
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return what was recorded, one row an epoch."""
+        return [record.as_row() for record in self.records]
+
 
 def train(
     trainer: Trainer,

@@ -32,7 +32,7 @@ from skdl.estimators.core.history import History
 from skdl.estimators.core.inputs import about_held_out, plain
 from skdl.estimators.core.labels import labels_as_given
 from skdl.estimators.core.network_estimator import NetworkEstimator, told_of
-from skdl.estimators.core.parts import training_parts
+from skdl.estimators.core.parts import objective_of, training_parts
 from skdl.estimators.core.rows import (
     Rows,
     check_weight,
@@ -48,6 +48,7 @@ from skdl.estimators.core.user_network import NetworkOptions
 from skdl.estimators.core.wrong_names import answers_names
 from skdl.training.inference import infer
 from skdl.training.loop import Outcome
+from skdl.training.objectives import Objective
 from skdl.training.runtime import Runtime
 
 
@@ -108,6 +109,10 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         The network is `network_` itself where nothing in it has to change, else a
         changed copy.
         """
+
+    def _objective_going_on(self, target: Any) -> Objective:
+        """Return the objective of a network that is gone on with."""
+        return objective_of(self._new_objective(target), self.n_estimators)
 
     def _augmented(self, batches: Any, parts: FittedParts) -> Any:
         """Return the batches to train on, changed at random where that helps."""
@@ -291,7 +296,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             self._finish(parts)
         self._keep(
             self._fitted(parts, runtime),
-            _records(outcome),
+            outcome.rows(),
             outcome,
             extend=continued and warm,
         )
@@ -310,7 +315,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         self._finish(ended)
         return {
             **self._fitted(ended, runtime),
-            **told_of(History(_records(outcome)), outcome),
+            **told_of(History(outcome.rows()), outcome),
         }
 
     def _sweep_lr(
@@ -391,7 +396,3 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     def _predictor(self) -> tuple[nn.Module, Callable]:
         """Return what predicts, and what to apply to its output."""
         return self.network_, self._objective.inverse_link
-
-
-def _records(outcome: Outcome) -> list[dict[str, Any]]:
-    return [record.as_row() for record in outcome.records]

@@ -13,7 +13,7 @@ from skdl.estimators.core.rows import (
 )
 from skdl.estimators.core.user_network import warn_of_equal_members
 from skdl.networks.ensemble import Ensemble
-from skdl.training.objectives import MemberMean
+from skdl.training.objectives import MemberMean, Objective
 from skdl.training.runtime import Runtime
 
 
@@ -59,7 +59,7 @@ def _extended_parts(
     return FittedParts(
         encoder,
         target,
-        _objective_of(settings, target),
+        settings._objective_going_on(target),
         network.to(runtime.device),
         state,
         settings.lr_,
@@ -77,15 +77,13 @@ def _new_parts(
         for _ in range(settings.n_estimators)
     ]
     warn_of_equal_members(members)
-    network, objective = members[0], _objective_of(settings, target)
+    network = members[0]
+    objective = objective_of(settings._new_objective(target), len(members))
     if len(members) > 1:
         network = Ensemble(members)
     return FittedParts(encoder, target, objective, network.to(runtime.device))
 
 
-def _objective_of(settings: Any, target: Any) -> Any:
+def objective_of(member: Objective, n_members: int) -> Objective:
     """Return the objective of one network, or of several whose mean is used."""
-    objective = settings._new_objective(target)
-    if settings.n_estimators == 1:
-        return objective
-    return MemberMean(objective, settings.n_estimators)
+    return member if n_members == 1 else MemberMean(member, n_members)

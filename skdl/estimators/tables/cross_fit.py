@@ -17,15 +17,16 @@ from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed, seed_source
 from skdl.estimators.tables.packs import UnknownVectors, work_per_row
-from skdl.estimators.tables.recipe import recipe_for, with_parameters
+from skdl.estimators.tables.recipe import Recipe, recipe_for, with_parameters
 from skdl.estimators.tables.validation import check_groups, check_number_of_folds
-from skdl.training.blind import BlindMean, BlindRows, Tempered, seen_weights
+from skdl.training.blind import BlindRows, pack_objective, seen_weights
 from skdl.training.calibration import best_temperature
 from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
 from skdl.training.loop import EpochRecord, Outcome, train
 from skdl.training.objectives import BinaryCrossEntropy, CrossEntropy
 from skdl.training.optimization.growing_average import GrowingAverage
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.optimization.schedules import SCHEDULES, late_rate
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
 from skdl.training.trainer import Trainer
@@ -54,6 +55,8 @@ class CrossFit:
         One row a look.
     attributes : dict
         Values of `ATTRIBUTES`, and in epochs what training counts in looks.
+    recipe : Recipe
+        How it was trained.
     reporter : EpochReporter
         Still to be told that the fit is done.
     """
@@ -62,6 +65,7 @@ class CrossFit:
     parts: FittedParts
     history: list[dict[str, float]]
     attributes: dict[str, Any]
+    recipe: Recipe
     reporter: EpochReporter
 
 
@@ -156,7 +160,8 @@ def cross_fit(
         outcome = run.train(reporter)
         attributes = run.attributes(kept, n_rows)
     attributes |= run.told_in_epochs(outcome)
-    return CrossFit(outcome, run.parts, run.history(outcome), attributes, reporter)
+    history = run.history(outcome)
+    return CrossFit(outcome, run.parts, history, attributes, run.recipe, reporter)
 
 
 class _Run:
@@ -186,7 +191,7 @@ class _Run:
         n_members = blind.shape[1]
         network = estimator._new_pack(encoder, target.n_outputs, n_members, recipe)
         network = network.to(runtime.device)
-        objective = BlindMean(member, n_members)
+        objective = pack_objective(member, n_members)
         self.parts = FittedParts(encoder, target, objective, network, lr=recipe.lr)
         self._prepare(rows, encoded, blind)
 
@@ -270,6 +275,8 @@ class _Run:
             if outcome.failure is not None and outcome.kept_epoch == 0:
                 raise outcome.failure
             self.parts.lr = trainer.lr
+            # The mean of the weights is where a falling rate would have ended.
+            self.parts.pace = late_rate(SCHEDULES["one_cycle"])
             self._conclude()
         return outcome
 
@@ -283,8 +290,8 @@ class _Run:
             single = max(_COOLEST, best_temperature(partial(look.loss, raw)))
             n_members = parts.objective.n_members
             self.temperature = single * (1 - _SHARPER * (1 - 1 / n_members))
-            member = Tempered(parts.objective.member, self.temperature)
-            parts.objective = BlindMean(member, n_members)
+            member = parts.objective.member
+            parts.objective = pack_objective(member, n_members, self.temperature)
         self.predictions = look.predictions(raw, single)
 
     def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:

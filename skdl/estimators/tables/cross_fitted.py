@@ -28,7 +28,9 @@ from skdl.estimators.tables.validation import (
     refuse,
 )
 from skdl.networks.packed_embedding import PackedEmbedding
+from skdl.training.blind import pack_objective
 from skdl.training.loop import Outcome
+from skdl.training.objectives import Objective
 
 
 @parameters
@@ -110,10 +112,12 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
 
     def _setting(self, name: str) -> Any:
         value = getattr(self, name)
-        if name == "validation":
-            is_share = isinstance(value, RealNotInt)
-            return value if is_share else ONE_NETWORK[name]
-        return ONE_NETWORK.get(name) if value is None else value
+        if name == "validation" and not isinstance(value, RealNotInt):
+            value = None
+        if value is not None:
+            return value
+        recipe = vars(self).get("_recipe")  # of a pack that is gone on with
+        return getattr(recipe, name, ONE_NETWORK.get(name))
 
     @property
     def _stops_early(self) -> bool:
@@ -187,8 +191,11 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
                 "groups say which rows are held out together, which needs folds: set "
                 "validation=4, or a splitter of scikit-learn, or leave groups out."
             )
-        if hasattr(self, "oof_prediction_") and self.warm_start:
-            self._refuse_to_go_on("warm_start=True")
+        if "_recipe" in vars(self) and self.warm_start:
+            raise ValueError(
+                "warm_start=True would go on from a fitted pack of networks, for which "
+                "there is partial_fit. Fit it anew, or a clone."
+            )
         return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     def _cross_fit(self, X: Any, y: Any, sample_weight: Any, groups: Any, folds: Any):
@@ -215,25 +222,28 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         self._keep(fitted, run.history, run.outcome, extend=False)
         for name, value in run.attributes.items():
             setattr(self, name, value)
+        self._recipe = run.recipe
         run.reporter.fit_end()
         return run.outcome
 
-    def _keep(self, *kept: Any, **options: Any) -> None:
+    def _fit(self, *data: Any, warm: bool, **how: Any) -> Outcome:
+        if not warm:
+            vars(self).pop("_recipe", None)
+        return super()._fit(*data, warm=warm, **how)
+
+    def _objective_going_on(self, target: Any) -> Objective:
+        if "_recipe" not in vars(self):
+            return super()._objective_going_on(target)
+        member = self._new_objective(target)
+        n_members = self.network_.n_members
+        return pack_objective(member, n_members, getattr(self, "temperature_", None))
+
+    def _keep(self, *kept: Any, extend: bool) -> None:
+        # What was found out of fold does not speak of rows that came later.
         for name in ATTRIBUTES:
-            vars(self).pop(name, None)
-        super()._keep(*kept, **options)
-
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
-        self._refuse_to_go_on("partial_fit")
-        return super()._partial_fit(X, y, sample_weight, classes)
-
-    def _refuse_to_go_on(self, how: str) -> None:
-        """Refuse to go on from a pack, which cannot be extended."""
-        if hasattr(self, "oof_prediction_"):
-            raise ValueError(
-                f"{how} would go on from a fitted pack of networks, which does not go "
-                "on. Fit it anew, or a clone."
-            )
+            if not (extend and name == "temperature_"):
+                vars(self).pop(name, None)
+        super()._keep(*kept, extend=extend)
 
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any
