@@ -11,6 +11,7 @@ from skdl.display import (
     MistakesDisplay,
     ScheduleDisplay,
     TrainingDisplay,
+    model_summary,
 )
 from skdl.estimators import (
     EmbeddingTransformer,
@@ -47,4 +48,5 @@ __all__ = [
     "__version__",
     "datasets",
     "lr_find",
+    "model_summary",
 ]

@@ -27,6 +27,9 @@ class EpochReporter:
         What else the progress line shows of an epoch.
     unit : str, default="epoch"
         What the progress line calls an epoch.
+    share : callable, optional
+        Takes an epoch and returns the share of all work that is done at its end, where
+        epochs are not alike. Training then may end before the last.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class EpochReporter:
         max_epochs: int,
         details: Callable[[EpochRecord], list[str]] | None = None,
         unit: str = "epoch",
+        share: Callable[[int], float] | None = None,
     ) -> None:
         self._estimator = estimator
         self._context = context
@@ -48,7 +52,13 @@ class EpochReporter:
         if estimator.verbose:
             every_epoch = int(estimator.verbose) > 1
             self._line = ProgressLine(
-                max_epochs, every_epoch=every_epoch, details=details, unit=unit
+                max_epochs,
+                every_epoch=every_epoch,
+                details=details,
+                unit=unit,
+                score_name=estimator._score_name,
+                share=share,
+                may_stop=share is not None or estimator.early_stopping,
             )
 
     def fit_begin(self) -> None:

@@ -154,7 +154,12 @@ def cross_fit(
     with runtime.seeded(draw_seed(rng)):
         run = _Run(estimator, rows, target, blind, runtime, rng)
         reporter = EpochReporter(
-            estimator, *watch, run.snapshot, len(run.steps), unit="look"
+            estimator,
+            *watch,
+            run.snapshot,
+            len(run.steps),
+            unit="look",
+            share=lambda look: run.steps[look - 1] / run.steps[-1],
         )
         reporter.fit_begin()
         outcome = run.train(reporter)
