@@ -133,7 +133,12 @@ def cross_fit(
         new_run = partial(_Run, estimator, rows, target, blind, runtime, rng)
         run = new_run(())
         reporter = EpochReporter(
-            estimator, *watch, run.snapshot, len(run.steps), unit="look"
+            estimator,
+            *watch,
+            run.snapshot,
+            len(run.steps),
+            unit="look",
+            share=lambda look: run.steps[look - 1] / run.steps[-1],
         )
         reporter.fit_begin()
         outcome = run.train(reporter, drops=drop_harmful)

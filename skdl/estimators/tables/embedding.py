@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import estimator_html_repr
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_y,
@@ -140,7 +141,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         standard errors: an identifier, a surname.
     random_effects_ : dict of pandas.DataFrame
         Intercepts by name or tuple of names in `random_effects`, one row a group, one
-        column a raw output: in the units of y for regressors (logarithms with
+        column a raw output ("effect", or a class): in the units of y for regressors (logarithms with
         ``loss="poisson"``), log odds for classifiers. With several networks, their
         means.
     """
@@ -384,7 +385,25 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         tables = effects_of(self.network_)
         names = self._schema.categorical_names
         scale = getattr(self._target, "raw_scale", 1.0)
-        return effects_by_group(tables, self._encoder, names, scale)
+        outputs = self._output_names(tables[0].shape[1]) if tables else []
+        return effects_by_group(tables, self._encoder, names, scale, outputs)
+
+    def _output_names(self, n_outputs: int) -> list[Any]:
+        """Return names of the raw outputs: classes, or "effect" of a target."""
+        classes = getattr(self, "classes_", None)
+        if classes is None:
+            several = [f"effect_{i}" for i in range(n_outputs)]
+            return several if n_outputs > 1 else ["effect"]
+        return list(classes[-n_outputs:])  # of two classes the second
+
+    def _html_repr(self) -> str:
+        """Return the HTML of notebooks, without the names that `transform` gives.
+
+        They would stand there as those of a transformer do; this is none first of all.
+        """
+        shown = object.__new__(type(self))
+        vars(shown).update(vars(self), get_feature_names_out=None)
+        return estimator_html_repr(shown)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
