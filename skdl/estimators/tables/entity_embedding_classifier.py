@@ -4,10 +4,8 @@ from skdl.estimators.core.classification import ClassifierParameters
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.tables.certainty import TableClassifierTask
 from skdl.estimators.tables.dense import DenseParameters
-from skdl.estimators.tables.embedding import (
-    EmbeddingParameters,
-    EntityEmbeddingEstimator,
-)
+from skdl.estimators.tables.embedding import EntityEmbeddingEstimator
+from skdl.estimators.tables.embedding_parameters import EmbeddingParameters
 
 
 @parameters
@@ -184,9 +182,9 @@ class EntityEmbeddingClassifier(
         standard errors: an identifier, a surname.
     random_effects_ : dict of pandas.DataFrame
         Intercepts by name or tuple of names in `random_effects`, one row a group, one
-        column a raw output ("effect", or a class): in the units of y for regressors (logarithms with
-        ``loss="poisson"``), log odds for classifiers. With several networks, their
-        means.
+        column a raw output ("effect", or a class): in the units of y for regressors
+        (logarithms with ``loss="poisson"``), log odds for classifiers. With several
+        networks, their means.
     categories_ : dict of ndarray
         Categories of each categorical column.
     embeddings_ : dict of pandas.DataFrame
