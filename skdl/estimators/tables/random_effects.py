@@ -92,11 +92,28 @@ def check_optimizer(optimizer: Any) -> None:
         )
 
 
+def check_one_quantile(quantiles: Any) -> None:
+    """Refuse several quantiles, whose distances an intercept would change.
+
+    Raises
+    ------
+    ValueError
+        If there are several.
+    """
+    if quantiles:
+        raise ValueError(
+            "random_effects are intercepts of one prediction, which do not go with "
+            f"several quantiles: quantile={quantiles!r}. Give one quantile, or leave "
+            "random_effects out."
+        )
+
+
 def effects_by_group(
     tables: Sequence[np.ndarray],
     encoder: TableEncoder,
     names: Sequence[Any],
     scale: float | np.ndarray,
+    outputs: Sequence[Any],
 ) -> dict[Any, pd.DataFrame]:
     """Return the intercepts of each grouping, by the categories that make its groups.
 
@@ -110,6 +127,8 @@ def effects_by_group(
         The categorical columns.
     scale : float or ndarray of shape (n_outputs,)
         What the intercepts are multiplied with.
+    outputs : sequence of length n_outputs
+        Names of the outputs, which are the columns.
     """
     found = {}
     start = 1
@@ -126,7 +145,9 @@ def effects_by_group(
         index = pd.MultiIndex.from_arrays(categories, names=key)
         is_alone = len(key) == 1
         found[key[0] if is_alone else key] = pd.DataFrame(
-            values, index=index.get_level_values(0) if is_alone else index
+            values,
+            index=index.get_level_values(0) if is_alone else index,
+            columns=list(outputs),
         )
         start = end
     return found

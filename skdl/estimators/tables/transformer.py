@@ -37,10 +37,11 @@ from skdl.estimators.tables.target_type import (
     as_plain_target,
     resolve_target_type,
 )
+from skdl.estimators.tables.transformer_state import TransformerState
 from skdl.estimators.tables.vectors import Vectors, VectorsMixin
 
 
-class EmbeddingTransformer(VectorsMixin, BaseEstimator):
+class EmbeddingTransformer(TransformerState, VectorsMixin, BaseEstimator):
     """Replace categories by vectors that a network has learned for the target.
 
     Random forests, boosted trees and nearest neighbours become nearly as good with
