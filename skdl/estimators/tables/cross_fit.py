@@ -1,6 +1,7 @@
 """Fitting a pack whose members are each blind to another part of the rows."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -9,20 +10,22 @@ import numpy as np
 import torch
 
 from skdl.data.batches import ResidentBatches
-from skdl.data.folds import blind_rows
+from skdl.data.binned import rare_as_unknown, rows_of_a_category
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.history import History
 from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed, seed_source
-from skdl.estimators.tables.packs import UnknownVectors, work_per_row
+from skdl.estimators.tables.conformal import Conformal, conformal
+from skdl.estimators.tables.packs import UnknownVectors, begin_alike, work_per_row
 from skdl.estimators.tables.recipe import Recipe, recipe_for, with_parameters
-from skdl.estimators.tables.validation import check_groups, check_number_of_folds
+from skdl.estimators.tables.validation import check_groups, draw_blind_rows
+from skdl.estimators.tables.verdicts import MANY_ROWS, Judge, places
 from skdl.training.blind import BlindRows, pack_objective, seen_weights
 from skdl.training.calibration import best_temperature
 from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
-from skdl.training.loop import EpochRecord, Outcome, train
+from skdl.training.loop import EpochRecord, Outcome, SoFar, train
 from skdl.training.objectives import BinaryCrossEntropy, CrossEntropy
 from skdl.training.optimization.growing_average import GrowingAverage
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
@@ -38,7 +41,14 @@ _SHARPER = 4 / 15
 _COOLEST = 0.5
 
 # What a cross-fitted estimator has beside the others.
-ATTRIBUTES = ("oof_prediction_", "oof_score_", "temperature_")
+ATTRIBUTES = (
+    "oof_prediction_",
+    "oof_score_",
+    "temperature_",
+    "feature_importances_",
+    "feature_importances_std_",
+    "_conformal",
+)
 
 
 @dataclass
@@ -59,6 +69,8 @@ class CrossFit:
         How it was trained.
     reporter : EpochReporter
         Still to be told that the fit is done.
+    harmful : tuple of int
+        Columns of categories that the networks are not shown.
     """
 
     outcome: Outcome
@@ -67,52 +79,7 @@ class CrossFit:
     attributes: dict[str, Any]
     recipe: Recipe
     reporter: EpochReporter
-
-
-def draw_blind_rows(
-    estimator: Any,
-    rows: Rows,
-    validation: Any,
-    groups: np.ndarray | None,
-    rng: np.random.RandomState,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which rows have a weight, and to which of these each member is blind.
-
-    A splitter splits all rows, since it may know them by their positions; other folds
-    are made of the rows that have a weight.
-
-    Returns
-    -------
-    kept : ndarray of int
-    blind : ndarray of bool, shape (len(kept), n_members)
-    """
-    kept = np.arange(len(rows))
-    if rows.weight is not None:
-        kept = np.flatnonzero(rows.weight > 0)
-    least = estimator.n_estimators
-    if hasattr(validation, "get_n_splits"):
-        of_all = blind_rows(
-            len(rows), least, validation, rng, strata=rows.y, groups=groups
-        )
-        blind = of_all[kept]
-    else:
-        strata = estimator._strata(rows.y)
-        blind = blind_rows(
-            len(kept),
-            least,
-            validation,
-            rng,
-            strata=None if strata is None else strata[kept],
-            groups=None if groups is None else groups[kept],
-        )
-    if not blind.any():
-        raise ValueError(
-            f"validation={validation!r} holds out only rows of weight zero, so that "
-            "nothing can be validated. Give other folds or weights."
-        )
-    if blind.shape[1] > least:
-        check_number_of_folds(blind.shape[1])
-    return kept, blind
+    harmful: tuple[int, ...]
 
 
 def cross_fit(
@@ -121,6 +88,9 @@ def cross_fit(
     validation: Any,
     groups: Any,
     watch: tuple[Any, dict],
+    *,
+    drop_harmful: bool = True,
+    with_whole: bool = False,
 ) -> CrossFit:
     """Train a pack.
 
@@ -136,6 +106,12 @@ def cross_fit(
         Which rows belong together.
     watch : tuple
         The context of callbacks, and what they are shown.
+    drop_harmful : bool, default=True
+        Whether columns of categories that make the networks worse on rows that they
+        have not seen lose their vectors.
+    with_whole : bool, default=False
+        Whether there is one more network, the first, that is blind to no row. All then
+        begin alike, so that their vectors can be turned to each other.
 
     Returns
     -------
@@ -151,17 +127,31 @@ def cross_fit(
     groups = check_groups(groups, rows.X)
     kept, blind = draw_blind_rows(estimator, rows, validation, groups, rng)
     rows = rows.take(kept)
+    if with_whole:
+        blind = np.insert(blind, 0, False, axis=1)
     with runtime.seeded(draw_seed(rng)):
-        run = _Run(estimator, rows, target, blind, runtime, rng)
+        new_run = partial(_Run, estimator, rows, target, blind, runtime, rng)
+        run = new_run(())
         reporter = EpochReporter(
             estimator, *watch, run.snapshot, len(run.steps), unit="look"
         )
         reporter.fit_begin()
-        outcome = run.train(reporter)
+        outcome = run.train(reporter, drops=drop_harmful)
+        while run.found_harmful:
+            # Trained anew, since what there is has been learned beside those columns.
+            other = new_run((*run.harmful, *run.found_harmful))
+            reporter.begin_again(other.snapshot, len(other.steps))
+            other_outcome = other.train(reporter, drops=True)
+            if not other_outcome.best_loss <= outcome.best_loss:
+                break
+            run, outcome = other, other_outcome
+        run.conclude()
         attributes = run.attributes(kept, n_rows)
     attributes |= run.told_in_epochs(outcome)
     history = run.history(outcome)
-    return CrossFit(outcome, run.parts, history, attributes, run.recipe, reporter)
+    return CrossFit(
+        outcome, run.parts, history, attributes, run.recipe, reporter, run.harmful
+    )
 
 
 class _Run:
@@ -175,9 +165,12 @@ class _Run:
         blind: np.ndarray,
         runtime: Runtime,
         rng: np.random.RandomState,
+        harmful: Sequence[int],
     ) -> None:
         self.estimator = estimator
         self.runtime = runtime
+        self.harmful = tuple(harmful)
+        self.found_harmful: tuple[int, ...] = ()
         encoded = target.encode(rows.y)
         member = estimator._new_objective(target)
         self.has_classes = isinstance(member, CrossEntropy | BinaryCrossEntropy)
@@ -189,16 +182,28 @@ class _Run:
         self.recipe = recipe = with_parameters(recipe, estimator)
         encoder = estimator._new_pack_encoder(rows.X, encoded.numpy(), recipe, rng)
         n_members = blind.shape[1]
-        network = estimator._new_pack(encoder, target.n_outputs, n_members, recipe)
+        network = estimator._new_pack(
+            encoder, target.n_outputs, n_members, recipe, harmful
+        )
+        if not blind[:, 0].any():
+            begin_alike(network)
         network = network.to(runtime.device)
         objective = pack_objective(member, n_members)
         self.parts = FittedParts(encoder, target, objective, network, lr=recipe.lr)
-        self._prepare(rows, encoded, blind)
+        self._prepare(rows, encoded, blind, rng)
 
-    def _prepare(self, rows: Rows, encoded: torch.Tensor, blind: np.ndarray) -> None:
+    def _prepare(
+        self,
+        rows: Rows,
+        encoded: torch.Tensor,
+        blind: np.ndarray,
+        rng: np.random.RandomState,
+    ) -> None:
         """Put the rows where the network is."""
         parts, device = self.parts, self.runtime.device
-        on_cpu = parts.encoder.transform(rows.X)
+        indices, *others = parts.encoder.transform(rows.X)
+        indices = rare_as_unknown(indices, parts.encoder, self.recipe.rare_rows)
+        on_cpu = (indices, *others)
         inputs = tuple(t.to(device) for t in on_cpu)
         encoded = encoded.to(device)
         held_out = torch.from_numpy(blind).to(device)
@@ -222,7 +227,21 @@ class _Run:
             weight=weight,
             score_weight=score_weight,
             score=parts.target.score,
-            prepare=UnknownVectors(parts.network, parts.encoder, on_cpu[0], blind),
+            prepare=UnknownVectors(parts.network, parts.encoder, indices, blind),
+        )
+        # Columns that could be learned by heart.
+        self._doubtful = np.flatnonzero(self.estimator._is_categorical)[
+            rows_of_a_category(indices) < MANY_ROWS
+        ]
+        self.judge = Judge(
+            parts.network,
+            places(parts.network, parts.encoder, self.estimator._is_categorical),
+            _without_smoothing(parts.objective.member),
+            blind,
+            inputs,
+            encoded,
+            weight,
+            rng,
         )
 
     def _steps(self, n_batches: int) -> list[int]:
@@ -252,8 +271,23 @@ class _Run:
             average=GrowingAverage(parts.network),
         )
 
-    def train(self, reporter: EpochReporter) -> Outcome:
-        """Train until the out-of-fold loss has not fallen for some looks."""
+    def train(self, reporter: EpochReporter, *, drops: bool) -> Outcome:
+        """Train until the out-of-fold loss has not fallen for some looks.
+
+        With `drops` also until it has not fallen and columns are found to be harmful.
+        """
+        lowest = math.inf
+
+        def end(record: EpochRecord, so_far: SoFar) -> bool:
+            nonlocal lowest
+            if reporter.epoch_end(record, so_far):
+                return True
+            loss = record.validation_loss or 0.0
+            if drops and not loss < lowest:
+                self.found_harmful = self._harmful_now(trainer)
+            lowest = min(loss, lowest)
+            return bool(self.found_harmful)
+
         stretches = Stretches(self.batches, self.steps)
 
         def begin() -> None:
@@ -270,17 +304,25 @@ class _Run:
                 validate=self.out_of_fold,
                 stopping=EarlyStopping(self.recipe.patience, self.recipe.tolerance),
                 on_epoch_begin=begin,
-                on_epoch_end=reporter.epoch_end,
+                on_epoch_end=end,
             )
             if outcome.failure is not None and outcome.kept_epoch == 0:
                 raise outcome.failure
             self.parts.lr = trainer.lr
             # The mean of the weights is where a falling rate would have ended.
             self.parts.pace = late_rate(SCHEDULES["one_cycle"])
-            self._conclude()
         return outcome
 
-    def _conclude(self) -> None:
+    def _harmful_now(self, trainer: Trainer) -> tuple[int, ...]:
+        """Return columns of categories that the networks would do better without."""
+        rest = np.setdiff1d(self._doubtful, self.harmful)
+        if not len(rest):
+            return ()
+        with trainer.average.applied():
+            verdict = self.judge(rest)
+        return tuple(rest[verdict.is_harmful].tolist())
+
+    def conclude(self) -> None:
         """Predict out of fold with what is kept, and set the temperature."""
         look, parts = self.out_of_fold, self.parts
         raw = look.raw()
@@ -293,6 +335,21 @@ class _Run:
             member = parts.objective.member
             parts.objective = pack_objective(member, n_members, self.temperature)
         self.predictions = look.predictions(raw, single)
+        self.conformal = self._held_out(raw)
+        self.verdict = self.judge()
+
+    def _held_out(self, raw: torch.Tensor) -> Conformal | None:
+        """Return what held-out rows say of new ones; None where there are labels."""
+        look = self.out_of_fold
+        if self.has_classes and look.target.ndim > 1:
+            return None
+        folds = look.by_fold(raw, self.temperature)
+        weight = look.score_weight
+        return conformal(
+            [(np.array(m), r.cpu().numpy(), p.cpu().numpy()) for m, r, p in folds],
+            look.target.cpu().numpy(),
+            None if weight is None else weight.cpu().numpy(),
+        )
 
     def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:
         """Return the fitted attributes as if training had ended now."""
@@ -330,7 +387,13 @@ class _Run:
         everywhere = np.full((n_rows, *known.shape[1:]), np.nan, dtype=known.dtype)
         everywhere[kept] = known
         score = self.out_of_fold.score(self.predictions)
-        values = {"oof_prediction_": everywhere, "oof_score_": score}
+        values = {
+            "oof_prediction_": everywhere,
+            "oof_score_": score,
+            "feature_importances_": self.verdict.mean,
+            "feature_importances_std_": self.verdict.error,
+            "_conformal": self.conformal,
+        }
         if self.has_classes:
             values["temperature_"] = self.temperature
         return values

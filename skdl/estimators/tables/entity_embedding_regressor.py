@@ -1,10 +1,8 @@
 """EntityEmbeddingRegressor: a network on tables with categories that tells numbers."""
 
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.regression import (
-    RegressorParameters,
-    RegressorTask,
-)
+from skdl.estimators.core.regression import RegressorParameters
+from skdl.estimators.tables.certainty import TableRegressorTask
 from skdl.estimators.tables.dense import DenseParameters
 from skdl.estimators.tables.embedding import (
     EmbeddingParameters,
@@ -14,7 +12,7 @@ from skdl.estimators.tables.embedding import (
 
 @parameters
 class EntityEmbeddingRegressor(
-    RegressorTask,
+    TableRegressorTask,
     EntityEmbeddingEstimator,
     RegressorParameters,
     DenseParameters,
@@ -39,7 +37,7 @@ class EntityEmbeddingRegressor(
         a dict leaves out.
     embedding_dropout : float or None, default=None
         Probability that an entry of a vector is zeroed in training, in [0, 1). None is
-        .2 with folds as `validation`, 0 of one network.
+        .4 for classes and .2 for numbers with folds as `validation`, 0 of one network.
     shared_embeddings : sequence of sequences of column names, default=None
         Groups of columns that hold the same kind of thing, such as ``[("home_team",
         "away_team")]``: they share categories and vectors.
@@ -62,7 +60,8 @@ class EntityEmbeddingRegressor(
         ones to come keep theirs.
     hidden_layer_sizes : int, sequence of int or None, default=None
         Units of each hidden layer of the default network; empty for a linear model.
-        None is (256, 256) with folds as `validation`, (256, 128) of one network.
+        None is (256, 256) with folds as `validation` (narrower below 500 rows) and
+        (256, 128) of one network.
     activation : str, default="silu"
         "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
         or "identity".
@@ -92,8 +91,11 @@ class EntityEmbeddingRegressor(
         up to one standard deviation of the target, absolute beyond), "quantile" or
         "poisson" (expected counts, through an exponential). Targets are standardised
         inside, for "poisson" only divided by their mean.
-    quantile : float, default=0.5
-        The quantile that ``loss="quantile"`` predicts, in (0, 1).
+    quantile : float or sequence of float, default=0.5
+        The quantile that ``loss="quantile"`` predicts, in (0, 1); or several in rising
+        order such as ``[0.05, 0.5, 0.95]``, of one target, by one network: `predict`
+        then has a column for each, none crosses another, and `score` is D^2 of the
+        pinball loss.
     max_epochs : int or None, default=None
         Passes over the training data; with folds as `validation` at most so many. None
         is 20 passes of one network, and with folds as many as lower the out-of-fold
@@ -117,7 +119,8 @@ class EntityEmbeddingRegressor(
         a function that takes progress in [0, 1] and returns the factor of `lr`.
     weight_decay : float or None, default=None
         Decay of weights; biases, normalisation layers and embeddings are not decayed.
-        None is .02 with folds as `validation`, .1 of one network.
+        None is, with folds as `validation`, .2 for classes and .02 for numbers, and .1
+        of one network.
     betas : tuple of two floats or None, default=None
         Memory of the gradient, which is the momentum of "sgd", and of its square, for
         Adam and AdamW; in [0, 1). None is (.9, .95) with folds as `validation`,
