@@ -65,7 +65,9 @@ def summary(results: pd.DataFrame) -> None:
             else:
                 row.append(runs["accuracy"].mean())
             rows.append(row)
-        size, last = ("length", "88 to 92%") if kind == "numbers" else ("size", "accuracy")
+        size, last = (
+            ("length", "88 to 92%") if kind == "numbers" else ("size", "accuracy")
+        )
         print_table(
             [kind, "seeds", "rows", "coverage", "standard error", size, last], rows
         )
