@@ -25,6 +25,7 @@ from skdl.estimators.tables.frames import learn_schema, make_table
 from skdl.estimators.tables.members import embeddings_of
 from skdl.estimators.tables.shrinkage import mean_vector
 from skdl.estimators.tables.validation import FEWEST_ROWS, MOST_FOLDS, folds_for
+from skdl.estimators.tables.verdicts import MOST_ROWS
 
 # Unseen rows of a fold are judged in this many blocks or more, of at most so many rows.
 _BLOCKS, _BLOCK_ROWS = 10, 8192
@@ -161,6 +162,8 @@ def fit_networks(
     estimator = new_estimator()
     if _goes_as_pack(estimator, splits, len(y)):
         judged = drop_harmful and len(y) >= _FEWEST_ROWS
+        if not splits and estimator.validation == "auto":
+            splits = _enough_folds(y, default_splits)
         folds = _fit_pack(estimator, frame, y, sample_weight, splits, judged)
         harmful = estimator.harmful_features_
         return Networks(estimator, folds if keep_folds else [], harmful, frame)
@@ -195,6 +198,22 @@ def _goes_as_pack(
     if estimator.validation == "auto" and n_rows < FEWEST_ROWS:
         return False
     return all(len(train) + len(held_out) == n_rows for train, held_out in splits)
+
+
+def _enough_folds(
+    y: np.ndarray, default_splits: Callable[[], Sequence[Split]]
+) -> Sequence[Split]:
+    """Return as many folds as hold out the rows that columns are judged by.
+
+    Where the network that is blind to no row gives all vectors, the others only tell
+    when to stop and what does harm: of many rows a few folds do. None at all where all
+    are needed, which the estimator draws by itself.
+    """
+    if len(y) <= MOST_ROWS:
+        return []
+    splits = default_splits()
+    n_folds = -(-MOST_ROWS * len(splits) // len(y))
+    return splits[:n_folds]
 
 
 def _fit_pack(

@@ -188,6 +188,18 @@ def test_a_transformer_trains_once_for_all_folds(shops):
     assert back["identifier"].isna().all()
 
 
+def test_of_many_rows_a_few_folds_tell_when_to_stop():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"color": rng.choice(["red", "green", "blue"], 9000)})
+    y = (X["color"] == "red") + 0.1 * rng.normal(size=9000)
+    network = EntityEmbeddingRegressor(
+        hidden_layer_sizes=(2,), max_epochs=None, lr=0.02, random_state=0
+    )
+    model = EmbeddingTransformer(network).fit(X, y).estimator_
+    assert model.network_.n_members == 4  # three folds of 1,800 rows, and none
+    assert np.isfinite(model.oof_prediction_).sum() == 3 * 1800
+
+
 def test_vectors_of_training_rows_come_from_networks_that_have_not_seen_them():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"noise": rng.integers(0, 150, 600).astype(str)})
