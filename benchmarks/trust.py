@@ -3,8 +3,8 @@
     python -m benchmarks.trust                  # all of it; an hour on two cores
     python -m benchmarks.trust files onnx load  # some parts
 
-Parts: files, inputs, together, memory, onnx, load, sizes, serving, distill. Sizes of the
-larger parts: ``--scale 0.1`` does a tenth.
+Parts: files, inputs, together, memory, onnx, load, sizes, serving, distill. With
+``--scale 0.1`` the larger parts do a tenth.
 """
 
 import argparse
@@ -364,14 +364,8 @@ def distill() -> None:
         base = make_pipeline(encoded(X), StandardScaler(), linear)
         student = skdl.distill(teacher, X, y, random_state=0)
         teacher.fit(X, y), base.fit(X, y)
-        scores = {
-            kind: score(y_test, model.predict(X_test))
-            for kind, model in (
-                ("base", base),
-                ("teacher", teacher),
-                ("student", student),
-            )
-        }
+        models = {"base": base, "teacher": teacher, "student": student}
+        scores = {k: score(y_test, m.predict(X_test)) for k, m in models.items()}
         times = {}
         for kind, model in (("teacher", teacher), ("student", student)):
             model.predict(X_test)
