@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import Bunch
 
 _NAMES = 2500
 # Levels of the columns of text that matter.
@@ -47,3 +48,9 @@ def make_customers(
     pairs = rng.normal(size=(_LEVELS["product"], _LEVELS["channel"]))
     log_odds += 0.6 * pairs[codes["product"], codes["channel"]]
     return X, (rng.random(n_rows) < 1 / (1 + np.exp(-log_odds))).astype(int)
+
+
+def load_customers(*, as_frame: bool = True) -> Bunch:
+    """Return 10,000 customers as scikit-learn's loaders return their tables."""
+    X, y = make_customers(10_000)
+    return Bunch(frame=X.assign(leaves=y))

@@ -1,4 +1,7 @@
-"""Weight decay as an L2 term of the gradient (Adam), and decoupled from it (AdamW).
+"""Decay in the gradient and decoupled
+===================================
+
+Weight decay as an L2 term of the gradient (Adam), and decoupled from it (AdamW).
 
 Held-out accuracy over learning rate and decay: with the decay decoupled the two can be
 chosen one after the other (Loshchilov & Hutter 2019, figure 2). Only a few digits are
@@ -24,7 +27,7 @@ X, y = load_digits(return_X_y=True)
 X, X_val, y, y_val = train_test_split(X, y, train_size=300, random_state=0, stratify=y)
 
 lrs = np.geomspace(1e-3, 1e-1, 6)
-decays = np.geomspace(1e-3, 3, 7)
+decays = np.geomspace(1e-5, 3, 9)
 
 
 # %%
@@ -34,7 +37,11 @@ def accuracies(optimizer):
     for i, lr in enumerate(lrs):
         for j, decay in enumerate(decays):
             model = NeuralClassifier(
-                optimizer=optimizer, lr=lr, weight_decay=decay, random_state=0
+                optimizer=optimizer,
+                lr=lr,
+                weight_decay=decay,
+                max_epochs=20,
+                random_state=0,
             )
             grid[i, j] = model.fit(X, y).score(X_val, y_val)
     return grid

@@ -1,4 +1,7 @@
-"""First steps: digits and store sales, beside scikit-learn's MLP and LightGBM.
+"""First steps
+===========
+
+First steps: digits and store sales, beside scikit-learn's MLP and LightGBM.
 
 Trains with default settings, prints held-out scores and seconds, and draws the training
 curves to ``output/training_curves.png``. Sales come from ``rossmann.parquet`` where
@@ -43,7 +46,8 @@ def compare(title, models, train, test, metric, name):
         print(f"{label:16}{score:10.4f}{seconds:10.1f}", flush=True)
 
 
-# %% Digits: images as rows of 64 numbers. Nothing to scale, nothing to tune.
+# %%
+# Digits: images as rows of 64 numbers. Nothing to scale, nothing to tune.
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, random_state=0, stratify=y)
 compare(
@@ -59,7 +63,8 @@ compare(
     "accuracy",
 )
 
-# %% Store sales: skdl takes the table as it is and learns a vector for every category;
+# %%
+# Store sales: skdl takes the table as it is and learns a vector for every category;
 # the others get it one-hot encoded. The newest tenth is held out, and the error is the
 # mean of |predicted - sales| / sales.
 try:
@@ -109,7 +114,8 @@ compare(
     "MAPE",
 )
 
-# %% The training curves: the loss of the rows that are learned from, loss and score of
+# %%
+# The training curves: the loss of the rows that are learned from, loss and score of
 # rows that are not, and the learning rate.
 X, X_val, y, y_val = train_test_split(X, y, random_state=0, stratify=y)
 digits = NeuralClassifier(random_state=0).fit(X, y, X_val=X_val, y_val=y_val)

@@ -1,17 +1,19 @@
-"""A language model on film reviews: what it finds likely, writes and sees alike.
+"""A language model
+================
 
-Takes the film reviews of the benchmarks, or where they are not there the docstrings of
-the Python that runs it. Draws ``text_training.png`` into ``output/`` (or
+A language model on film reviews: what it finds likely, writes and sees alike.
+
+Takes the film reviews of the benchmarks, or where they are not there reviews made by
+rule. Draws ``text_training.png`` into ``output/`` (or
 ``$SKDL_OUTPUT``).
 """
 
 # %%
 import os
-import pydoc_data.topics
 from pathlib import Path
 
 from skdl import TextLM, TrainingDisplay
-from skdl.datasets import load_movie_reviews
+from skdl.datasets import load_movie_reviews, make_reviews
 
 OUTPUT = Path(os.environ.get("SKDL_OUTPUT", "output"))
 OUTPUT.mkdir(exist_ok=True)
@@ -20,11 +22,12 @@ try:
     texts = load_movie_reviews().data[:600].tolist()
     beginnings = ["the film is", "i have never seen"]
 except FileNotFoundError:
-    texts = list(pydoc_data.topics.topics.values())
-    beginnings = ["the statement", "if the object"]
+    texts = make_reviews(600, random_state=0).data.tolist()
+    beginnings = ["the film is", "i found the"]
 held_out, texts = texts[::10], [t for i, t in enumerate(texts) if i % 10]
 
-# %% Train; words that occur less than three times are <unk>.
+# %%
+# Train; words that occur less than three times are <unk>.
 model = TextLM(
     lowercase=True,
     min_frequency=3,
@@ -39,7 +42,8 @@ TrainingDisplay.from_estimator(model).figure_.savefig(
     OUTPUT / "text_training.png", dpi=100
 )
 
-# %% What comes next, and a text of its own.
+# %%
+# What comes next, and a text of its own.
 tokens, chances = model.predict_next(beginnings, k=5)
 for text, words, p in zip(beginnings, tokens, chances, strict=True):
     print(text, "...", ", ".join(f"{w} {c:.2f}" for w, c in zip(words, p, strict=True)))
@@ -50,5 +54,6 @@ for text, more in zip(
 ):
     print(f"{text} | {more}")
 
-# %% A vector for every document.
+# %%
+# A vector for every document.
 print(model.set_output(transform="pandas").transform(held_out).iloc[:3, :4])

@@ -11,6 +11,7 @@ from skdl.display import (
     MistakesDisplay,
     ScheduleDisplay,
     TrainingDisplay,
+    model_summary,
 )
 from skdl.distillation import distill
 from skdl.estimators import (
@@ -53,6 +54,7 @@ __all__ = [
     "distill",
     "load",
     "lr_find",
+    "model_summary",
     "onnx_inputs",
     "save",
     "show_versions",

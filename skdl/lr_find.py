@@ -86,9 +86,10 @@ def lr_find(
 
     Parameters
     ----------
-    estimator : estimator or Pipeline
+    estimator : estimator, Pipeline or search
         An estimator of skdl, or a Pipeline that ends in one, whose earlier steps are
-        fitted on `X` and `y` for the test. Fitted or not; with ``warm_start=True`` a
+        fitted on `X` and `y` for the test. Of a search such as GridSearchCV its
+        estimator, once fitted its best one. Fitted or not; with ``warm_start=True`` a
         fitted estimator's test starts from its weights.
     X : array-like of shape (n_samples, n_features)
         Training inputs.

@@ -1,5 +1,7 @@
 """Data sets: clear errors where a file is missing, and a table that can be learned."""
 
+import importlib
+import re
 import subprocess
 import sys
 
@@ -7,6 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from skdl import datasets
 
@@ -28,6 +33,19 @@ def test_a_missing_file_is_named_with_what_to_do(loader, tmp_path, monkeypatch):
         getattr(datasets, loader)()
     assert FILES[loader][0] in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "loader", [*sorted(FILES), "load_ptb", "load_wikitext2", "load_movie_reviews"]
+)
+def test_a_missing_file_has_an_address_and_something_that_does_instead(
+    loader, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SKDL_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="https://") as caught:
+        getattr(datasets, loader)()
+    module, name = re.search(r"([\w.]+)\.(\w+) makes do", str(caught.value)).groups()
+    assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_import_skdl_brings_the_datasets_and_no_package_for_them():
@@ -98,6 +116,16 @@ def test_store_sales_follow_the_seed():
     )
     assert first.equals(second)
     assert not first.equals(other)
+
+
+def test_generated_reviews_follow_the_seed_and_can_be_told_apart():
+    texts, labels = datasets.make_reviews(600, random_state=0, return_X_y=True)
+    assert texts.equals(datasets.make_reviews(600, random_state=0).data)
+    assert not texts.equals(datasets.make_reviews(600, random_state=1).data)
+    assert set(labels) == {"neg", "pos"}
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    score = model.fit(texts[:400], labels[:400]).score(texts[400:], labels[400:])
+    assert 0.8 < score < 1
 
 
 def test_store_sales_leave_numpys_global_state_alone():

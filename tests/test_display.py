@@ -7,8 +7,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -116,15 +119,89 @@ def test_training_display_shows_losses_score_rate_and_best_epoch(fitted):
         "training loss",
         "validation loss",
         f"kept: epoch {model.best_epoch_}",
-        "validation score",
+        "validation accuracy",
     ]
     marks = [line for line in upper.lines if line.get_linestyle() == "--"]
     assert [line.get_xdata()[0] for line in marks] == [model.best_epoch_]
     assert upper.get_ylabel() == "loss"
     assert lower.get_xlabel() == "epoch"
     assert lower.get_ylabel() == "learning rate"
-    np.testing.assert_allclose(lower.lines[0].get_ydata(), model.history_["lr"])
     png(display.figure_)
+
+
+def test_the_rate_is_drawn_step_by_step_and_as_it_was_recorded(fitted):
+    pipeline, X, y = fitted
+    model = pipeline[-1]
+    display = TrainingDisplay.from_estimator(pipeline)
+    epochs, lrs = display.axes_[1].lines[0].get_data()
+    assert len(epochs) > 20 * model.n_iter_
+    recorded = np.interp(model.history_["epoch"], epochs, lrs)
+    np.testing.assert_allclose(recorded, model.history_["lr"], atol=0.06 * model.lr_)
+    # What did not go by the schedule is drawn as it was recorded.
+    history = model.history_
+    model = NeuralClassifier(max_epochs=3, random_state=0).fit(X, y)
+    model.partial_fit(X, y)
+    lower = TrainingDisplay.from_estimator(model).axes_[1]
+    np.testing.assert_array_equal(lower.lines[0].get_ydata(), model.history_["lr"])
+    lower = TrainingDisplay(history).plot().axes_[1]
+    np.testing.assert_array_equal(lower.lines[0].get_ydata(), history["lr"])
+
+
+def test_the_legend_stands_beside_the_curves_and_inside_the_picture(fitted):
+    display = TrainingDisplay.from_estimator(fitted[0])
+    png(display.figure_)
+    legend = display.ax_.get_legend().get_window_extent()
+    right_scale = [
+        ax for ax in display.figure_.axes if ax.yaxis.label_position == "right"
+    ]
+    assert legend.x0 >= right_scale[0].yaxis.get_tightbbox().x1
+    assert legend.x1 <= display.figure_.bbox.x1
+
+
+def test_a_pack_shows_what_its_networks_had_not_learned_from(fitted):
+    _, X, y = fitted
+    model = NeuralClassifier(validation=2, max_epochs=60, random_state=0).fit(X, y)
+    display = TrainingDisplay.from_estimator(model)
+    assert labels(display.ax_)[:2] == ["training loss", "out-of-fold loss"]
+    assert labels(display.ax_)[-1] == "out-of-fold accuracy"
+    np.testing.assert_allclose(
+        display.axes_[1].lines[0].get_ydata(), [0, model.lr_, model.lr_]
+    )
+
+
+def test_a_language_model_shows_perplexity(windows):
+    display = TrainingDisplay.from_estimator(windows)
+    assert labels(display.ax_) == ["training perplexity"]
+    assert display.ax_.get_ylabel() == "perplexity"
+    drawn = display.ax_.lines[0].get_ydata()
+    np.testing.assert_allclose(drawn, np.exp(windows.history_["loss"]))
+
+
+def test_displays_look_into_searches_and_transformed_targets(embedded):
+    model, X, y = embedded
+    search = GridSearchCV(
+        make_pipeline(FunctionTransformer(), EntityEmbeddingRegressor(max_epochs=1)),
+        {"entityembeddingregressor__lr": [0.01]},
+        cv=2,
+    )
+    outer = TransformedTargetRegressor(search, func=np.log, inverse_func=np.exp)
+    outer.fit(X, y)
+    inner = outer.regressor_.best_estimator_[-1]
+    assert TrainingDisplay.from_estimator(outer).history is inner.history_
+    assert labels(ScheduleDisplay.from_estimator(outer).ax_) == ["one_cycle"]
+    display = EmbeddingDisplay.from_estimator(outer, "State", X=X, y=y)
+    assert display.embeddings.equals(inner.embeddings_["State"])
+    frozen = FrozenEstimator(model)
+    assert TrainingDisplay.from_estimator(frozen).history is model.history_
+
+
+def test_steps_before_the_network_change_what_displays_are_given(embedded):
+    _, X, y = embedded
+    short = FunctionTransformer(lambda X: X.assign(State=X["State"].str[:1]))
+    pipeline = make_pipeline(short, EntityEmbeddingRegressor(max_epochs=1)).fit(X, y)
+    display = EmbeddingDisplay.from_estimator(pipeline, "State", X=X, y=y)
+    assert display.counts.sum() == len(X)
+    assert set(display.embeddings.index) == {s[0] for s in X["State"]}
 
 
 def test_training_display_without_validation_has_one_loss(fitted):
@@ -189,7 +266,7 @@ def test_embedding_display_labels_sizes_and_colours(embedded):
     model, X, y = embedded
     display = EmbeddingDisplay.from_estimator(model, "State", X=X, y=y)
     states = model.categories_["State"].tolist()
-    assert [text.get_text() for text in display.ax_.texts] == states
+    assert {t.get_text() for t in display.ax_.texts if t.get_text()} == set(states)
     (marks,) = display.ax_.collections
     counts = X["State"].value_counts()[states].to_numpy()
     assert np.argmax(marks.get_sizes()) == np.argmax(counts)
@@ -201,6 +278,63 @@ def test_embedding_display_labels_sizes_and_colours(embedded):
     assert display.ax_.get_title() == "State"
     assert len(display.figure_.axes) == 2  # the colours have a scale
     png(display.figure_)
+
+
+def test_embedding_display_takes_labels_as_targets(embedded):
+    model, X, y = embedded
+    states = model.categories_["State"]
+    good = np.where(y > y.median(), "good", "bad")
+    display = EmbeddingDisplay.from_estimator(model, "State", X=X, y=good)
+    shares = pd.Series(good == "good").groupby(X["State"].to_numpy()).mean()[states]
+    np.testing.assert_allclose(display.values, shares)
+    assert display.figure_.axes[1].get_ylabel() == "share of good"
+
+    sizes = pd.qcut(y, 3, labels=["low", "middle", "high"])
+    display = EmbeddingDisplay.from_estimator(model, "State", X=X, y=sizes)
+    most = (
+        sizes.astype(str)
+        .groupby(X["State"].to_numpy())
+        .agg(lambda part: part.mode().iloc[0])
+    )
+    assert list(display.values) == most[states].tolist()
+    assert set(labels(display.ax_)) == set(most)
+    png(display.figure_)
+
+
+def boxes(ax):
+    """Return the boxes of the labels in pixels."""
+    texts = [text for text in ax.texts if text.get_text()]
+    return np.array([text.get_window_extent().extents for text in texts])
+
+
+@pytest.mark.parametrize("n", [12, 60, 1115])
+def test_labels_of_categories_do_not_collide(n):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        rng.standard_normal((n, 3)), index=[f"no. {i}" for i in range(n)]
+    )
+    counts = np.arange(n)
+    display = EmbeddingDisplay.from_embeddings(table, counts=counts, title="Stores")
+    png(display.figure_)
+    found = boxes(display.ax_)
+    assert len(found) >= min(n, 4)
+    apart = (found[:, None, :2] >= found[None, :, 2:]).any(-1)
+    apart |= apart.T
+    np.fill_diagonal(apart, True)
+    assert apart.all()
+    inside = np.array(display.ax_.bbox.extents)
+    assert (found[:, :2] >= inside[:2]).all()
+    assert (found[:, 2:] <= inside[2:]).all()
+    if n > 60:
+        assert "most frequent of 1,115" in display.ax_.get_title()
+        named = {int(t.get_text()[4:]) for t in display.ax_.texts if t.get_text()}
+        assert named <= set(range(n - 40, n))
+
+
+def test_categories_at_one_place_all_have_labels_where_there_is_room():
+    table = pd.DataFrame([[0.0, 0], [0.01, 0], [0, 0.01], [9, 9]], index=list("abcd"))
+    display = EmbeddingDisplay.from_embeddings(table)
+    assert {text.get_text() for text in display.ax_.texts} >= set("abcd")
 
 
 def test_embedding_display_of_transformer_pipeline_and_bare_table(embedded):
@@ -351,6 +485,15 @@ def test_activation_maps_lie_over_their_pictures(digits):
     assert display.maps.shape == (4, 8, 8)
     assert [len(ax.images) for ax in display.axes_[1]] == [2] * 4
     png(display.figure_)
+
+
+def test_one_confusion_is_once_and_long_labels_are_cut():
+    picture = np.zeros((1, 4, 4, 1))
+    pairs = [("a label that is long", "b", 1, picture), ("b", "c", 2, picture)]
+    texts = [
+        row[0].texts[0].get_text() for row in ConfusedPairsDisplay(pairs).plot().axes_
+    ]
+    assert texts == ["a label that ...\ntaken for\nb\nonce", "b\ntaken for\nc\n2 times"]
 
 
 def test_no_mistakes_are_said_to_be_none(digits):

@@ -328,3 +328,14 @@ def test_wrong_data_give_the_message_of_fit(model, blobs):
     X, y = blobs
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         lr_find(model, X, y[:-1])
+
+
+def test_a_search_is_tested_with_what_it_searches(blobs):
+    X, y = blobs
+    model = NeuralClassifier(max_epochs=1, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), model)
+    search = GridSearchCV(pipeline, {"neuralclassifier__dropout": [0.5]}, cv=2)
+    assert lr_find(search, X, y).suggestions == lr_find(pipeline, X, y).suggestions
+    best = lr_find(search.fit(X, y), X, y)
+    pipeline.set_params(neuralclassifier__dropout=0.5)
+    assert best.suggestions == lr_find(pipeline, X, y).suggestions

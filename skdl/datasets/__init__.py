@@ -1,8 +1,9 @@
-"""Data sets of the benchmarks and examples, and a generated table of store sales.
+"""Data sets of the benchmarks and examples, and generated sales and reviews.
 
 The loaders read files that you have put into a folder; they download nothing. The
 folder is the environment variable `SKDL_DATA`, else `../shared/data` beside a checkout.
-Where a file is missing they raise a FileNotFoundError that names it.
+Where a file is missing they raise a FileNotFoundError that names it, says where it is
+to be had, and which generator does in its place.
 
 Loaders of one table return a Bunch as scikit-learn's do, with `data`, `target` and
 `DESCR`, most with the whole `frame`; with ``return_X_y=True`` the tuple
@@ -23,6 +24,7 @@ from skdl.datasets.text import (
     load_movie_reviews,
     load_ptb,
     load_wikitext2,
+    make_reviews,
     read_lines,
 )
 
@@ -37,6 +39,7 @@ __all__ = [
     "load_rossmann",
     "load_taxis",
     "load_wikitext2",
+    "make_reviews",
     "make_store_sales",
     "read_lines",
 ]

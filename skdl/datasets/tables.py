@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import Bunch
 
-from skdl.datasets._files import as_asked, find_file
+from skdl.datasets._files import Origin, as_asked, find_file, fresh_generator
 
 _STATES = ["BE", "BW", "BY", "HB,NI", "HE", "HH", "NW", "RP", "SH", "SN", "ST", "TH"]
 
@@ -14,23 +14,61 @@ _STATES = ["BE", "BW", "BY", "HB,NI", "HE", "HH", "NW", "RP", "SH", "SN", "ST", 
 class _Stored(NamedTuple):
     """What is to be known of a stored table: its source, and which columns are what."""
 
-    origin: str
+    description: str
+    address: str
     target: str
+    stand_in: str
     no_inputs: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> Origin:
+        """Where it is to be had."""
+        form = f"the table with the target as column {self.target!r}"
+        return Origin(self.description, self.address, form, self.stand_in)
 
 
 # By the name of the file, a Parquet table.
 _STORED = {
-    "rossmann": _Stored("Kaggle, Rossmann Store Sales", "Sales"),
-    "adult": _Stored("UCI, Adult", "income", no_inputs=("split",)),
-    "california_housing": _Stored("StatLib, California housing", "median_house_value"),
-    "letter": _Stored("UCI, Letter Recognition", "lettr"),
+    "rossmann": _Stored(
+        "Kaggle, Rossmann Store Sales",
+        "https://www.kaggle.com/competitions/rossmann-store-sales, the states at "
+        "https://github.com/entron/entity-embedding-rossmann",
+        "Sales",
+        "skdl.datasets.make_store_sales",
+    ),
+    "adult": _Stored(
+        "UCI, Adult",
+        "https://archive.ics.uci.edu/dataset/2/adult",
+        "income",
+        "skdl.datasets.make_store_sales",
+        no_inputs=("split",),
+    ),
+    "california_housing": _Stored(
+        "StatLib, California housing in Geron's edition",
+        "https://github.com/ageron/handson-ml2, datasets/housing",
+        "median_house_value",
+        "sklearn.datasets.make_friedman1",
+    ),
+    "letter": _Stored(
+        "UCI, Letter Recognition",
+        "https://archive.ics.uci.edu/dataset/59/letter+recognition",
+        "lettr",
+        "sklearn.datasets.load_digits",
+    ),
     "taxis": _Stored(
         "NYC TLC sample, seaborn-data",
+        "https://github.com/mwaskom/seaborn-data, taxis.csv",
         "fare",
+        "skdl.datasets.make_store_sales",
         no_inputs=("pickup", "dropoff", "tip", "tolls", "total"),
     ),
 }
+_MNIST = Origin(
+    "MNIST, test part",
+    "https://github.com/cvdfoundation/mnist, t10k",
+    "the arrays images, (10000, 28, 28) uint8, and labels",
+    "sklearn.datasets.load_digits",
+)
 
 
 def _load_table(name: str) -> Bunch:
@@ -40,7 +78,7 @@ def _load_table(name: str) -> Bunch:
         data=frame.drop(columns=[stored.target, *stored.no_inputs]),
         target=frame[stored.target],
         frame=frame,
-        DESCR=stored.origin,
+        DESCR=stored.description,
     )
 
 
@@ -134,13 +172,11 @@ def load_mnist_10k(*, return_X_y: bool = False) -> Any:
         `data` (10000, 784) uint8, `target` the digits; the Bunch also has `images`
         (10000, 28, 28).
     """
-    origin = "MNIST, test part"
-    with np.load(find_file("mnist_10k.npz", origin)) as file:
+    with np.load(find_file("mnist_10k.npz", _MNIST)) as file:
         images, labels = file["images"], file["labels"]
     data = images.reshape(len(images), -1)
-    return as_asked(
-        Bunch(data=data, target=labels, images=images, DESCR=origin), return_X_y
-    )
+    mnist = Bunch(data=data, target=labels, images=images, DESCR=_MNIST.description)
+    return as_asked(mnist, return_X_y)
 
 
 def make_store_sales(
@@ -179,9 +215,7 @@ def make_store_sales(
     >>> X.columns.tolist()
     ['Store', 'DayOfWeek', 'Promo', 'Year', 'Month', 'Day', 'State']
     """
-    if random_state is None:
-        random_state = np.random.RandomState(np.random.SeedSequence().generate_state(4))
-    rng = check_random_state(random_state)
+    rng = fresh_generator(random_state)
     store = rng.randint(n_stores, size=n_samples)
     day_number = np.sort(rng.randint(941, size=n_samples))
     days = pd.Timestamp("2013-01-01") + pd.to_timedelta(day_number, unit="D").as_unit(

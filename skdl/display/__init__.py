@@ -2,6 +2,7 @@
 
 Each display holds what it draws, `plot` draws it and sets `ax_` (or `axes_`) and
 `figure_`. matplotlib is imported when a picture is drawn and not before.
+`model_summary` is a table.
 """
 
 from skdl.display.bptt import BpttDisplay
@@ -13,6 +14,7 @@ from skdl.display.pictures import (
     MistakesDisplay,
 )
 from skdl.display.schedule import ScheduleDisplay
+from skdl.display.summary import model_summary
 from skdl.display.training import TrainingDisplay
 
 __all__ = [
@@ -24,4 +26,5 @@ __all__ = [
     "MistakesDisplay",
     "ScheduleDisplay",
     "TrainingDisplay",
+    "model_summary",
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from skdl.display.base import AxesDisplay, last_step
+from skdl.display.base import AxesDisplay, inside
 from skdl.training.text.windows import SLOWER
 
 # Why a candidate could not be taken, and how that is drawn.
@@ -58,10 +58,10 @@ class BpttDisplay(AxesDisplay):
         TypeError
             If nothing was chosen.
         """
-        estimator = last_step(estimator)
+        given, estimator = estimator, inside(estimator)
         if not hasattr(estimator, "bptt_report_"):
             raise TypeError(
-                f"{type(estimator).__name__} has no bptt_report_; give a TextLM that "
+                f"{type(given).__name__} has no bptt_report_; give a TextLM that "
                 'was fitted with bptt="auto" or batch_size="auto".'
             )
         return cls.from_report(estimator.bptt_report_, ax=ax)

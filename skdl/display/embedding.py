@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skdl.display.base import AxesDisplay
+from skdl.display.base import AxesDisplay, each_step
+from skdl.display.labelling import label_points
 
-# Most categories that get a label; more would hide each other.
-_MOST_LABELS = 60
+# Categories up to which all are labelled if there is room; of more, so many.
+_ALL, _MOST_LABELS = 60, 40
+# Categories up to which marks have their full size.
+_FEW = 40
 
 
 class EmbeddingDisplay(AxesDisplay):
@@ -21,7 +24,8 @@ class EmbeddingDisplay(AxesDisplay):
     counts : array-like of shape (n_categories,), default=None
         Rows of each category; sets the size of the marks.
     values : array-like of shape (n_categories,), default=None
-        What the marks are coloured by, such as the mean target.
+        What the marks are coloured by: numbers, such as the mean target, or labels,
+        such as the most frequent class.
     value_name : str, default="mean target"
         What the colours are.
     title : str, default=None
@@ -55,7 +59,7 @@ class EmbeddingDisplay(AxesDisplay):
     ) -> None:
         self.embeddings = embeddings
         self.counts = None if counts is None else np.asarray(counts, dtype=float)
-        self.values = None if values is None else np.asarray(values, dtype=float)
+        self.values = None if values is None else np.asarray(values)
         self.value_name = value_name
         self.title = title
 
@@ -73,12 +77,14 @@ class EmbeddingDisplay(AxesDisplay):
 
         Parameters
         ----------
-        estimator : EntityEmbedding* estimator, EmbeddingTransformer or Pipeline
-            Fitted; of a Pipeline the step that has `embeddings_` is taken.
+        estimator : EntityEmbedding* estimator or EmbeddingTransformer
+            Fitted; or a Pipeline, search, TransformedTargetRegressor or the like that
+            holds one.
         column : str or int
             A categorical column.
         X, y : DataFrame and array-like, default=None
-            Rows that give each category's count, and with `y` its mean target. Without
+            Rows that give each category's count, and with `y` its mean target; of two
+            labels the share of the second, of more labels the most frequent. Without
             them the counts are those of the training rows and there is no colour.
         ax : matplotlib.axes.Axes, default=None
             As for `plot`.
@@ -87,7 +93,7 @@ class EmbeddingDisplay(AxesDisplay):
         -------
         EmbeddingDisplay
         """
-        fitted = _with_embeddings(estimator)
+        fitted, X = _with_embeddings(estimator, X)
         if column not in fitted.embeddings_:
             raise ValueError(
                 f"{column!r} is not a categorical column: {list(fitted.embeddings_)}."
@@ -98,16 +104,18 @@ class EmbeddingDisplay(AxesDisplay):
                 f"{column!r} has no categories to draw: it was all missing in fit, or "
                 "is among harmful_features_."
             )
-        counts, values = fitted.category_counts_[column], None
+        counts = fitted.category_counts_[column]
+        values, name = None, "mean target"
         if X is not None:
             positions = fitted._positions(X, column)
             known = positions >= 0
             counts = np.bincount(positions[known], minlength=len(table))
             if y is not None:
-                target = pd.Series(np.asarray(y, dtype=float)[known])
-                means = target.groupby(positions[known]).mean()
-                values = means.reindex(range(len(table)))
-        return cls(table, counts=counts, values=values, title=str(column)).plot(ax=ax)
+                target = pd.Series(np.asarray(y)[known])
+                by_category, name = _summary(target, positions[known])
+                values = by_category.reindex(range(len(table)))
+        options = {"values": values, "value_name": name, "title": str(column)}
+        return cls(table, counts=counts, **options).plot(ax=ax)
 
     @classmethod
     def from_embeddings(
@@ -132,20 +140,12 @@ class EmbeddingDisplay(AxesDisplay):
 
     def _draw(self, ax: Any) -> None:
         self.points_, self.explained_ = _two_components(self.embeddings)
-        sizes = np.full(len(self.points_), 60.0)
+        n = len(self.points_)
+        scale = min(1.0, max(0.15, _FEW / n))
+        sizes = np.full(n, 60.0 * scale)
         if self.counts is not None and self.counts.max() > 0:
-            sizes = 20 + 180 * self.counts / self.counts.max()
-        marks = ax.scatter(
-            *self.points_.to_numpy().T,
-            s=sizes,
-            c="C0" if self.values is None else self.values,
-            alpha=0.8,
-            edgecolors="white",
-        )
-        if self.values is not None:
-            ax.figure.colorbar(marks, ax=ax, label=self.value_name)
-        if len(self.points_) <= _MOST_LABELS:
-            self._label(ax, sizes)
+            sizes = scale * (20 + 180 * self.counts / self.counts.max())
+        self._mark(ax, sizes)
         first, second = self.explained_
         ax.set(
             xlabel=f"first component ({first:.0%} of the variance)",
@@ -153,29 +153,59 @@ class EmbeddingDisplay(AxesDisplay):
             title=self.title or "Embeddings",
         )
         ax.margins(0.12)
+        weight = np.ones(n) if self.counts is None else self.counts
+        order = np.argsort(-weight, kind="stable")
+        if n > _ALL:
+            order = order[:_MOST_LABELS]
+            title = f"{ax.get_title()}: the most frequent of {n:,} are labelled"
+            ax.set_title(title)
+        label_points(ax, self.points_, sizes, order)
 
-    def _label(self, ax: Any, sizes: np.ndarray) -> None:
-        for (label, point), size in zip(self.points_.iterrows(), sizes, strict=True):
-            ax.annotate(
-                str(label),
-                point,
-                xytext=(0, 3 + np.sqrt(size) / 2),
-                textcoords="offset points",
-                ha="center",
-                fontsize="small",
+    def _mark(self, ax: Any, sizes: np.ndarray) -> None:
+        """Draw a mark for every category, with what its colour says."""
+        points = self.points_.to_numpy()
+        options: dict[str, Any] = {"alpha": 0.8, "edgecolors": "white"}
+        values = self.values
+        if values is None or values.dtype.kind in "biuf":
+            c = "C0" if values is None else values.astype(float)
+            marks = ax.scatter(*points.T, s=sizes, c=c, **options)
+            if values is not None:
+                ax.figure.colorbar(marks, ax=ax, label=self.value_name)
+            return
+        labels = pd.Series(values)
+        for i, label in enumerate(sorted(labels.dropna().unique(), key=str)):
+            here = (labels == label).to_numpy()
+            ax.scatter(
+                *points[here].T, s=sizes[here], c=f"C{i % 10}", label=label, **options
             )
+        nothing = labels.isna().to_numpy()
+        ax.scatter(*points[nothing].T, s=sizes[nothing], c="0.7", **options)
+        ax.legend(title=self.value_name, loc="upper left", bbox_to_anchor=(1.02, 1))
 
 
-def _with_embeddings(estimator: Any) -> Any:
-    """Return the estimator, or the step of a Pipeline, that has learned vectors."""
-    steps = [step for _, step in getattr(estimator, "steps", [("", estimator)])]
-    for step in steps:
+def _with_embeddings(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """Return what has learned vectors, and X as it gets it."""
+    for step, seen in each_step(estimator, X):
         if hasattr(step, "embeddings_"):
-            return step
+            return step, seen
     raise TypeError(
         f"{type(estimator).__name__} has no embeddings; give a fitted EntityEmbedding "
         "estimator or EmbeddingTransformer, or a Pipeline that holds one."
     )
+
+
+def _summary(target: pd.Series, positions: np.ndarray) -> tuple[pd.Series, str]:
+    """Return what there is to say of the targets of each category, and its name."""
+    try:
+        numbers = target.astype(float)
+    except (TypeError, ValueError):
+        labels = sorted(target.dropna().unique(), key=str)
+        if len(labels) != 2:
+            most = target.groupby(positions).agg(lambda part: part.mode().iloc[0])
+            return most, "most frequent"
+        numbers, name = (target == labels[1]).astype(float), f"share of {labels[1]}"
+        return numbers.groupby(positions).mean(), name
+    return numbers.groupby(positions).mean(), "mean target"
 
 
 def _two_components(table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:

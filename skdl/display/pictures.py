@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from skdl.display.base import last_step, new_axes
+from skdl.display.base import inside, new_axes, seen_inside
 
 _CELL = 1.45  # inches
+_WIDEST = 16  # characters above a picture
 
 
 class PredictedPictures(NamedTuple):
@@ -31,19 +32,16 @@ class PredictedPictures(NamedTuple):
     confidence: np.ndarray
 
 
-def _as_seen(estimator: Any, X: Any) -> Any:
-    """Return X as the last step of a Pipeline gets it."""
-    return estimator[:-1].transform(X) if hasattr(estimator, "steps") else X
-
-
-def _confidence(estimator: Any, X: Any, caller: str) -> tuple[Any, np.ndarray]:
-    model = last_step(estimator)
+def _confidence(estimator: Any, X: Any, caller: str) -> tuple[Any, Any, np.ndarray]:
+    """Return the model inside, X as it gets it, and its probabilities."""
+    model = inside(estimator)
     if not hasattr(model, "to_pictures") or not hasattr(model, "predict_proba"):
         raise TypeError(
             f"{caller} needs an ImageClassifier that was fitted on pictures, got "
-            f"{type(model).__name__}."
+            f"{type(estimator).__name__}."
         )
-    return model, model.predict_proba(X)
+    X = seen_inside(estimator, X)
+    return model, X, model.predict_proba(X)
 
 
 def _show(ax: Any, picture: np.ndarray) -> None:
@@ -58,6 +56,12 @@ def _show(ax: Any, picture: np.ndarray) -> None:
             picture = (picture - low) / max(high - low, 1e-12)
         ax.imshow(picture)
     ax.set(xticks=[], yticks=[])
+
+
+def _short(label: Any) -> str:
+    """Return a label that is no wider than a picture."""
+    text = str(label)
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."
 
 
 class GridDisplay(ABC):
@@ -162,8 +166,7 @@ class MistakesDisplay(GridDisplay):
         -------
         MistakesDisplay
         """
-        X = _as_seen(estimator, X)
-        model, probabilities = _confidence(estimator, X, cls.__name__)
+        model, X, probabilities = _confidence(estimator, X, cls.__name__)
         y = np.asarray(y)
         best = probabilities.argmax(1)
         wrong = np.flatnonzero(model.classes_[best] != y)
@@ -190,7 +193,8 @@ class MistakesDisplay(GridDisplay):
             axes.flat, *self.mistakes, strict=False
         ):
             _show(ax, picture)
-            ax.set_title(f"{predicted} ({share:.0%}),\nis {true}", fontsize=9)
+            title = f"{_short(true)}, taken for\n{_short(predicted)} ({share:.0%})"
+            ax.set_title(title, fontsize=9)
         return f"Most confident mistakes: {self.n_wrong} of {self.n_pictures} are wrong"
 
 
@@ -231,8 +235,7 @@ class ConfusedPairsDisplay(GridDisplay):
         -------
         ConfusedPairsDisplay
         """
-        X = _as_seen(estimator, X)
-        model, probabilities = _confidence(estimator, X, cls.__name__)
+        model, X, probabilities = _confidence(estimator, X, cls.__name__)
         y, best = np.asarray(y), probabilities.argmax(1)
         found: dict[tuple[Any, Any], list[int]] = {}
         order = np.argsort(-probabilities.max(1), kind="stable")
@@ -254,7 +257,8 @@ class ConfusedPairsDisplay(GridDisplay):
         for row, (true, predicted, count, pictures) in zip(
             axes, self.pairs, strict=False
         ):
-            text = f"{true}\ntaken for\n{predicted}\n{count} times"
+            times = "once" if count == 1 else f"{count} times"
+            text = f"{_short(true)}\ntaken for\n{_short(predicted)}\n{times}"
             row[0].text(0.5, 0.5, text, ha="center", va="center", fontsize=10)
             for ax, picture in zip(row[1:], pictures, strict=False):
                 _show(ax, picture)
@@ -311,13 +315,13 @@ class ActivationMapDisplay(GridDisplay):
         -------
         ActivationMapDisplay
         """
-        model = last_step(estimator)
+        model = inside(estimator)
         if not hasattr(model, "activation_maps"):
             raise TypeError(
                 "ActivationMapDisplay needs an ImageClassifier or ImageRegressor that "
-                f"was fitted on pictures, got {type(model).__name__}."
+                f"was fitted on pictures, got {type(estimator).__name__}."
             )
-        X = _as_seen(estimator, _safe_indexing(X, slice(0, n_pictures)))
+        X = seen_inside(estimator, _safe_indexing(X, slice(0, n_pictures)))
         titles = [str(label) for label in model.predict(X)]
         return cls(model.to_pictures(X), model.activation_maps(X), titles).plot()
 
@@ -331,5 +335,5 @@ class ActivationMapDisplay(GridDisplay):
             for ax in (above, below):
                 _show(ax, picture)
             below.imshow(heat, cmap="inferno", alpha=0.6, vmin=0, vmax=1)
-            above.set_title(title, fontsize=10)
+            above.set_title(_short(title), fontsize=10)
         return "What speaks for each prediction"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skdl.display.base import AxesDisplay, last_step
+from skdl.display.base import AxesDisplay, inside
 from skdl.training.optimization.schedules import resolve_schedule
 
 
@@ -30,11 +30,11 @@ class ScheduleDisplay(AxesDisplay):
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None) -> "ScheduleDisplay":
-        """Draw the schedule of an estimator or of a Pipeline's last step.
+        """Draw the schedule of an estimator, or of the one in a Pipeline or search.
 
         Parameters
         ----------
-        estimator : estimator or Pipeline
+        estimator : estimator, or a Pipeline, search and the like that holds one
             Fitted or not.
         ax : matplotlib.axes.Axes, default=None
             As for `plot`.
@@ -43,7 +43,7 @@ class ScheduleDisplay(AxesDisplay):
         -------
         ScheduleDisplay
         """
-        return cls.from_schedules([last_step(estimator).schedule]).plot(ax=ax)
+        return cls.from_schedules([inside(estimator).schedule]).plot(ax=ax)
 
     @classmethod
     def from_schedules(

@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skdl.display.base import last_step, new_axes
+from skdl.display.base import inside, new_axes
+from skdl.training.optimization.schedules import resolve_schedule
+
+# How far a schedule may be from what was recorded, as a share of the highest rate, to
+# be drawn in its place: an epoch's rate is that of its last step.
+_CLOSE = 0.06
+_POINTS = 1000
 
 
 class TrainingDisplay:
@@ -18,11 +24,17 @@ class TrainingDisplay:
         An estimator's `history_`.
     best_epoch : int or None, default=None
         The epoch whose weights were kept; marked where it is not the last.
+    score_name : str, default="score"
+        What `validation_score` is, such as "accuracy".
+    lrs : array-like of shape (n_points, 2), default=None
+        Epochs, with fractions, and the learning rate there. Without it the rate is
+        drawn as `history` has it, at the end of each epoch.
 
     Attributes
     ----------
     axes_ : ndarray of matplotlib.axes.Axes
-        Losses (with the score on a second scale) above, learning rate below.
+        Losses (with the score on a second scale) above, learning rate below. Of a
+        language model the upper one shows perplexities instead.
     ax_ : matplotlib.axes.Axes
         The upper one.
     figure_ : matplotlib.figure.Figure
@@ -39,17 +51,26 @@ class TrainingDisplay:
     'loss'
     """
 
-    def __init__(self, history: pd.DataFrame, best_epoch: int | None = None) -> None:
+    def __init__(
+        self,
+        history: pd.DataFrame,
+        best_epoch: int | None = None,
+        *,
+        score_name: str = "score",
+        lrs: Any = None,
+    ) -> None:
         self.history = history
         self.best_epoch = best_epoch
+        self.score_name = score_name
+        self.lrs = None if lrs is None else np.asarray(lrs)
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, axes: Any = None) -> "TrainingDisplay":
-        """Draw the training of a fitted estimator, or of a Pipeline's last step.
+        """Draw the training of a fitted estimator.
 
         Parameters
         ----------
-        estimator : estimator or Pipeline
+        estimator : estimator, or a Pipeline, search and the like that holds one
             Fitted.
         axes : sequence of two matplotlib.axes.Axes, default=None
             As for `plot`.
@@ -58,13 +79,19 @@ class TrainingDisplay:
         -------
         TrainingDisplay
         """
-        estimator = last_step(estimator)
-        if not hasattr(estimator, "history_"):
+        model = inside(estimator)
+        if not hasattr(model, "history_"):
             raise TypeError(
                 f"{type(estimator).__name__} has no training history; give a fitted "
-                "estimator of skdl, or a Pipeline that ends in one."
+                "estimator of skdl, or a Pipeline, search or the like that holds one."
             )
-        return cls(estimator.history_, estimator.best_epoch_).plot(axes=axes)
+        display = cls(
+            model.history_,
+            model.best_epoch_,
+            score_name=model._score_name or "score",
+            lrs=_rates(model),
+        )
+        return display.plot(axes=axes)
 
     def plot(self, axes: Sequence[Any] | None = None) -> "TrainingDisplay":
         """Draw.
@@ -80,7 +107,7 @@ class TrainingDisplay:
         """
         if axes is None:
             axes = new_axes(
-                self, 2, 1, figsize=(6.4, 5.2), sharex=True, height_ratios=(3, 1)
+                self, 2, 1, figsize=(7.6, 5.0), sharex=True, height_ratios=(3, 1)
             )
         upper, lower = axes
         self._draw_losses(upper)
@@ -90,43 +117,88 @@ class TrainingDisplay:
         return self
 
     def _draw_losses(self, ax: Any) -> None:
-        history = self.history
-        ax.plot(history["epoch"], history["loss"], color="C0", label="training loss")
-        if "validation_loss" in history:
-            ax.plot(
-                history["epoch"],
-                history["validation_loss"],
-                color="C1",
-                label="validation loss",
-            )
-        if self.best_epoch and self.best_epoch < history["epoch"].iloc[-1]:
-            ax.axvline(
-                self.best_epoch,
-                color="C3",
-                linestyle="--",
-                linewidth=1,
-                label=f"kept: epoch {self.best_epoch}",
-            )
-        lines = ax.get_legend_handles_labels()
-        if "validation_score" in history:
+        history, quantity = self.history, "loss"
+        if "perplexity" in history:
+            quantity = "perplexity"
+        held_out = "out-of-fold" if "step" in history else "validation"
+        self._line(ax, quantity, f"training {quantity}", color="C0")
+        self._line(ax, f"validation_{quantity}", f"{held_out} {quantity}", color="C1")
+        self._draw_kept(ax)
+        handles, labels = ax.get_legend_handles_labels()
+        room = 8
+        if "validation_score" in history and quantity == "loss":
             right = ax.twinx()
-            right.plot(
-                history["epoch"],
-                history["validation_score"],
-                color="C2",
-                linestyle=":",
-                label="validation score",
-            )
-            right.set_ylabel("validation score")
-            lines = tuple(
-                a + b
-                for a, b in zip(lines, right.get_legend_handles_labels(), strict=True)
-            )
-        ax.set(title="Training", ylabel="loss")
-        ax.legend(*lines, loc="center right")
+            name = f"{held_out} {self.score_name}"
+            self._line(right, "validation_score", name, color="C2", linestyle=":")
+            right.set_ylabel(name)
+            more = right.get_legend_handles_labels()
+            handles, labels = handles + more[0], labels + more[1]
+            room = 60
+        ax.set(title="Training", ylabel=quantity)
+        # Beside the curves, and beside the scale of the score.
+        beside = _beside(ax, points=room)
+        ax.legend(
+            handles,
+            labels,
+            loc="upper left",
+            bbox_to_anchor=(1, 1),
+            bbox_transform=beside,
+            borderaxespad=0,
+        )
+
+    def _line(self, ax: Any, column: str, label: str, **options: Any) -> None:
+        if column in self.history:
+            mark = "o" if len(self.history) == 1 else None  # one point is no line
+            x, y = self.history["epoch"], self.history[column]
+            ax.plot(x, y, label=label, marker=mark, **options)
+
+    def _draw_kept(self, ax: Any) -> None:
+        epochs = self.history["epoch"]
+        if not self.best_epoch or self.best_epoch >= np.ceil(epochs.iloc[-1]):
+            return
+        at = self.best_epoch
+        if "step" in self.history:  # several looks may be in one epoch
+            looks = self.history[np.ceil(epochs) == at]
+            at = epochs[looks["validation_loss"].idxmin()]
+        label = f"kept: epoch {self.best_epoch}"
+        ax.axvline(at, color="C3", linestyle="--", linewidth=1, label=label)
 
     def _draw_lr(self, ax: Any) -> None:
-        ax.plot(self.history["epoch"], self.history["lr"], color="C4")
+        x, y = self.history["epoch"], self.history["lr"]
+        if self.lrs is not None:
+            x, y = self.lrs.T
+        ax.plot(x, y, color="C4", marker="o" if len(x) == 1 else None)
         ax.set(xlabel="epoch", ylabel="learning rate")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_ylim(bottom=0)
+
+
+def _beside(ax: Any, points: float) -> Any:
+    """Return the transform of a place so many points to the right of the axes."""
+    from matplotlib.transforms import ScaledTranslation
+
+    return ax.transAxes + ScaledTranslation(points / 72, 0, ax.figure.dpi_scale_trans)
+
+
+def _max_epochs(model: Any) -> int:
+    if hasattr(model, "_setting"):  # what None stands for
+        return model._setting("max_epochs")
+    return model.max_epochs
+
+
+def _rates(model: Any) -> np.ndarray | None:
+    """Return the rate all along a training, if it went by the schedule to the end."""
+    history = model.history_
+    end = history["epoch"].iloc[-1]
+    if "step" in history:  # a pack: it rises half way to the first look, and stays
+        rise = history["epoch"].iloc[0] / 2
+        points = np.array([[0, 0], [rise, model.lr_], [end, model.lr_]])
+    else:
+        epochs = np.linspace(0, end, _POINTS)
+        factor = resolve_schedule(model.schedule).lr
+        whole = max(_max_epochs(model), end)
+        lrs = [model.lr_ * factor(float(epoch) / whole) for epoch in epochs]
+        points = np.stack([epochs, lrs], axis=1)
+    drawn = np.interp(history["epoch"], *points.T)
+    near = np.abs(drawn - history["lr"]).max() <= _CLOSE * points[:, 1].max()
+    return points if near else None

@@ -232,8 +232,8 @@ class BlindRows:
         """
         folds: dict[bytes, list[int]] = {}
         for m in range(len(self.rows)):
-            rows = self.rows[m][self.filled[m]].cpu().numpy()
-            folds.setdefault(rows.tobytes(), []).append(m)
+            key = self.rows[m][self.filled[m]].cpu().numpy().tobytes()
+            folds.setdefault(key, []).append(m)
         found = []
         for members in folds.values():
             filled = self.filled[members[0]]

@@ -27,6 +27,9 @@ class EpochReporter:
         What else the progress line shows of an epoch.
     unit : str, default="epoch"
         What the progress line calls an epoch.
+    share : callable, optional
+        Takes an epoch and returns the share of all work that is done at its end, where
+        epochs are not alike. Training then may end before the last.
     """
 
     def __init__(
@@ -38,13 +41,14 @@ class EpochReporter:
         max_epochs: int,
         details: Callable[[EpochRecord], list[str]] | None = None,
         unit: str = "epoch",
+        share: Callable[[int], float] | None = None,
     ) -> None:
         self._estimator = estimator
         self._context = context
         self._data = data
         self._epoch_context: Any = None
         self._line: ProgressLine | None = None
-        self._details, self._unit = details, unit
+        self._details, self._unit, self._share = details, unit, share
         self.begin_again(snapshot, max_epochs)
 
     def begin_again(
@@ -63,6 +67,9 @@ class EpochReporter:
                 every_epoch=every_epoch,
                 details=self._details,
                 unit=self._unit,
+                score_name=self._estimator._score_name,
+                share=self._share,
+                may_stop=self._share is not None or self._estimator._stops_early,
             )
 
     def fit_begin(self) -> None:

@@ -55,6 +55,8 @@ class ClassifierTask(ClassifierMixin):
         The labels, sorted; for label indicators the numbers of the columns.
     """
 
+    _score_name = "accuracy"
+
     @answers_names
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
 from skdl.estimators.core.auto_lr import DEFAULT_SUGGESTION
@@ -82,6 +83,8 @@ def _check_range(min_lr: float, max_lr: float, num_iter: int, suggest: str) -> N
 
 def _network_and_inputs(estimator: Any, X: Any, y: Any) -> tuple[NetworkEstimator, Any]:
     """Return a copy of the estimator with the network, and what goes into it."""
+    if isinstance(estimator, BaseSearchCV):  # fitted: with the best parameters
+        estimator = getattr(estimator, "best_estimator_", estimator.estimator)
     if isinstance(estimator, Pipeline):
         _check_network(estimator.steps[-1][1], "the last step of the Pipeline")
         if len(estimator.steps) > 1:
@@ -95,6 +98,6 @@ def _network_and_inputs(estimator: Any, X: Any, y: Any) -> tuple[NetworkEstimato
 def _check_network(estimator: Any, what: str) -> None:
     if not isinstance(estimator, NetworkEstimator):
         raise TypeError(
-            f"lr_find needs an estimator of skdl, or a Pipeline that ends in one, but "
+            f"lr_find needs an estimator of skdl, or a Pipeline or search of one, but "
             f"{what} is {type(estimator).__name__}, which has no network to sweep."
         )

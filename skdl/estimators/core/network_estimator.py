@@ -3,7 +3,7 @@
 import copy
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -72,6 +72,10 @@ class NetworkEstimator(
     device_ : str
         Where the network is. A pickle holds no device: it loads where there is no GPU.
     """
+
+    # What `validation_score` is called where it is shown; None where it is not shown,
+    # since the loss says the same.
+    _score_name: ClassVar[str | None] = "score"
 
     @abstractmethod
     def _sweep_lr(

@@ -57,6 +57,8 @@ class RegressorParameters:
 class RegressorTask(RegressorMixin):
     """Regression on one or many targets."""
 
+    _score_name = "R^2"
+
     @answers_names
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None):
         """Train for one epoch on these samples, going on from the present state.

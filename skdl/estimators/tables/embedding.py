@@ -1,13 +1,12 @@
 """The family of estimators that takes tables with categories."""
 
 import copy
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from numbers import Integral, Real
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import estimator_html_repr
 from sklearn.utils.validation import (
     _check_y,
     check_consistent_length,
@@ -18,7 +17,6 @@ from torch import nn
 from skdl.data.binned import BinnedTableEncoder
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators.core.checks import check_flat, check_groups, is_count
-from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.inputs import plain
 from skdl.estimators.core.learning_on import with_new_scales
@@ -64,71 +62,6 @@ UNKNOWN_RATE = 0.01
 SHRINKAGE = 1.0
 
 
-@parameters
-class EmbeddingParameters:
-    """What networks on tables with categories can be told.
-
-    Parameters
-    ----------
-    categorical_features : "from_dtype", array-like or None
-        Which columns hold categories. "from_dtype" takes those of text, categories and
-        booleans, found by looking where a column holds objects; names and indices are
-        added to these; a mask says it of all columns; None takes none. Numbers of any
-        type are numbers unless named here.
-    embedding_dim : "auto", int, dict or callable
-        Entries of the vectors: for all columns, by name of the column, or a function of
-        the number of categories. "auto" is ``min(50, round(1.6 * n_categories **
-        0.56))``, but no more than there are rows for a category, also for columns that
-        a dict leaves out.
-    embedding_dropout : float or None
-        Probability that an entry of a vector is zeroed in training, in [0, 1). None is
-        .4 for classes and .2 for numbers with folds as `validation`, 0 of one network.
-    shared_embeddings : sequence of sequences of column names
-        Groups of columns that hold the same kind of thing, such as ``[("home_team",
-        "away_team")]``: they share categories and vectors.
-    random_effects : sequence of column names or tuples of them
-        Columns, or combinations of columns such as ``[("year", "month", "day")]``,
-        whose rows share something that no column tells, and of which there will be new
-        ones. In training each group has an intercept that is drawn toward zero, so that
-        the network does not learn the group by heart; new groups have none (Simchoni &
-        Rosset 2023, arXiv 2206.03314). Columns in a combination keep their vectors, a
-        column named by itself has none. All must be categorical, and `optimizer`
-        "adamw", "muon" or a callable.
-    handle_unknown : {"ignore", "warn"}
-        Whether to count categories never seen before in a warning when predicting. They
-        are no error either way. A column that is mostly unknown is named once in any
-        case: it seems to come in another form than in `fit`.
-    max_categories : int or None
-        Vectors of a column at most. Where there are more categories, the most frequent
-        ones get three quarters of the vectors and all others are hashed to the last
-        quarter, so that memory stays bounded, also by `partial_fit`: there the first
-        ones to come keep theirs.
-    """
-
-    categorical_features: Any = "from_dtype"
-    embedding_dim: str | int | Mapping | Callable[[int], int] = "auto"
-    embedding_dropout: float | None = None
-    shared_embeddings: Sequence[Sequence[Any]] | None = None
-    random_effects: Sequence[Any] | None = None
-    handle_unknown: str = "ignore"
-    max_categories: int | None = 50_000
-
-    _constraints = {
-        "categorical_features": ["array-like", str, None],
-        "embedding_dim": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-            dict,
-            callable,
-        ],
-        "embedding_dropout": [Interval(Real, 0, 1, closed="left"), None],
-        "shared_embeddings": ["array-like", None],
-        "random_effects": ["array-like", None],
-        "handle_unknown": [StrOptions({"ignore", "warn"})],
-        "max_categories": [Interval(Integral, 4, None, closed="left"), None],
-    }
-
-
 class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
     """The family that takes tables and learns a vector for every category.
 
@@ -140,9 +73,9 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         standard errors: an identifier, a surname.
     random_effects_ : dict of pandas.DataFrame
         Intercepts by name or tuple of names in `random_effects`, one row a group, one
-        column a raw output: in the units of y for regressors (logarithms with
-        ``loss="poisson"``), log odds for classifiers. With several networks, their
-        means.
+        column a raw output ("effect", or a class): in the units of y for regressors
+        (logarithms with ``loss="poisson"``), log odds for classifiers. With several
+        networks, their means.
     """
 
     def _check_parameters(self) -> None:
@@ -384,7 +317,25 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         tables = effects_of(self.network_)
         names = self._schema.categorical_names
         scale = getattr(self._target, "raw_scale", 1.0)
-        return effects_by_group(tables, self._encoder, names, scale)
+        outputs = self._output_names(tables[0].shape[1]) if tables else []
+        return effects_by_group(tables, self._encoder, names, scale, outputs)
+
+    def _output_names(self, n_outputs: int) -> list[Any]:
+        """Return names of the raw outputs: classes, or "effect" of a target."""
+        classes = getattr(self, "classes_", None)
+        if classes is None:
+            several = [f"effect_{i}" for i in range(n_outputs)]
+            return several if n_outputs > 1 else ["effect"]
+        return list(classes[-n_outputs:])  # of two classes the second
+
+    def _html_repr(self) -> str:
+        """Return the HTML of notebooks, without the names that `transform` gives.
+
+        They would stand there as those of a transformer do; this is none first of all.
+        """
+        shown = object.__new__(type(self))
+        vars(shown).update(vars(self), get_feature_names_out=None)
+        return estimator_html_repr(shown)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -113,6 +113,7 @@ def effects_by_group(
     encoder: TableEncoder,
     names: Sequence[Any],
     scale: float | np.ndarray,
+    outputs: Sequence[Any],
 ) -> dict[Any, pd.DataFrame]:
     """Return the intercepts of each grouping, by the categories that make its groups.
 
@@ -126,6 +127,8 @@ def effects_by_group(
         The categorical columns.
     scale : float or ndarray of shape (n_outputs,)
         What the intercepts are multiplied with.
+    outputs : sequence of length n_outputs
+        Names of the outputs, which are the columns.
     """
     found = {}
     start = 1
@@ -142,7 +145,9 @@ def effects_by_group(
         index = pd.MultiIndex.from_arrays(categories, names=key)
         is_alone = len(key) == 1
         found[key[0] if is_alone else key] = pd.DataFrame(
-            values, index=index.get_level_values(0) if is_alone else index
+            values,
+            index=index.get_level_values(0) if is_alone else index,
+            columns=list(outputs),
         )
         start = end
     return found

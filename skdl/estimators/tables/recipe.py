@@ -155,8 +155,8 @@ def given_parameters(estimator: Any) -> dict[str, Any]:
 
 
 def _is(value: Any, default: Any) -> bool:
-    if value is default:
-        return True
+    if value is default or default is None:
+        return value is default
     if isinstance(value, str) or isinstance(default, str) or np.ndim(value) == 0:
         return type(value) is type(default) and bool(value == default)
     return np.shape(value) == np.shape(default) and bool(

@@ -1,5 +1,6 @@
 """The vectors of categories, taken out of a network: tables, neighbours, features."""
 
+import difflib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,8 @@ class Vectors:
         chosen = self[column]
         position = chosen.vocabulary.code(category) - FIRST
         if not 0 <= position < len(chosen.vocabulary.categories):
-            raise ValueError(f"{category!r} is not a category of {column!r}.")
+            close = _close_to(category, chosen.categories)
+            raise ValueError(f"{category!r} is not a category of {column!r}{close}.")
         vectors = chosen.of_categories()
         distances = np.linalg.norm(vectors - vectors[position], axis=1)
         order = np.argsort(distances, kind="stable")
@@ -250,6 +252,19 @@ class VectorsMixin(TransformerMixin, ABC):
         """
         check_is_fitted(self)
         return self._vectors().feature_names(self, input_features)
+
+
+def _close_to(category: Any, categories: Any) -> str:
+    """Return which categories may have been meant, for a message."""
+    names = {str(name).casefold(): name for name in categories}
+    wanted = str(category).casefold()
+    found = difflib.get_close_matches(wanted, names, n=3)
+    if not found:  # an abbreviation, or a part of a name
+        found = [n for n in names if n.startswith(wanted) or wanted.startswith(n)][:3]
+    if found:
+        return f"; close to it are {[names[n] for n in found]}"
+    few = list(categories[:5])
+    return f", which has {few}{' and others' if len(categories) > len(few) else ''}"
 
 
 def vectors_of(

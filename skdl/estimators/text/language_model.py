@@ -70,6 +70,8 @@ class LanguageModelEstimator(NetworkEstimator):
         `tokens_per_second` if measured, `finite` if tried, `chosen` and `reason`.
     """
 
+    _score_name = None  # it is minus the loss
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True

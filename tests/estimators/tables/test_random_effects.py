@@ -78,7 +78,7 @@ def test_effects_resemble_the_shocks(data, fitted):
     assert effects.index.names == list(DAY)
     assert len(effects) == len(X[~new_day][list(DAY)].drop_duplicates())
     months, days = (effects.index.get_level_values(name) for name in DAY)
-    assert np.corrcoef(effects[0], shock[months, days])[0, 1] > 0.7
+    assert np.corrcoef(effects["effect"], shock[months, days])[0, 1] > 0.7
 
 
 def test_effects_are_what_a_known_group_adds_to_a_prediction(data):
@@ -214,3 +214,17 @@ def test_no_groups_are_no_random_effects(data):
     X, y = data[0][:100], data[1][:100]
     model = regressor(random_effects=[], optimizer="sgd", max_epochs=1).fit(X, y)
     assert model.network_.effects is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "columns"),
+    [(["no", "yes"], ["no", "yes"]), (["a", "b", "c"], ["a", "b", "c"]), (None, ["effect"])],
+)
+def test_columns_of_effects_say_what_they_speak_for(data, labels, columns):
+    X, y = data[0][:300], data[1][:300]
+    kind = EntityEmbeddingRegressor
+    if labels is not None:
+        kind, y = EntityEmbeddingClassifier, np.resize(labels, len(X))
+    model = kind(categorical_features=COLUMNS, random_effects=["shop"], max_epochs=1)
+    model.fit(X, y)
+    assert model.random_effects_["shop"].columns.tolist() == columns

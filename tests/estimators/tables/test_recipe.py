@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skdl import NeuralClassifier
+from skdl import EntityEmbeddingRegressor, NeuralClassifier
 from skdl.estimators.tables.recipe import given_parameters, recipe_for, with_parameters
 
 
@@ -46,3 +46,9 @@ def test_the_recipe_is_for_what_was_not_given():
     followed = with_parameters(recipe, model)
     assert (followed.lr, followed.betas, followed.dropout) == (0.01, (0.9, 0.99), 0.0)
     assert followed.weight_decay == recipe.weight_decay
+
+
+def test_lists_of_unequal_lengths_count_as_given():
+    effects = [("Year", "Month"), ("Year", "Month", "State")]
+    model = EntityEmbeddingRegressor(random_effects=effects)
+    assert given_parameters(model) == {"random_effects": effects}
