@@ -192,7 +192,7 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
     if content is None:
         return None
     found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    if not isinstance(found, dict) or not _PARTS <= set(found):
+    if not isinstance(found, dict) or not set(found) >= _PARTS:
         raise DamagedFileError("it lacks what a checkpoint holds")
     return found
 
