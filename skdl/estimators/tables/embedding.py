@@ -136,9 +136,9 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
     ----------
     random_effects_ : dict of pandas.DataFrame
         Intercepts by name or tuple of names in `random_effects`, one row a group, one
-        column a raw output ("effect", or a class): in the units of y for regressors (logarithms with
-        ``loss="poisson"``), log odds for classifiers. With several networks, their
-        means.
+        column a raw output ("effect", or a class): in the units of y for regressors
+        (logarithms with ``loss="poisson"``), log odds for classifiers. With several
+        networks, their means.
     """
 
     def _check_parameters(self) -> None:
