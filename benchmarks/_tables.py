@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from _customers import load_customers
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
@@ -38,7 +39,7 @@ class Source:
     file : str
         Below the folder of the data; "" for one of scikit-learn's.
     loader : callable
-        Of scikit-learn's.
+        Of scikit-learn's, or one like it.
     is_classification : bool
         Whether the target is a class.
     transform : callable
@@ -90,6 +91,7 @@ TABLES = {
         "pm2_5", "tables/beijing_pm25.parquet", transform=np.log1p, by_time=True
     ),
     "adult": _classes("income", "adult.parquet"),
+    "customers": _classes("leaves", loader=load_customers),
     "rossmann": Source("Sales", "rossmann.parquet", transform=np.log, by_time=True),
 }
 SMALL = tuple(TABLES)[:13]

@@ -28,7 +28,8 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 
 from skdl import TextLM
-from skdl.data.text import FunctionAnalyzer, TextEncoder
+from skdl.data.analyzers import FunctionAnalyzer
+from skdl.data.text import TextEncoder
 from skdl.datasets import load_movie_reviews, load_ptb, load_wikitext2
 
 # Of the vectors beside TF-IDF; chosen by folds of the first fold's training texts.

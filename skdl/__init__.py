@@ -13,6 +13,7 @@ from skdl.display import (
     TrainingDisplay,
     model_summary,
 )
+from skdl.distillation import distill
 from skdl.estimators import (
     EmbeddingTransformer,
     EntityEmbeddingClassifier,
@@ -24,7 +25,9 @@ from skdl.estimators import (
     NeuralRegressor,
     TextLM,
 )
+from skdl.export import onnx_inputs, to_onnx
 from skdl.lr_find import LRFindResult, lr_find
+from skdl.persistence import TRUSTED_TYPES, load, save, show_versions
 
 __all__ = [
     "ActivationMapDisplay",
@@ -43,10 +46,17 @@ __all__ = [
     "NeuralClassifier",
     "NeuralRegressor",
     "ScheduleDisplay",
+    "TRUSTED_TYPES",
     "TextLM",
     "TrainingDisplay",
     "__version__",
     "datasets",
+    "distill",
+    "load",
     "lr_find",
     "model_summary",
+    "onnx_inputs",
+    "save",
+    "show_versions",
+    "to_onnx",
 ]

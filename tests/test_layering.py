@@ -13,6 +13,7 @@ ROOT = Path(skdl.__file__).parent
 # that a module's name begins with; a room may always import itself.
 INNER = {
     "randomness": set(),
+    "plain": set(),
     "networks": {"randomness"},
     "training": {"randomness"},
     "data": {"randomness"},
@@ -22,7 +23,14 @@ INNER = {
         "estimators.pictures",
         "estimators.text",
     },
-    "estimators.core": {"data", "networks", "training", "randomness", "_version"},
+    "estimators.core": {
+        "data",
+        "networks",
+        "training",
+        "randomness",
+        "plain",
+        "_version",
+    },
     "estimators.tables": {
         "estimators.core",
         "data",
@@ -42,10 +50,21 @@ INNER = {
     "estimators.text": {"estimators.core", "data", "networks", "training"},
     "display": {"estimators.core", "training"},  # a range test and schedules are drawn
     "lr_find": {"estimators.core", "display"},
-    "persistence": {"estimators", "data", "networks", "training"},
+    "persistence": {"estimators", "training", "_version"},
+    "export": {"estimators", "data", "training"},
+    "distillation": {"estimators"},
     "datasets": set(),
     "_version": set(),
-    "": {"_version", "datasets", "display", "estimators", "lr_find", "persistence"},
+    "": {
+        "_version",
+        "datasets",
+        "display",
+        "distillation",
+        "estimators",
+        "export",
+        "lr_find",
+        "persistence",
+    },
 }
 FOREIGN_REFUSED = {
     "networks": {"sklearn", "pandas", "polars", "numpy"},

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from skdl.data.bins import BinEncoder
+from skdl.data.categories import MISSING
 from skdl.data.numeric import Rescaling
 from skdl.data.table import Table, TableEncoder
 
@@ -95,6 +96,39 @@ class BinnedTableEncoder(TableEncoder):
 
     def _positions(self, table: Table) -> tuple[Tensor, ...]:
         return (self.bins.transform(table.numeric),) if self.n_bins else ()
+
+
+def rare_as_unknown(indices: Tensor, encoder: TableEncoder, most: int) -> Tensor:
+    """Replace categories of few rows by their vocabulary's unknown one.
+
+    Parameters
+    ----------
+    indices : Tensor of shape (n_samples, n_categorical)
+        Of the training rows.
+    encoder : TableEncoder
+        Made the indices.
+    most : int
+        Rows that a category has at most for it to be replaced.
+
+    Returns
+    -------
+    Tensor of int32, shape (n_samples, n_categorical)
+    """
+    if not most or not indices.shape[1]:
+        return indices
+    sizes, _ = encoder.sizes
+    offsets = encoder.offsets
+    counts = np.bincount(indices.numpy().ravel(), minlength=sum(sizes))
+    counts[offsets + MISSING] = most + 1
+    known = np.arange(sum(sizes), dtype=np.int32)
+    kept = np.where(counts > most, known, np.repeat(offsets, sizes))
+    return torch.from_numpy(kept.astype(np.int32)[indices.numpy()])
+
+
+def rows_of_a_category(indices: Tensor) -> np.ndarray:
+    """Return how many rows a category of each column has in the mean."""
+    values = [len(np.unique(column)) for column in indices.numpy().T]
+    return len(indices) / np.maximum(values, 1)
 
 
 def untrained_rows(

@@ -32,6 +32,10 @@ FIRST = 2
 _HASHED_SHARE = 4
 
 
+# Attributes of a vocabulary that follow from the others.
+_FOLLOWS = ("_by_width", "_codes")
+
+
 @dataclass(frozen=True)
 class Factors:
     """A column as numbers of its distinct values.
@@ -155,7 +159,13 @@ class Vocabulary:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without what follows from it."""
-        return {**vars(self), "_by_width": {}}
+        return {k: v for k, v in vars(self).items() if k not in _FOLLOWS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state."""
+        vars(self).update(state)
+        self._by_width = {}
+        self._number()
 
     def fit(self, columns: Sequence[Factors]):
         """Learn the categories that have rows.
@@ -213,7 +223,8 @@ class Vocabulary:
         if len(values) <= room:
             return values
         self.n_hashed = min(room, max(1, self.max_categories // _HASHED_SHARE))
-        order = sorted(range(len(keys)), key=lambda i: (-rows[i], keys[i]))
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        order.sort(key=rows.__getitem__, reverse=True)  # stable, also in reverse
         return [values[i] for i in order[: room - self.n_hashed]]
 
     def _merged(self, found: Distinct) -> tuple[list[str], list[Any], list[int]]:
@@ -271,12 +282,14 @@ class Vocabulary:
             number = self.reading.number_in(value)
             width = np.float32 if is_float32(number) else self.reading.width
             code = None if width is None else self._nearby(number, width)
-        if code is not None:
-            return code
-        if self.n_hashed:
-            bucket = zlib.crc32(key.encode(errors="surrogatepass")) % self.n_hashed
-            return FIRST + len(self.categories) + bucket
-        return UNKNOWN
+        return self._code_of_unseen(key) if code is None else code
+
+    def _code_of_unseen(self, key: str) -> int:
+        """Return the code of a value that is none of the categories."""
+        if not self.n_hashed:
+            return UNKNOWN
+        bucket = zlib.crc32(key.encode(errors="surrogatepass")) % self.n_hashed
+        return FIRST + len(self.categories) + bucket
 
     def _nearby(self, value: Any, width: Any) -> int | None:
         """Return the code of the category that is the same number at some width.
@@ -309,17 +322,29 @@ class Vocabulary:
         if known and known[0][0] is self:
             return known[0][1]
         values = column.values.tolist()
-        if set(map(type, values)) <= {int, str}:
-            found = map(self._codes.get, self.reading.keys(Distinct.of(values)))
-            codes = [
-                self.code(value) if code is None else code
-                for value, code in zip(values, found, strict=True)
-            ]
+        types = set(map(type, values))
+        if types <= {int, str}:
+            codes = self._codes_of_plain(values, types)
         else:
             codes = [self.code(value) for value in values]
         table = np.array([*codes, MISSING], dtype=np.int64)
         column.looked_up[:] = [(self, table)]
         return table
+
+    def _codes_of_plain(self, values: list[Any], types: set[type]) -> list[int]:
+        """Return the codes of integers and texts, those that are known all at once."""
+        keys = self.reading.keys(Distinct.of(values))
+        # Nothing was rounded, in the column or here: what has another key is another.
+        exact = self.reading.width is None and (
+            types <= {int} or not self.reading.numeric
+        )
+        codes = []
+        for value, key in zip(values, keys, strict=True):
+            code = self._codes.get(key)
+            if code is None:
+                code = self._code_of_unseen(key) if exact else self.code(value)
+            codes.append(code)
+        return codes
 
     def encode(self, column: Factors) -> np.ndarray:
         """Return the code of each row.

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skdl.data.categories import Factors, factorize
+from skdl.data.containers import as_pandas, is_frame
 from skdl.data.values import are_numbers, has_dates, is_complex, misfit
 
 # What a column may hold.
@@ -94,6 +95,29 @@ def check_kind(kind: str, name: Any, dtype: Any) -> None:
         )
     if kind == COMPLEX:
         raise ValueError(f"Complex data not supported: {what} holds complex numbers.")
+
+
+def refuse_dates(X: Any) -> None:
+    """Refuse dates and times where numbers are wanted: they would be nanoseconds.
+
+    Parameters
+    ----------
+    X : array-like or DataFrame of any library
+        What holds neither is not looked at.
+
+    Raises
+    ------
+    ValueError
+        As `check_kind` does.
+    """
+    if not is_frame(X):
+        dtype = getattr(X, "dtype", None)
+        if getattr(dtype, "kind", "") in ("M", "m"):
+            check_kind(DATES, None, dtype)
+        return
+    for name, column in as_pandas(X).items():
+        if not is_plain(column.dtype):
+            check_kind(kind_of(column), name, column.dtype)
 
 
 def as_factors(column: pd.Series, name: Any) -> Factors:

@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+# Floating types that NumPy has too; not bfloat16 and narrower ones.
+_FLOATS = (torch.float64, torch.float32, torch.float16)
+
 
 def is_frame(X: Any) -> bool:
     """Tell whether X is a data frame of any library."""
@@ -54,11 +57,17 @@ def check_collected(X: Any) -> None:
 
 
 def without_gradient(X: Any) -> Any:
-    """Return a tensor as an array, and all else as it is."""
+    """Return a tensor as an array, and all else as it is.
+
+    On any device, with a gradient, of any type: each keeps its width, by which
+    categories are compared, but for what NumPy does not have.
+    """
     if not isinstance(X, torch.Tensor):
         return X
     X = X.detach().cpu()
-    return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+    if X.is_floating_point() and X.dtype not in _FLOATS:
+        X = X.float()
+    return X.numpy()
 
 
 def as_array(X: Any) -> Any:

@@ -70,7 +70,8 @@ class ColumnStatistics:
         result.has_missing = self.has_missing | _has_missing(X)
         result._origin, result._sample = self._origin, self._sample
         result._keys = self._keys
-        result._draw(X, self.n_rows)
+        if X.shape[1]:
+            result._draw(X, self.n_rows)
         return result
 
     def _draw(self, X: np.ndarray, first: int) -> None:

@@ -79,7 +79,9 @@ def _rescale_inputs_of_pack(
     if first.bias is not None:
         first.bias.add_(offset)
     elif others and isinstance(others[0], PackedBatchNorm):
-        others[0].running_mean.sub_(offset.flatten())
+        mean = others[0].running_mean
+        if mean is not None:
+            mean.sub_(offset.flatten())
     numbers.mul_(slope.to(weight).unsqueeze(1))
     if n_added:
         added = weight.new_zeros(len(weight), n_added, weight.shape[2])

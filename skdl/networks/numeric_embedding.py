@@ -71,7 +71,7 @@ class PiecewiseLinearEmbedding(nn.Module):
         """Embed, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
         n_members, n_columns, _, dim = self.weight.shape
         # (..., n_columns, B, n_bins)
-        filled = (positions.mT.unsqueeze(-1) - self.bins).clamp_(0, 1)
+        filled = (positions.transpose(-2, -1).unsqueeze(-1) - self.bins).clamp_(0, 1)
         if positions.ndim == 2:  # one product for all members
             weight = self.weight.permute(1, 2, 0, 3).flatten(2)
             bias = self.bias.permute(1, 2, 0, 3).flatten(2)

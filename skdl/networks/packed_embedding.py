@@ -162,13 +162,8 @@ class PackedEmbeddingNetwork(Pack):
         if self.effects is not None:
             self.effects.grow(n_groups)
 
-    def each(self, indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
-        """Return the members' raw outputs, (M, B, K).
-
-        `indices` (B, C) int, `numbers` (B, D) float; then, where `numeric` takes them,
-        `positions` (B, E) float and, where there are effects, `groups` (B, G) int.
-        All are (M, B, ...) where each member has rows of its own.
-        """
+    def features(self, indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
+        """Return what the head is given, (M, B, F); see `each`."""
         parts = []
         if self.embedding is not None:
             parts.append(self.embedding(indices))
@@ -177,5 +172,14 @@ class PackedEmbeddingNetwork(Pack):
             parts.append(self.numeric(embedded))
         if numbers.shape[-1]:
             parts.append(for_each_member(numbers, self.n_members))
-        raw = self.head.each(torch.cat(parts, dim=2) if len(parts) > 1 else parts[0])
+        return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
+
+    def each(self, indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
+        """Return the members' raw outputs, (M, B, K).
+
+        `indices` (B, C) int, `numbers` (B, D) float; then, where `numeric` takes them,
+        `positions` (B, E) float and, where there are effects, `groups` (B, G) int.
+        All are (M, B, ...) where each member has rows of its own.
+        """
+        raw = self.head.each(self.features(indices, numbers, *others))
         return raw if self.effects is None else raw + self.effects(others[-1])

@@ -47,10 +47,15 @@ class BlindMean(MemberMean):
         total = self.member.loss(each, target, weight) * self.n_members
         return total - total.detach() * (1 - 1 / self.n_members)
 
+    def each(self, raw: Tensor) -> Tensor:
+        """Return the members' predictions, (B, M, K)."""
+        links = self.member.inverse_link(self._by_row_and_member(raw))
+        # Not unflatten, which would fix the rows in an export.
+        return links.reshape(-1, self.n_members, *links.shape[1:])
+
     def inverse_link(self, raw: Tensor) -> Tensor:
         """Return the mean of the members' predictions."""
-        links = self.member.inverse_link(self._by_row_and_member(raw))
-        each = links.unflatten(0, (len(raw), self.n_members)).unbind(1)
+        each = self.each(raw).unbind(1)
         # Added one after the other: a mean has other bits with other rows beside it.
         total = each[0]
         for predictions in each[1:]:
@@ -213,3 +218,26 @@ class BlindRows:
         total = each.new_zeros((len(self.counts), each.shape[1]))
         total.index_add_(0, self.rows[self.filled], each[self.filled.flatten()])
         return total / self.counts.unsqueeze(1)
+
+    def by_fold(
+        self, member: Objective, raw: Tensor
+    ) -> list[tuple[list[int], Tensor, Tensor]]:
+        """Return what members that are blind to the same rows predict for these.
+
+        Returns
+        -------
+        list of tuple
+            The members, positions of their rows (n,), and the mean of the members'
+            predictions (n, K).
+        """
+        folds: dict[bytes, list[int]] = {}
+        for m in range(len(self.rows)):
+            key = self.rows[m][self.filled[m]].cpu().numpy().tobytes()
+            folds.setdefault(key, []).append(m)
+        found = []
+        for members in folds.values():
+            filled = self.filled[members[0]]
+            each = [member.inverse_link(raw[m][filled]) for m in members]
+            rows = self.rows[members[0]][filled]
+            found.append((members, rows, torch.stack(each).mean(dim=0)))
+        return [fold for fold in found if len(fold[1])]

@@ -120,9 +120,9 @@ class OutOfFold:
         self._blind = blind
         self._member = member
         self._inputs = inputs
-        self._target = target
+        self.target = target
         self._weight = weight
-        self._score_weight = score_weight
+        self.score_weight = score_weight
         self._score = score
         self._prepare = prepare
 
@@ -142,19 +142,25 @@ class OutOfFold:
     def loss(self, raw: Tensor, temperature: float = 1.0) -> float:
         """Return the loss of raw outputs that are divided by a temperature."""
         return self._blind.loss(
-            self._member, raw / temperature, self._target, self._weight
+            self._member, raw / temperature, self.target, self._weight
         ).item()
 
     def predictions(self, raw: Tensor, temperature: float = 1.0) -> Tensor:
         """Return predictions (n_rows, K); NaN of rows that no member is blind to."""
         return self._blind.predictions(self._member, raw / temperature)
 
+    def by_fold(
+        self, raw: Tensor, temperature: float = 1.0
+    ) -> list[tuple[list[int], Tensor, Tensor]]:
+        """Return members, rows and predictions of each fold; see `BlindRows`."""
+        return self._blind.by_fold(self._member, raw / temperature)
+
     def score(self, predictions: Tensor) -> float:
         """Return the score on the rows that have a prediction."""
         rows = torch.nonzero(self._blind.counts).flatten()
-        weight = self._score_weight
+        weight = self.score_weight
         return self._score(
             predictions[rows],
-            self._target[rows],
+            self.target[rows],
             None if weight is None else weight[rows],
         )

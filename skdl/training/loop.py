@@ -66,6 +66,12 @@ class Outcome:
     kept_epoch: int
     failure: FloatingPointError | KeyboardInterrupt | None = None
 
+    @property
+    def best_loss(self) -> float:
+        """The lowest loss on held-out data; infinite where there is none."""
+        losses = [record.validation_loss for record in self.records]
+        return min((x for x in losses if x is not None), default=math.inf)
+
     def rows(self) -> list[dict[str, Any]]:
         """Return what was recorded, one row an epoch."""
         return [record.as_row() for record in self.records]

@@ -7,6 +7,7 @@ that users type, an entry in `REGRESSION_OBJECTIVES`.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -177,6 +178,57 @@ class Quantile(_Regression):
     def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
         error = target - raw
         return torch.maximum(self.quantile * error, (self.quantile - 1) * error)
+
+
+class Quantiles(_Regression):
+    """Several quantiles of one target, of which none crosses another.
+
+    The raw output in the middle is its quantile; the others say, through a softplus,
+    how far apart neighbours are.
+
+    Parameters
+    ----------
+    quantiles : sequence of float
+        In (0, 1), rising.
+
+    Examples
+    --------
+    >>> import torch
+    >>> objective = Quantiles([0.1, 0.5, 0.9])
+    >>> objective.inverse_link(torch.tensor([[-100.0, 3.0, 0.0]]))
+    tensor([[3.0000, 3.0000, 3.6931]])
+    """
+
+    def __init__(self, quantiles: Sequence[float]) -> None:
+        super().__init__(len(quantiles))
+        self.quantiles = [float(q) for q in quantiles]
+        self._middle = min(
+            range(self.n_outputs), key=lambda k: abs(self.quantiles[k] - 0.5)
+        )
+
+    def inverse_link(self, raw: Tensor) -> Tensor:
+        """Return the quantiles (B, K), rising along a row."""
+        middle = raw[:, self._middle : self._middle + 1]
+        apart = functional.softplus(raw)
+        below, above = apart[:, : self._middle], apart[:, self._middle + 1 :]
+        return torch.cat(
+            [
+                middle - below.flip(1).cumsum(1).flip(1),
+                middle,
+                middle + above.cumsum(1),
+            ],
+            dim=1,
+        )
+
+    def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
+        error = target - self.inverse_link(raw)  # (B, 1) - (B, K)
+        return pinball(error, self.quantiles)
+
+
+def pinball(error: Tensor, quantiles: Sequence[float]) -> Tensor:
+    """Return the pinball loss of errors (B, K), one quantile a column."""
+    share = error.new_tensor(quantiles)
+    return torch.maximum(share * error, (share - 1) * error)
 
 
 class Poisson(_Regression):

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from skdl import datasets
+from skdl.data.analyzers import resolve_analyzer
 from skdl.data.streams import StreamBatches, longest_window, n_windows
-from skdl.data.text import TextEncoder, check_texts, resolve_analyzer
+from skdl.data.text import TextEncoder, check_texts
 
 
 def encoder(analyzer="word", **options):

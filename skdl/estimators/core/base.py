@@ -380,17 +380,17 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         X = self._check_new_inputs(plain(X))
         return tuple(t.clone().numpy() for t in self._encoder.transform(X))
 
-    def _predict_output(self, X: Any) -> np.ndarray:
-        """Return what the objective's inverse link makes of the raw outputs."""
+    def _predict_output(self, X: Any, link: Callable | None = None) -> np.ndarray:
+        """Return what a link, else the objective's, makes of the raw outputs."""
         check_is_fitted(self)
         X = self._check_new_inputs(plain(X))
-        network, link = self._predictor()
+        network, usual = self._predictor()
         return infer(
             network,
             self._encoder.chunks(X, self._encoder.inference_rows),
             X.shape[0],
             device=torch.device(self.device_),
-            link=link,
+            link=link or usual,
         ).numpy()
 
     def _predictor(self) -> tuple[nn.Module, Callable]:

@@ -46,19 +46,30 @@ class EpochReporter:
         self._estimator = estimator
         self._context = context
         self._data = data
-        self._snapshot = snapshot
         self._epoch_context: Any = None
-        self._line = None
-        if estimator.verbose:
-            every_epoch = int(estimator.verbose) > 1
+        self._line: ProgressLine | None = None
+        self._details, self._unit, self._share = details, unit, share
+        self.begin_again(snapshot, max_epochs)
+
+    def begin_again(
+        self,
+        snapshot: Callable[[Outcome, dict[str, Any]], dict[str, Any]],
+        max_epochs: int,
+    ) -> None:
+        """Go on with another training in the same fit; see `__init__`."""
+        self._snapshot = snapshot
+        if self._line is not None:
+            self._line.close()
+        if self._estimator.verbose:
+            every_epoch = int(self._estimator.verbose) > 1
             self._line = ProgressLine(
                 max_epochs,
                 every_epoch=every_epoch,
-                details=details,
-                unit=unit,
-                score_name=estimator._score_name,
-                share=share,
-                may_stop=share is not None or estimator.early_stopping,
+                details=self._details,
+                unit=self._unit,
+                score_name=self._estimator._score_name,
+                share=self._share,
+                may_stop=self._share is not None or self._estimator._stops_early,
             )
 
     def fit_begin(self) -> None:

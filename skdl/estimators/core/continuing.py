@@ -65,9 +65,9 @@ class MadeWith:
     values: dict[str, Any] = field(default_factory=dict)
     lr_is_new: bool = False
 
-    def __reduce__(self) -> tuple:
-        """Return what is pickled: the texts alone."""
-        return MadeWith, (self.texts,)
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: without the objects."""
+        return {**vars(self), "values": {}, "lr_is_new": False}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "MadeWith":
         """Return itself: nothing in it changes."""

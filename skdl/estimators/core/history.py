@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 
@@ -44,5 +45,29 @@ class History:
         return self._frame
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state without the frame."""
-        return {**vars(self), "_frame": None}
+        """Return the rows, column by column where all have the same ones."""
+        names = list(self._rows[0]) if self._rows else []
+        values = {name: [row.get(name) for row in self._rows] for name in names}
+        columns = {name: _column(column) for name, column in values.items()}
+        same = all(list(row) == names for row in self._rows)
+        if same and all(column is not None for column in columns.values()):
+            return {"columns": columns}
+        return {"_rows": self._rows}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state."""
+        rows = state.get("_rows", ())
+        if "columns" in state:
+            columns = state["columns"]
+            values = zip(*(c.tolist() for c in columns.values()), strict=True)
+            rows = (dict(zip(columns, row, strict=True)) for row in values)
+        self._rows, self._frame = tuple(rows), None
+
+
+def _column(values: list[Any]) -> np.ndarray | None:
+    """Return Python's numbers of one type as an array that gives them back."""
+    kinds = set(map(type, values))
+    if kinds in ({int}, {float}, {bool}):
+        array = np.array(values)
+        return array if array.dtype.kind in "ifb" else None
+    return None

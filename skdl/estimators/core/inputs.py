@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from skdl.data.containers import as_pandas
+from skdl.data.containers import as_pandas, without_gradient
 
 # What sklearn says of one row, so that those who look for it find it.
 _RESHAPE = "Reshape your data"
@@ -16,14 +16,10 @@ _RESHAPE = "Reshape your data"
 def plain(values: Any) -> Any:
     """Return tensors as arrays and Arrow's tables as frames; else `values`.
 
-    Tensors may be on any device, have a gradient and be of any type. Arrays of the
-    other byte order, as files of other machines have, are swapped.
+    Arrays of the other byte order, as files of other machines have, are swapped.
     """
     if isinstance(values, Tensor):
-        values = values.detach().cpu()
-        if values.is_floating_point() and values.element_size() < 4:
-            values = values.float()  # NumPy has no bfloat16
-        return values.numpy()
+        return without_gradient(values)
     if isinstance(values, np.ndarray) and not values.dtype.isnative:
         return values.astype(values.dtype.newbyteorder("="))
     if type(values).__module__.startswith("pyarrow") and hasattr(values, "schema"):
@@ -70,35 +66,6 @@ def refuse_no_table(X: Any, estimator: Any) -> None:
             f"of rows. {_RESHAPE}: one row is frame.iloc[[0]] of a frame, X[[0]] of an "
             "array or [row] of a list; one column is frame[['name']] or "
             "X.reshape(-1, 1)."
-        )
-
-
-def refuse_dates(X: Any, estimator: Any) -> None:
-    """Refuse dates and times where numbers are wanted; they would become nanoseconds.
-
-    Raises
-    ------
-    ValueError
-        With the columns.
-    """
-    types = getattr(X, "dtypes", None)  # of a frame
-    if types is not None and hasattr(X, "columns"):
-        kinds = [str(kind).lower() for kind in types]
-        strange = ("date", "time", "duration", "period")
-        found = [
-            name
-            for name, kind in zip(X.columns, kinds, strict=True)
-            if kind.startswith(strange)
-        ]
-        where = f" in the columns {found}"
-    else:
-        found = getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m")
-        where = ""
-    if found:
-        raise ValueError(
-            f"X holds dates or times{where}, but {type(estimator).__name__} takes "
-            "numbers. Expand them to what matters, such as year, month and weekday "
-            "(column.dt.year of a frame)."
         )
 
 

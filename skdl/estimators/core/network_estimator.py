@@ -8,7 +8,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
@@ -21,6 +20,7 @@ from skdl.estimators.core.fit_identity import (
 )
 from skdl.estimators.core.history import History
 from skdl.estimators.core.parameters import RunningParameters, TrainingParameters
+from skdl.estimators.core.plain_state import PlainState
 from skdl.estimators.core.wrong_names import unexpected
 from skdl.training.loop import Outcome
 from skdl.training.optimization.schedules import check_schedule
@@ -43,7 +43,11 @@ _CHECKED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
 class NetworkEstimator(
-    CallbackSupportMixin, BaseEstimator, RunningParameters, TrainingParameters
+    PlainState,
+    CallbackSupportMixin,
+    BaseEstimator,
+    RunningParameters,
+    TrainingParameters,
 ):
     """What every estimator that trains a network has.
 
@@ -181,14 +185,12 @@ class NetworkEstimator(
 
     # Pickling: a pickle holds no device, and nothing but what predicts.
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state with every tensor on the CPU, without the optimizer's."""
-        state = dict(super().__getstate__())
+    def _state(self) -> dict[str, Any]:
+        state = super()._state()
         if "network_" in state:
             state["_optimizer_state"] = None  # twice the weights
-        if torch.device(state.get("device_", "cpu")).type != "cpu":
-            state["network_"] = copy.deepcopy(state["network_"]).to("cpu")
-            state["device_"] = "cpu"
+        if "device_" in state:
+            state["device_"] = "cpu"  # where arrays are
         return state
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "NetworkEstimator":
@@ -198,9 +200,9 @@ class NetworkEstimator(
         vars(copied).update(copy.deepcopy(vars(self), memo))
         return copied
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def _take_state(self, state: dict[str, Any]) -> None:
         """Take the state and go where `device` says, if this machine has it."""
-        super().__setstate__(state)
+        super()._take_state(state)
         if "network_" in state:
             device = runtime_after_loading(self.device).device
             self.network_.to(device)

@@ -1,13 +1,19 @@
 """What makes an estimator a regressor: its parameters, methods and target."""
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.base import RegressorMixin
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skdl.estimators.core.constructor import parameters
+from skdl.estimators.core.inputs import plain
+from skdl.estimators.core.labels import labels_as_given
+from skdl.estimators.core.quantiles import QuantileTarget, several
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.targets import (
     RealTarget,
@@ -17,6 +23,7 @@ from skdl.estimators.core.wrong_names import answers_names
 from skdl.training.objectives import (
     REGRESSION_OBJECTIVES,
     Objective,
+    Quantiles,
 )
 
 
@@ -31,16 +38,19 @@ class RegressorParameters:
         up to one standard deviation of the target, absolute beyond), "quantile" or
         "poisson" (expected counts, through an exponential). Targets are standardised
         inside, for "poisson" only divided by their mean.
-    quantile : float
-        The quantile that ``loss="quantile"`` predicts, in (0, 1).
+    quantile : float or sequence of float
+        The quantile that ``loss="quantile"`` predicts, in (0, 1); or several in rising
+        order such as ``[0.05, 0.5, 0.95]``, of one target, by one network: `predict`
+        then has a column for each, none crosses another, and `score` is D^2 of the
+        pinball loss.
     """
 
     loss: str = "squared_error"
-    quantile: float = 0.5
+    quantile: float | Sequence[float] = 0.5
 
     _constraints = {
         "loss": [StrOptions(set(REGRESSION_OBJECTIVES))],
-        "quantile": [Interval(Real, 0, 1, closed="neither")],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
     }
 
 
@@ -87,10 +97,43 @@ class RegressorTask(RegressorMixin):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            float64: means, medians, quantiles or expected counts, as `loss` has it.
+            float64: means, medians, quantiles or expected counts, as `loss` has it; of
+            several quantiles (n_samples, n_quantiles).
         """
         output = self._predict_output(X)
         return self._target.decode(output)
+
+    @answers_names
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R^2 of the predictions; of several quantiles D^2.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            1 at best, 0 for what is no better than constants. D^2 is the mean over the
+            quantiles of the share by which the pinball loss is lower than that of the
+            best constant (compare `sklearn.metrics.d2_pinball_score`).
+        """
+        if not isinstance(getattr(self, "_target", None), QuantileTarget):
+            return super().score(X, y, sample_weight)
+        output = self._predict_output(X)
+        y = self._check_target(column_or_1d(labels_as_given(plain(y))))
+        check_consistent_length(output, y, sample_weight)
+        weight = None
+        if sample_weight is not None:
+            weight = torch.from_numpy(np.array(plain(sample_weight), dtype=np.float64))
+        return self._target.score(
+            torch.from_numpy(output), self._target.encode(y), weight
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -99,8 +142,17 @@ class RegressorTask(RegressorMixin):
         tags.regressor_tags.poor_score = getattr(self, "_wants_pictures", False)
         return tags
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()  # type: ignore[misc]
+        several(self.quantile)
+
     def _check_target(self, y: Any) -> np.ndarray:
         y = check_real_y(y, type(self).__name__)
+        if self._quantiles and y.ndim > 1:
+            raise ValueError(
+                f"Several quantiles are of one target, but y has {y.shape[1]} columns: "
+                "fit one estimator for each column, or give one quantile."
+            )
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(
                 "loss='poisson' needs targets that are not negative, got values from "
@@ -116,8 +168,17 @@ class RegressorTask(RegressorMixin):
                 "loss='poisson' needs targets that are not all zero, got nothing but "
                 "zeros; their mean has no logarithm."
             )
+        if self._quantiles:
+            return QuantileTarget(self._quantiles)
         return RealTarget(REGRESSION_OBJECTIVES[self.loss].target_scaling)
 
+    @property
+    def _quantiles(self) -> list[float] | None:
+        """The quantiles to predict, where there are several."""
+        return several(self.quantile) if self.loss == "quantile" else None
+
     def _new_objective(self, target: RealTarget) -> Objective:
+        if isinstance(target, QuantileTarget):
+            return Quantiles(target.quantiles)
         options = {"quantile": self.quantile} if self.loss == "quantile" else {}
         return REGRESSION_OBJECTIVES[self.loss](target.n_outputs, **options)

@@ -212,10 +212,10 @@ class RealTarget:
     def encode(self, y: np.ndarray) -> Tensor:
         """Return standardised targets (n, K) float32."""
         columns = y.reshape(len(y), -1)
-        if columns.shape[1] != self.n_outputs:
+        if columns.shape[1] != len(self.offset):
             raise ValueError(
                 f"y has {columns.shape[1]} columns, but the regressor was fitted on "
-                f"{self.n_outputs}."
+                f"{len(self.offset)}."
             )
         scaled = (columns / self.unit - self.offset) / self.factor
         furthest = np.abs(scaled).max(initial=0.0)
@@ -229,11 +229,15 @@ class RealTarget:
 
     def decode(self, predicted: np.ndarray) -> np.ndarray:
         """Return predictions on the scale of y, float64, of the shape of y."""
+        values = self.on_scale(predicted)
+        return values[:, 0] if self.one_dimensional else values
+
+    def on_scale(self, predicted: np.ndarray) -> np.ndarray:
+        """Return columns on the scale of y, float64."""
         # What is beyond the largest number stays finite.
         largest = np.finfo(np.float64).max / np.maximum(self.unit, 1.0)
         values = predicted * self.factor + self.offset
-        values = np.clip(values, -largest, largest) * self.unit
-        return values[:, 0] if self.one_dimensional else values
+        return np.clip(values, -largest, largest) * self.unit
 
     def score(self, predicted: Tensor, target: Tensor, weight: Tensor | None) -> float:
         """Return R^2, the mean over the targets."""

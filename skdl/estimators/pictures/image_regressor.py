@@ -68,8 +68,11 @@ class ImageRegressor(
         up to one standard deviation of the target, absolute beyond), "quantile" or
         "poisson" (expected counts, through an exponential). Targets are standardised
         inside, for "poisson" only divided by their mean.
-    quantile : float, default=0.5
-        The quantile that ``loss="quantile"`` predicts, in (0, 1).
+    quantile : float or sequence of float, default=0.5
+        The quantile that ``loss="quantile"`` predicts, in (0, 1); or several in rising
+        order such as ``[0.05, 0.5, 0.95]``, of one target, by one network: `predict`
+        then has a column for each, none crosses another, and `score` is D^2 of the
+        pinball loss.
     fine_tuning : FineTuning or None, default=None
         What of the network is frozen, when it thaws, and how much more slowly early
         layers learn, when going on from trained weights.

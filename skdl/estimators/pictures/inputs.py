@@ -15,13 +15,13 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skdl.data.columns import refuse_dates
 from skdl.data.picture_arrays import PictureShape, to_channels_first
 from skdl.data.picture_files import (
     PictureFiles,
     looks_like_pictures,
     open_pictures,
 )
-from skdl.estimators.core.inputs import refuse_dates
 from skdl.training.augmentation import Augmentation
 
 # Shifts and small turns change no digit, letter or object; mirroring changes some.
@@ -108,7 +108,7 @@ def check_pictures(
         return _from_items(X, items, estimator, shape, skip_unreadable)
     if isinstance(X, (list, tuple)) and len(X) and isinstance(X[0], np.ndarray):
         X = np.stack(X)
-    refuse_dates(X, estimator)
+    refuse_dates(X)
     if getattr(X, "ndim", 2) > 2:
         X = check_array(X, dtype="numeric", allow_nd=True, estimator=estimator)
     else:

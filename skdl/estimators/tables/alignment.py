@@ -86,6 +86,8 @@ def _turned(moved: ColumnVectors, fixed: ColumnVectors) -> ColumnVectors:
         (FIRST + i, fixed.vocabulary.code(category))
         for i, category in enumerate(moved.vocabulary.categories)
     ]
+    if not moved.vectors.shape[1]:  # the column was dropped
+        return moved
     if not pairs:  # the column is all missing
         return replace(moved, vectors=_as_wide(moved.vectors, fixed.vectors.shape[1]))
     rows, partners = (np.array(p, dtype=np.int64) for p in zip(*pairs, strict=True))

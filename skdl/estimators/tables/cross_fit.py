@@ -1,44 +1,29 @@
 """Fitting a pack whose members are each blind to another part of the rows."""
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
-from skdl.data.batches import ResidentBatches
-from skdl.data.folds import blind_rows
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.fitting import FittedParts
-from skdl.estimators.core.history import History
-from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed, seed_source
-from skdl.estimators.tables.packs import UnknownVectors, work_per_row
-from skdl.estimators.tables.recipe import Recipe, recipe_for, with_parameters
-from skdl.estimators.tables.validation import check_groups, check_number_of_folds
-from skdl.training.blind import BlindRows, pack_objective, seen_weights
-from skdl.training.calibration import best_temperature
-from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
-from skdl.training.loop import EpochRecord, Outcome, train
-from skdl.training.objectives import BinaryCrossEntropy, CrossEntropy
-from skdl.training.optimization.growing_average import GrowingAverage
-from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
-from skdl.training.optimization.schedules import SCHEDULES, late_rate
-from skdl.training.runtime import Runtime
-from skdl.training.stopping import EarlyStopping
-from skdl.training.trainer import Trainer
-
-# The mean of many networks is less certain than one of them: its temperature is that of
-# a single one times 1 - _SHARPER * (1 - 1 / networks), .8 for four.
-_SHARPER = 4 / 15
-# Few rows that are all predicted rightly do not show how certain one may be.
-_COOLEST = 0.5
+from skdl.estimators.tables.pack_run import PackRun
+from skdl.estimators.tables.recipe import Recipe
+from skdl.estimators.tables.validation import check_groups, draw_blind_rows
+from skdl.training.loop import Outcome
 
 # What a cross-fitted estimator has beside the others.
-ATTRIBUTES = ("oof_prediction_", "oof_score_", "temperature_")
+ATTRIBUTES = (
+    "oof_prediction_",
+    "oof_score_",
+    "temperature_",
+    "feature_importances_",
+    "feature_importances_std_",
+    "_conformal",
+)
 
 
 @dataclass
@@ -59,6 +44,8 @@ class CrossFit:
         How it was trained.
     reporter : EpochReporter
         Still to be told that the fit is done.
+    harmful : tuple of int
+        Columns of categories that the networks are not shown.
     """
 
     outcome: Outcome
@@ -67,52 +54,7 @@ class CrossFit:
     attributes: dict[str, Any]
     recipe: Recipe
     reporter: EpochReporter
-
-
-def draw_blind_rows(
-    estimator: Any,
-    rows: Rows,
-    validation: Any,
-    groups: np.ndarray | None,
-    rng: np.random.RandomState,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which rows have a weight, and to which of these each member is blind.
-
-    A splitter splits all rows, since it may know them by their positions; other folds
-    are made of the rows that have a weight.
-
-    Returns
-    -------
-    kept : ndarray of int
-    blind : ndarray of bool, shape (len(kept), n_members)
-    """
-    kept = np.arange(len(rows))
-    if rows.weight is not None:
-        kept = np.flatnonzero(rows.weight > 0)
-    least = estimator.n_estimators
-    if hasattr(validation, "get_n_splits"):
-        of_all = blind_rows(
-            len(rows), least, validation, rng, strata=rows.y, groups=groups
-        )
-        blind = of_all[kept]
-    else:
-        strata = estimator._strata(rows.y)
-        blind = blind_rows(
-            len(kept),
-            least,
-            validation,
-            rng,
-            strata=None if strata is None else strata[kept],
-            groups=None if groups is None else groups[kept],
-        )
-    if not blind.any():
-        raise ValueError(
-            f"validation={validation!r} holds out only rows of weight zero, so that "
-            "nothing can be validated. Give other folds or weights."
-        )
-    if blind.shape[1] > least:
-        check_number_of_folds(blind.shape[1])
-    return kept, blind
+    harmful: tuple[int, ...]
 
 
 def cross_fit(
@@ -121,6 +63,9 @@ def cross_fit(
     validation: Any,
     groups: Any,
     watch: tuple[Any, dict],
+    *,
+    drop_harmful: bool = True,
+    with_whole: bool = False,
 ) -> CrossFit:
     """Train a pack.
 
@@ -136,6 +81,12 @@ def cross_fit(
         Which rows belong together.
     watch : tuple
         The context of callbacks, and what they are shown.
+    drop_harmful : bool, default=True
+        Whether columns of categories that make the networks worse on rows that they
+        have not seen lose their vectors.
+    with_whole : bool, default=False
+        Whether there is one more network, the first, that is blind to no row. All then
+        begin alike, so that their vectors can be turned to each other.
 
     Returns
     -------
@@ -151,8 +102,11 @@ def cross_fit(
     groups = check_groups(groups, rows.X)
     kept, blind = draw_blind_rows(estimator, rows, validation, groups, rng)
     rows = rows.take(kept)
+    if with_whole:
+        blind = np.insert(blind, 0, False, axis=1)
     with runtime.seeded(draw_seed(rng)):
-        run = _Run(estimator, rows, target, blind, runtime, rng)
+        new_run = partial(PackRun, estimator, rows, target, blind, runtime, rng)
+        run = new_run(())
         reporter = EpochReporter(
             estimator,
             *watch,
@@ -162,187 +116,19 @@ def cross_fit(
             share=lambda look: run.steps[look - 1] / run.steps[-1],
         )
         reporter.fit_begin()
-        outcome = run.train(reporter)
+        outcome = run.train(reporter, drops=drop_harmful)
+        while run.found_harmful:
+            # Trained anew, since what there is has been learned beside those columns.
+            other = new_run((*run.harmful, *run.found_harmful))
+            reporter.begin_again(other.snapshot, len(other.steps))
+            other_outcome = other.train(reporter, drops=True)
+            if not other_outcome.best_loss <= outcome.best_loss:
+                break
+            run, outcome = other, other_outcome
+        run.conclude()
         attributes = run.attributes(kept, n_rows)
     attributes |= run.told_in_epochs(outcome)
     history = run.history(outcome)
-    return CrossFit(outcome, run.parts, history, attributes, run.recipe, reporter)
-
-
-class _Run:
-    """One training of a pack."""
-
-    def __init__(
-        self,
-        estimator: Any,
-        rows: Rows,
-        target: Any,
-        blind: np.ndarray,
-        runtime: Runtime,
-        rng: np.random.RandomState,
-    ) -> None:
-        self.estimator = estimator
-        self.runtime = runtime
-        encoded = target.encode(rows.y)
-        member = estimator._new_objective(target)
-        self.has_classes = isinstance(member, CrossEntropy | BinaryCrossEntropy)
-        recipe = recipe_for(
-            len(rows),
-            estimator._numbers_of(rows.X).shape[1],
-            target.n_outputs if self.has_classes else 0,
-        )
-        self.recipe = recipe = with_parameters(recipe, estimator)
-        encoder = estimator._new_pack_encoder(rows.X, encoded.numpy(), recipe, rng)
-        n_members = blind.shape[1]
-        network = estimator._new_pack(encoder, target.n_outputs, n_members, recipe)
-        network = network.to(runtime.device)
-        objective = pack_objective(member, n_members)
-        self.parts = FittedParts(encoder, target, objective, network, lr=recipe.lr)
-        self._prepare(rows, encoded, blind)
-
-    def _prepare(self, rows: Rows, encoded: torch.Tensor, blind: np.ndarray) -> None:
-        """Put the rows where the network is."""
-        parts, device = self.parts, self.runtime.device
-        on_cpu = parts.encoder.transform(rows.X)
-        inputs = tuple(t.to(device) for t in on_cpu)
-        encoded = encoded.to(device)
-        held_out = torch.from_numpy(blind).to(device)
-        weight, score_weight = (
-            None if w is None else torch.from_numpy(w.astype(np.float32)).to(device)
-            for w in (rows.weight, rows.score_weight)
-        )
-        self.batches = ResidentBatches(
-            inputs,
-            encoded,
-            seen_weights(held_out, weight),
-            batch_size=self.recipe.batch_size,
-        )
-        self.steps = self._steps(len(self.batches))
-        self.out_of_fold = OutOfFold(
-            parts.network,
-            BlindRows(held_out),
-            _without_smoothing(parts.objective.member),
-            inputs,
-            encoded,
-            weight=weight,
-            score_weight=score_weight,
-            score=parts.target.score,
-            prepare=UnknownVectors(parts.network, parts.encoder, on_cpu[0], blind),
-        )
-
-    def _steps(self, n_batches: int) -> list[int]:
-        """Return after which steps to look."""
-        recipe, most = self.recipe, self.recipe.max_steps
-        if self.estimator.max_epochs is not None:
-            most = min(most, self.estimator.max_epochs * n_batches)
-        return looks(recipe.first_look, recipe.growth, most)
-
-    def _trainer(self) -> Trainer:
-        recipe, parts = self.recipe, self.parts
-        settings = OptimizerSettings(
-            lr=recipe.lr,
-            weight_decay=recipe.weight_decay,
-            betas=tuple(recipe.betas),
-            momentum=recipe.betas[0],
-        )
-        return Trainer(
-            parts.network,
-            parts.objective,
-            build_optimizer(self.estimator.optimizer, parts.network, settings),
-            lr=recipe.lr,
-            # Progress goes by looks: the rate rises until half way to the first.
-            schedule=warmed_up(0.5 / len(self.steps)),
-            runtime=self.runtime,
-            clip_grad_norm=self.estimator.clip_grad_norm,
-            average=GrowingAverage(parts.network),
-        )
-
-    def train(self, reporter: EpochReporter) -> Outcome:
-        """Train until the out-of-fold loss has not fallen for some looks."""
-        stretches = Stretches(self.batches, self.steps)
-
-        def begin() -> None:
-            stretches.begin()
-            reporter.epoch_begin()
-
-        work = 3 * work_per_row(self.parts.network) * self.recipe.batch_size
-        with self.runtime.threads(work):
-            trainer = self._trainer()
-            outcome = train(
-                trainer,
-                stretches,
-                max_epochs=len(self.steps),
-                validate=self.out_of_fold,
-                stopping=EarlyStopping(self.recipe.patience, self.recipe.tolerance),
-                on_epoch_begin=begin,
-                on_epoch_end=reporter.epoch_end,
-            )
-            if outcome.failure is not None and outcome.kept_epoch == 0:
-                raise outcome.failure
-            self.parts.lr = trainer.lr
-            # The mean of the weights is where a falling rate would have ended.
-            self.parts.pace = late_rate(SCHEDULES["one_cycle"])
-            self._conclude()
-        return outcome
-
-    def _conclude(self) -> None:
-        """Predict out of fold with what is kept, and set the temperature."""
-        look, parts = self.out_of_fold, self.parts
-        raw = look.raw()
-        self.temperature = 1.0
-        single = 1.0
-        if self.has_classes:
-            single = max(_COOLEST, best_temperature(partial(look.loss, raw)))
-            n_members = parts.objective.n_members
-            self.temperature = single * (1 - _SHARPER * (1 - 1 / n_members))
-            member = parts.objective.member
-            parts.objective = pack_objective(member, n_members, self.temperature)
-        self.predictions = look.predictions(raw, single)
-
-    def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:
-        """Return the fitted attributes as if training had ended now."""
-        return {
-            **self.estimator._fitted(self.parts.copied(state), self.runtime),
-            **told_of(History(self.history(outcome)), outcome),
-            **self.told_in_epochs(outcome),
-        }
-
-    def history(self, outcome: Outcome) -> list[dict[str, float]]:
-        """Return one row a look."""
-        return [self._row(record) for record in outcome.records]
-
-    def told_in_epochs(self, outcome: Outcome) -> dict[str, int]:
-        """Return the attributes that count epochs."""
-        return {
-            "n_iter_": self.epochs_at(len(outcome.records)),
-            "best_epoch_": self.epochs_at(outcome.kept_epoch),
-        }
-
-    def _row(self, record: EpochRecord) -> dict[str, float]:
-        steps = self.steps[record.epoch - 1]
-        row = {**record.as_row(), "epoch": steps / len(self.batches)}
-        return {"epoch": row.pop("epoch"), "step": steps, **row}
-
-    def epochs_at(self, look: int) -> int:
-        """Return the epoch that a look was in."""
-        return math.ceil(self.steps[look - 1] / len(self.batches)) if look else 0
-
-    def attributes(self, kept: np.ndarray, n_rows: int) -> dict[str, Any]:
-        """Return the values of `ATTRIBUTES`."""
-        found = self.predictions.cpu().numpy()
-        target = self.parts.target
-        known = found if self.has_classes else target.decode(found)
-        everywhere = np.full((n_rows, *known.shape[1:]), np.nan, dtype=known.dtype)
-        everywhere[kept] = known
-        score = self.out_of_fold.score(self.predictions)
-        values = {"oof_prediction_": everywhere, "oof_score_": score}
-        if self.has_classes:
-            values["temperature_"] = self.temperature
-        return values
-
-
-def _without_smoothing(member: Any) -> Any:
-    """Return an objective whose loss is that of the labels as they are."""
-    if isinstance(member, CrossEntropy | BinaryCrossEntropy):
-        return replace(member, label_smoothing=0.0)
-    return member
+    return CrossFit(
+        outcome, run.parts, history, attributes, run.recipe, reporter, run.harmful
+    )

@@ -1,6 +1,7 @@
 """Estimators that may train packs of networks that are blind to other rows."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -49,7 +50,8 @@ class CrossFittedParameters:
         `validation`, .01 of one network.
     weight_decay : float or None
         Decay of weights; biases, normalisation layers and embeddings are not decayed.
-        None is .02 with folds as `validation`, .1 of one network.
+        None is, with folds as `validation`, .2 for classes and .02 for numbers, and .1
+        of one network.
     betas : tuple of two floats or None
         Memory of the gradient, which is the momentum of "sgd", and of its square, for
         Adam and AdamW; in [0, 1). None is (.9, .95) with folds as `validation`,
@@ -102,6 +104,13 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
     temperature_ : float
         With folds as `validation`, of classifiers: what raw outputs are divided by, so
         that the probabilities are as certain as they are right.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        With folds as `validation`: how much the loss of rows that a network has not
+        learned from rises where a column says nothing, which is where all rows have
+        the mean of what the column gives the network. Below zero where the networks do
+        better without. Of at most 4,096 rows.
+    feature_importances_std_ : ndarray of shape (n_features_in_,)
+        Standard errors of these, from 20 parts of the rows.
     """
 
     hidden_layer_sizes: Any
@@ -198,8 +207,25 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
             )
         return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
-    def _cross_fit(self, X: Any, y: Any, sample_weight: Any, groups: Any, folds: Any):
-        """Train a pack of networks, each blind to other rows."""
+    @with_callbacks
+    def _fit_for_vectors(
+        self, X: Any, y: Any, sample_weight: Any, folds: Any, *, drop_harmful: bool
+    ):
+        """Train a pack whose first network learns from all rows."""
+        self._check_parameters()
+        how = {"drop_harmful": drop_harmful, "with_whole": True}
+        return self._cross_fit(X, y, sample_weight, None, folds, **how)
+
+    def _cross_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        folds: Any,
+        **how: bool,
+    ):
+        """Train a pack of networks, each blind to other rows; `how` as `cross_fit`."""
         context = self._init_callback_context(max_subtasks=None)
         given = {"sample_weight": sample_weight, "groups": groups}
         metadata = {name: value for name, value in given.items() if value is not None}
@@ -210,21 +236,30 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
             if self.validation == "auto" and len(rows) < FEWEST_ROWS:
                 outcome = self._fit(rows, None, warm=False, watch=watch)
             else:
-                outcome = self._fit_pack(rows, folds, groups, watch)
+                outcome = self._fit_pack(rows, folds, groups, watch, how)
         self._conclude(outcome)
         return self
 
     def _fit_pack(
-        self, rows: Rows, folds: Any, groups: Any, watch: tuple[Any, dict]
+        self,
+        rows: Rows,
+        folds: Any,
+        groups: Any,
+        watch: tuple[Any, dict],
+        how: dict[str, bool],
     ) -> Outcome:
-        run = cross_fit(self, rows, folds, groups, watch)
+        run = cross_fit(self, rows, folds, groups, watch, **how)
         fitted = self._fitted(run.parts, self._runtime())
         self._keep(fitted, run.history, run.outcome, extend=False)
         for name, value in run.attributes.items():
             setattr(self, name, value)
         self._recipe = run.recipe
+        self._tell_of_harmful(run.harmful)
         run.reporter.fit_end()
         return run.outcome
+
+    def _tell_of_harmful(self, columns: Sequence[int]) -> None:
+        """Keep the names of columns that the networks are not shown."""
 
     def _fit(self, *data: Any, warm: bool, **how: Any) -> Outcome:
         if not warm:
@@ -255,6 +290,11 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
 
     # Packs.
 
+    @property
+    def _is_categorical(self) -> np.ndarray:
+        """Which columns of X hold categories."""
+        return np.zeros(self.n_features_in_, dtype=bool)
+
     @abstractmethod
     def _numbers_of(self, X: Any) -> np.ndarray:
         """Return the columns of numbers in validated inputs."""
@@ -272,9 +312,13 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         return encoder.fit_with_target(X, y, rng)
 
     def _new_packed_embedding(
-        self, encoder: BinnedTableEncoder, n_members: int, recipe: Recipe
+        self,
+        encoder: BinnedTableEncoder,
+        n_members: int,
+        recipe: Recipe,
+        harmful: Sequence[int],
     ) -> PackedEmbedding | None:
-        """Return what embeds the categories of a table."""
+        """Return what embeds the categories of a table; harmful ones have none."""
         return None
 
     def _new_pack(
@@ -283,13 +327,14 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         n_outputs: int,
         n_members: int,
         recipe: Recipe,
+        harmful: Sequence[int] = (),
     ) -> nn.Module:
         """Return networks side by side that take what the encoder gives."""
         return new_pack(
             encoder,
             n_members,
             n_outputs,
-            embedding=self._new_packed_embedding(encoder, n_members, recipe),
+            embedding=self._new_packed_embedding(encoder, n_members, recipe, harmful),
             entries=recipe.entries,
             hidden_layer_sizes=np.atleast_1d(recipe.hidden_layer_sizes).tolist(),
             activation=self.activation,

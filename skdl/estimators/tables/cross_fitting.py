@@ -6,7 +6,7 @@ identifier or a column of noise makes the network worse than no column would.
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -19,10 +19,12 @@ from sklearn.model_selection import check_cv
 
 from skdl.data.categories import UNKNOWN
 from skdl.data.table import Table
+from skdl.estimators.core.user_warnings import warn_user
 from skdl.estimators.tables.embedding import EntityEmbeddingEstimator
-from skdl.estimators.tables.frames import make_table
+from skdl.estimators.tables.frames import learn_schema, make_table
 from skdl.estimators.tables.members import embeddings_of
 from skdl.estimators.tables.shrinkage import mean_vector
+from skdl.estimators.tables.validation import FEWEST_ROWS, MOST_FOLDS, folds_for
 
 # Unseen rows of a fold are judged in this many blocks or more, of at most so many rows.
 _BLOCKS, _BLOCK_ROWS = 10, 8192
@@ -30,6 +32,10 @@ _BLOCKS, _BLOCK_ROWS = 10, 8192
 _FOLDS, _FEWEST_ROWS = 5, 50
 # A column is harmful where its mean benefit is this many standard errors below zero.
 _ERRORS = 2.0
+
+
+# Training and held-out rows.
+Split = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -44,16 +50,19 @@ class Fold:
         Positions of the rows.
     table : Table
         These rows.
+    member : int
+        Which of the model's networks it is.
     """
 
     model: EntityEmbeddingEstimator
     held_out: np.ndarray
     table: Table
+    member: int = 0
 
 
 def split_rows(
     cv: Any, frame: pd.DataFrame, y: np.ndarray, *, classifier: bool, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
+) -> list[Split]:
     """Return training and held-out rows of each fold.
 
     Parameters
@@ -75,9 +84,7 @@ def split_rows(
         return list(folds.split(frame, y))
 
 
-def check_partition(
-    splits: Sequence[tuple[np.ndarray, np.ndarray]], n_rows: int
-) -> None:
+def check_partition(splits: Sequence[Split], n_rows: int) -> None:
     """Refuse folds that do not hold out each row once.
 
     Raises
@@ -101,12 +108,125 @@ def _commonest(y: np.ndarray) -> int:
     return len(y) if y.ndim > 1 else int(np.unique(y, return_counts=True)[1].max())
 
 
+@dataclass(frozen=True)
+class Networks:
+    """What vectors are taken from.
+
+    Attributes
+    ----------
+    estimator : EntityEmbeddingEstimator
+        Whose first network has learned from all rows.
+    folds : list of Fold
+        Networks that have not seen some rows; empty where they are not kept.
+    harmful : list
+        Names of columns that were dropped.
+    frame : pandas.DataFrame
+        All rows, as the networks were given them.
+    """
+
+    estimator: EntityEmbeddingEstimator
+    folds: list[Fold]
+    harmful: list[Any]
+    frame: pd.DataFrame
+
+
+def fit_networks(
+    new_estimator: Callable[[], EntityEmbeddingEstimator],
+    frame: pd.DataFrame,
+    y: np.ndarray,
+    sample_weight: np.ndarray | None,
+    splits: Sequence[Split],
+    *,
+    default_splits: Callable[[], Sequence[Split]],
+    keep_folds: bool,
+    drop_harmful: bool,
+) -> Networks:
+    """Fit what vectors are taken from: one pack where that goes, else fit after fit.
+
+    Parameters
+    ----------
+    new_estimator : callable
+        Returns an estimator to be fitted.
+    frame, y, sample_weight
+        All rows.
+    splits : sequence
+        Folds, where the user gives any.
+    default_splits : callable
+        Returns folds that judge columns where the user gives none.
+    keep_folds : bool
+        Whether the networks of the folds are wanted.
+    drop_harmful : bool
+        Whether columns are judged.
+    """
+    estimator = new_estimator()
+    if _goes_as_pack(estimator, splits, len(y)):
+        judged = drop_harmful and len(y) >= _FEWEST_ROWS
+        folds = _fit_pack(estimator, frame, y, sample_weight, splits, judged)
+        harmful = estimator.harmful_features_
+        return Networks(estimator, folds if keep_folds else [], harmful, frame)
+    folds, harmful = [], []
+    categorical = learn_schema(frame, estimator.categorical_features).categorical
+    if categorical.any() and (keep_folds or drop_harmful):
+        # What a fold holds of a column says less about it than all rows do.
+        estimator.set_params(categorical_features=categorical.tolist())
+        splits = splits or default_splits()
+        folds = fit_folds(estimator, frame, y, sample_weight, splits)
+        harmful = harmful_columns(folds, y, sample_weight) if drop_harmful else []
+        if harmful:
+            frame = blanked(frame, harmful)
+        if harmful and keep_folds:
+            folds = fit_folds(estimator, frame, y, sample_weight, splits)
+    rest = {} if sample_weight is None else {"sample_weight": sample_weight}
+    estimator = new_estimator().fit(frame, y, **rest)
+    return Networks(estimator, folds if keep_folds else [], harmful, frame)
+
+
+def _goes_as_pack(
+    estimator: EntityEmbeddingEstimator, splits: Sequence[Split], n_rows: int
+) -> bool:
+    """Tell whether one pack can do what there would be a fit for each fold for.
+
+    Not where the estimator trains one network, such as one of the user's own; nor
+    where there are too many folds, or some do not train on all that they do not hold
+    out.
+    """
+    if folds_for(estimator, {}) is None or len(splits) > MOST_FOLDS:
+        return False
+    if estimator.validation == "auto" and n_rows < FEWEST_ROWS:
+        return False
+    return all(len(train) + len(held_out) == n_rows for train, held_out in splits)
+
+
+def _fit_pack(
+    estimator: EntityEmbeddingEstimator,
+    frame: pd.DataFrame,
+    y: np.ndarray,
+    sample_weight: np.ndarray | None,
+    splits: Sequence[Split],
+    drop_harmful: bool,
+) -> list[Fold]:
+    """Fit an estimator as a pack whose first network learns from all rows.
+
+    Return the others, each blind to one of `splits`; without any they are blind to what
+    the estimator's `validation` says, and are not returned.
+    """
+    folds = check_cv(splits) if splits else folds_for(estimator, {})
+    estimator._fit_for_vectors(
+        frame, y, sample_weight, folds, drop_harmful=drop_harmful
+    )
+    whole = make_table(frame, estimator._schema)
+    return [
+        Fold(estimator, held_out, whole[held_out], member)
+        for member, (_, held_out) in enumerate(splits, start=1)
+    ]
+
+
 def fit_folds(
     estimator: EntityEmbeddingEstimator,
     frame: pd.DataFrame,
     y: np.ndarray,
     sample_weight: np.ndarray | None,
-    splits: Sequence[tuple[np.ndarray, np.ndarray]],
+    splits: Sequence[Split],
 ) -> list[Fold]:
     """Fit a clone of an estimator for each fold."""
     folds = []
@@ -207,6 +327,17 @@ def _mean_for_unknown(model: EntityEmbeddingEstimator) -> torch.nn.Module:
             if mean is not None:
                 vectors[UNKNOWN] = mean
     return network
+
+
+def tell_of_harmful(names: Sequence[Any]) -> None:
+    """Warn that columns were dropped, if any were."""
+    if names:
+        warn_user(
+            f"EmbeddingTransformer drops {list(names)}: with their vectors networks "
+            "predict rows that they have not seen worse than without. "
+            "drop_harmful=False keeps them.",
+            UserWarning,
+        )
 
 
 def blanked(frame: pd.DataFrame, columns: Sequence[Any]) -> pd.DataFrame:

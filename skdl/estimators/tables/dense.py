@@ -16,10 +16,11 @@ from sklearn.utils.validation import (
 from torch import nn
 
 from skdl.data.arrays import ArrayEncoder
+from skdl.data.columns import refuse_dates
 from skdl.data.numeric import NumericEncoder
 from skdl.estimators.core.checks import MOST, check_sizes
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.inputs import plain, refuse_dates, refuse_no_table
+from skdl.estimators.core.inputs import plain, refuse_no_table
 from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
@@ -39,7 +40,8 @@ class DenseParameters:
     ----------
     hidden_layer_sizes : int, sequence of int or None
         Units of each hidden layer of the default network; empty for a linear model.
-        None is (256, 256) with folds as `validation`, (256, 128) of one network.
+        None is (256, 256) with folds as `validation` (narrower below 500 rows) and
+        (256, 128) of one network.
     activation : str
         "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
         or "identity".
@@ -203,7 +205,7 @@ class DenseEstimator(CrossFittedEstimator):
                 "numbers. Give a network of your own that takes such rows, or "
                 f"X.reshape(len(X), -1); pictures are for {pictures}."
             )
-        refuse_dates(X, self)
+        refuse_dates(X)
         X = check_array(
             X,
             dtype=(np.float64, np.float32),

@@ -1,14 +1,12 @@
 """The family of estimators that takes tables with categories."""
 
 import copy
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from numbers import Integral, Real
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import estimator_html_repr
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_y,
     check_consistent_length,
@@ -17,10 +15,8 @@ from sklearn.utils.validation import (
 from torch import nn
 
 from skdl.data.binned import BinnedTableEncoder
-from skdl.data.containers import without_gradient
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators.core.checks import check_flat, check_groups, is_count
-from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.inputs import plain
 from skdl.estimators.core.learning_on import with_new_scales
@@ -38,6 +34,7 @@ from skdl.estimators.tables.members import (
     members_of,
 )
 from skdl.estimators.tables.random_effects import (
+    check_one_quantile,
     check_optimizer,
     columns_of_groups,
     effects_by_group,
@@ -55,6 +52,7 @@ from skdl.estimators.tables.vectors import (
 from skdl.networks.embedding import EmbeddingNetwork, EntityEmbedding
 from skdl.networks.packed_embedding import PackedEmbedding
 from skdl.networks.random_effects import RandomEffects
+from skdl.training.loop import Outcome
 
 # Share of categories that are hidden in training, so that the vector that unknown
 # categories get is a trained one.
@@ -64,76 +62,15 @@ UNKNOWN_RATE = 0.01
 SHRINKAGE = 1.0
 
 
-@parameters
-class EmbeddingParameters:
-    """What networks on tables with categories can be told.
-
-    Parameters
-    ----------
-    categorical_features : "from_dtype", array-like or None
-        Which columns hold categories. "from_dtype" takes those of text, categories and
-        booleans, found by looking where a column holds objects; names and indices are
-        added to these; a mask says it of all columns; None takes none. Numbers of any
-        type are numbers unless named here.
-    embedding_dim : "auto", int, dict or callable
-        Entries of the vectors: for all columns, by name of the column, or a function of
-        the number of categories. "auto" is ``min(50, round(1.6 * n_categories **
-        0.56))``, but no more than there are rows for a category, also for columns that
-        a dict leaves out.
-    embedding_dropout : float or None
-        Probability that an entry of a vector is zeroed in training, in [0, 1). None is
-        .2 with folds as `validation`, 0 of one network.
-    shared_embeddings : sequence of sequences of column names
-        Groups of columns that hold the same kind of thing, such as ``[("home_team",
-        "away_team")]``: they share categories and vectors.
-    random_effects : sequence of column names or tuples of them
-        Columns, or combinations of columns such as ``[("year", "month", "day")]``,
-        whose rows share something that no column tells, and of which there will be new
-        ones. In training each group has an intercept that is drawn toward zero, so that
-        the network does not learn the group by heart; new groups have none (Simchoni &
-        Rosset 2023, arXiv 2206.03314). Columns in a combination keep their vectors, a
-        column named by itself has none. All must be categorical, and `optimizer`
-        "adamw", "muon" or a callable.
-    handle_unknown : {"ignore", "warn"}
-        Whether to count categories never seen before in a warning when predicting. They
-        are no error either way. A column that is mostly unknown is named once in any
-        case: it seems to come in another form than in `fit`.
-    max_categories : int or None
-        Vectors of a column at most. Where there are more categories, the most frequent
-        ones get three quarters of the vectors and all others are hashed to the last
-        quarter, so that memory stays bounded, also by `partial_fit`: there the first
-        ones to come keep theirs.
-    """
-
-    categorical_features: Any = "from_dtype"
-    embedding_dim: str | int | Mapping | Callable[[int], int] = "auto"
-    embedding_dropout: float | None = None
-    shared_embeddings: Sequence[Sequence[Any]] | None = None
-    random_effects: Sequence[Any] | None = None
-    handle_unknown: str = "ignore"
-    max_categories: int | None = 50_000
-
-    _constraints = {
-        "categorical_features": ["array-like", str, None],
-        "embedding_dim": [
-            StrOptions({"auto"}),
-            Interval(Integral, 1, None, closed="left"),
-            dict,
-            callable,
-        ],
-        "embedding_dropout": [Interval(Real, 0, 1, closed="left"), None],
-        "shared_embeddings": ["array-like", None],
-        "random_effects": ["array-like", None],
-        "handle_unknown": [StrOptions({"ignore", "warn"})],
-        "max_categories": [Interval(Integral, 4, None, closed="left"), None],
-    }
-
-
 class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
     """The family that takes tables and learns a vector for every category.
 
     Attributes
     ----------
+    harmful_features_ : list
+        With folds as `validation`: columns of categories that have no vectors, since
+        with them rows that a network had not seen were predicted worse, by three
+        standard errors: an identifier, a surname.
     random_effects_ : dict of pandas.DataFrame
         Intercepts by name or tuple of names in `random_effects`, one row a group, one
         column a raw output ("effect", or a class): in the units of y for regressors
@@ -145,6 +82,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         super()._check_parameters()
         if self.random_effects is not None and len(self.random_effects):
             check_optimizer(self.optimizer)
+            check_one_quantile(getattr(self, "_quantiles", None))
         check_flat("categorical_features", self.categorical_features)
         check_flat("random_effects", self.random_effects)
         check_embedding_dim(self.embedding_dim)
@@ -167,9 +105,8 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         """Say which columns hold categories that were not fitted."""
         names = self._schema.categorical_names
         encoder = self._encoder
-        alone = vocabularies_without_vectors(
-            encoder.columns_of_groups, encoder.vocabulary_of_column, names
-        )
+        dims = embeddings_of(self.network_)[0].dims
+        alone = {i for i, dim in enumerate(dims) if dim == 0}
         count = self.handle_unknown == "warn"
         warn_of_unknown(table, encoder, names, count=count, exempt=alone)
 
@@ -180,7 +117,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
                 "None."
             )
         table = self._check_inputs(X, reset=reset)
-        y = _check_y(without_gradient(y), multi_output=True, estimator=self)
+        y = _check_y(y, multi_output=True, estimator=self)
         check_consistent_length(table, y)
         return table, self._check_target(y)
 
@@ -239,6 +176,17 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         effects = RandomEffects(n_groups, n_outputs) if n_groups else None
         return EmbeddingNetwork(embedding, head, effects)
 
+    def _tell_of_harmful(self, columns: Sequence[int]) -> None:
+        names = [self._schema.names[j] for j in columns]
+        self.harmful_features_ = names
+        if names and self.verbose:
+            print(f"Left out, since rows not seen are predicted better so: {names}")
+
+    def _fit(self, *data: Any, warm: bool, **how: Any) -> Outcome:
+        if not warm:
+            vars(self).pop("harmful_features_", None)
+        return super()._fit(*data, warm=warm, **how)
+
     def _grown(self, X: Table) -> tuple[TableEncoder, nn.Module]:
         encoder, rescaling = self._encoder.extended(X)
         network = self.network_
@@ -249,17 +197,29 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         names = self._schema.numeric_names
         return with_new_scales(encoder, rescaling, network, names)
 
+    @property
+    def _is_categorical(self) -> np.ndarray:
+        return self._schema.categorical
+
     def _numbers_of(self, X: Table) -> np.ndarray:
         return X.numeric
 
     def _new_packed_embedding(
-        self, encoder: BinnedTableEncoder, n_members: int, recipe: Recipe
+        self,
+        encoder: BinnedTableEncoder,
+        n_members: int,
+        recipe: Recipe,
+        harmful: Sequence[int],
     ) -> PackedEmbedding:
         n_codes, _ = encoder.sizes
+        dims = self._embedding_dims(encoder, recipe.most_entries)
+        categorical = np.flatnonzero(self._is_categorical)
+        numbers = np.array(encoder.vocabulary_of_column)
+        shown = numbers[~np.isin(categorical, harmful)]
         return PackedEmbedding(
             n_members,
             n_codes,
-            self._embedding_dims(encoder, recipe.most_entries),
+            [dim if i in shown else 0 for i, dim in enumerate(dims)],
             encoder.vocabulary_of_column,
             dropout=recipe.embedding_dropout,
             unknown_rate=UNKNOWN_RATE,
@@ -278,12 +238,12 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
 
     # What is learned of the categories.
 
-    def _vectors(self) -> Vectors:
+    def _vectors(self, member: int = 0) -> Vectors:
         if not hasattr(self, "network_"):
             raise AttributeError(
                 f"This {type(self).__name__} is not fitted yet; call fit first."
             )
-        embedding = embeddings_of(self.network_)[0]
+        embedding = embeddings_of(self.network_)[member]
         return vectors_of(
             [part.cpu().numpy() for part in embedding.parts()],
             embedding.dims,
@@ -291,15 +251,15 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             self._schema,
         )
 
-    def _first_layer(self) -> list[np.ndarray] | None:
-        """Return what the first layer multiplies each column's vectors with.
+    def _first_layer(self, member: int = 0) -> list[np.ndarray] | None:
+        """Return what a first layer multiplies each column's vectors with.
 
         None where the user's network does not begin with a linear layer.
         """
         dims = embeddings_of(self.network_)[0].dims
         used = [dims[v] for v in self._encoder.vocabulary_of_column]
         n_inputs = sum(used) + self._encoder.numeric.n_outputs
-        weight = first_weight_of(self.network_, n_inputs)
+        weight = first_weight_of(self.network_, n_inputs, member)
         if weight is None:
             return None
         return np.split(weight[:, : sum(used)], np.cumsum(used)[:-1], axis=1)

@@ -1,20 +1,16 @@
 """EntityEmbeddingRegressor: a network on tables with categories that tells numbers."""
 
 from skdl.estimators.core.constructor import parameters
-from skdl.estimators.core.regression import (
-    RegressorParameters,
-    RegressorTask,
-)
+from skdl.estimators.core.regression import RegressorParameters
+from skdl.estimators.tables.certainty import TableRegressorTask
 from skdl.estimators.tables.dense import DenseParameters
-from skdl.estimators.tables.embedding import (
-    EmbeddingParameters,
-    EntityEmbeddingEstimator,
-)
+from skdl.estimators.tables.embedding import EntityEmbeddingEstimator
+from skdl.estimators.tables.embedding_parameters import EmbeddingParameters
 
 
 @parameters
 class EntityEmbeddingRegressor(
-    RegressorTask,
+    TableRegressorTask,
     EntityEmbeddingEstimator,
     RegressorParameters,
     DenseParameters,
@@ -39,7 +35,7 @@ class EntityEmbeddingRegressor(
         a dict leaves out.
     embedding_dropout : float or None, default=None
         Probability that an entry of a vector is zeroed in training, in [0, 1). None is
-        .2 with folds as `validation`, 0 of one network.
+        .4 for classes and .2 for numbers with folds as `validation`, 0 of one network.
     shared_embeddings : sequence of sequences of column names, default=None
         Groups of columns that hold the same kind of thing, such as ``[("home_team",
         "away_team")]``: they share categories and vectors.
@@ -62,7 +58,8 @@ class EntityEmbeddingRegressor(
         ones to come keep theirs.
     hidden_layer_sizes : int, sequence of int or None, default=None
         Units of each hidden layer of the default network; empty for a linear model.
-        None is (256, 256) with folds as `validation`, (256, 128) of one network.
+        None is (256, 256) with folds as `validation` (narrower below 500 rows) and
+        (256, 128) of one network.
     activation : str, default="silu"
         "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
         or "identity".
@@ -92,8 +89,11 @@ class EntityEmbeddingRegressor(
         up to one standard deviation of the target, absolute beyond), "quantile" or
         "poisson" (expected counts, through an exponential). Targets are standardised
         inside, for "poisson" only divided by their mean.
-    quantile : float, default=0.5
-        The quantile that ``loss="quantile"`` predicts, in (0, 1).
+    quantile : float or sequence of float, default=0.5
+        The quantile that ``loss="quantile"`` predicts, in (0, 1); or several in rising
+        order such as ``[0.05, 0.5, 0.95]``, of one target, by one network: `predict`
+        then has a column for each, none crosses another, and `score` is D^2 of the
+        pinball loss.
     max_epochs : int or None, default=None
         Passes over the training data; with folds as `validation` at most so many. None
         is 20 passes of one network, and with folds as many as lower the out-of-fold
@@ -117,7 +117,8 @@ class EntityEmbeddingRegressor(
         a function that takes progress in [0, 1] and returns the factor of `lr`.
     weight_decay : float or None, default=None
         Decay of weights; biases, normalisation layers and embeddings are not decayed.
-        None is .02 with folds as `validation`, .1 of one network.
+        None is, with folds as `validation`, .2 for classes and .02 for numbers, and .1
+        of one network.
     betas : tuple of two floats or None, default=None
         Memory of the gradient, which is the momentum of "sgd", and of its square, for
         Adam and AdamW; in [0, 1). None is (.9, .95) with folds as `validation`,
@@ -177,11 +178,15 @@ class EntityEmbeddingRegressor(
 
     Attributes
     ----------
+    harmful_features_ : list
+        With folds as `validation`: columns of categories that have no vectors, since
+        with them rows that a network had not seen were predicted worse, by three
+        standard errors: an identifier, a surname.
     random_effects_ : dict of pandas.DataFrame
         Intercepts by name or tuple of names in `random_effects`, one row a group, one
-        column a raw output: in the units of y for regressors (logarithms with
-        ``loss="poisson"``), log odds for classifiers. With several networks, their
-        means.
+        column a raw output ("effect", or a class): in the units of y for regressors
+        (logarithms with ``loss="poisson"``), log odds for classifiers. With several
+        networks, their means.
     categories_ : dict of ndarray
         Categories of each categorical column.
     embeddings_ : dict of pandas.DataFrame
@@ -196,6 +201,13 @@ class EntityEmbeddingRegressor(
     temperature_ : float
         With folds as `validation`, of classifiers: what raw outputs are divided by, so
         that the probabilities are as certain as they are right.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        With folds as `validation`: how much the loss of rows that a network has not
+        learned from rises where a column says nothing, which is where all rows have
+        the mean of what the column gives the network. Below zero where the networks do
+        better without. Of at most 4,096 rows.
+    feature_importances_std_ : ndarray of shape (n_features_in_,)
+        Standard errors of these, from 20 parts of the rows.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of str

@@ -11,11 +11,10 @@ from sklearn.utils.validation import _num_samples, validate_data
 
 from skdl.data.columns import (
     CATEGORIES,
-    DATES,
     as_factors,
     as_numbers,
-    check_kind,
     kind_of,
+    refuse_dates,
 )
 from skdl.data.containers import as_array, as_pandas, check_collected, is_frame
 from skdl.data.table import Table
@@ -123,8 +122,7 @@ def check_names(estimator: Any, names: list[Any] | None, *, reset: bool) -> None
 def _frame_of_array(X: Any, estimator: Any, *, reset: bool) -> pd.DataFrame:
     check_names(estimator, None, reset=reset)
     array = as_array(X)
-    if array.dtype.kind in "mM":
-        check_kind(DATES, None, array.dtype)
+    refuse_dates(array)
     if array.dtype.kind in "OUST" and array.ndim == 2:
         validate_data(estimator, array, reset=reset, skip_check_array=True)
         check_not_empty(array, estimator)

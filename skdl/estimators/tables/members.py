@@ -55,15 +55,18 @@ def effects_of(network: nn.Module) -> list[np.ndarray]:
     ]
 
 
-def first_weight_of(network: nn.Module, n_inputs: int) -> np.ndarray | None:
-    """Return the first layer's weight (n_units, n_inputs) in the first member.
+def first_weight_of(
+    network: nn.Module, n_inputs: int, member: int = 0
+) -> np.ndarray | None:
+    """Return the first layer's weight (n_units, n_inputs) in a member.
 
     None where a user's network does not begin with a linear layer of its inputs.
     """
-    head = members_of(network)[0].head
+    members = members_of(network)
+    head = members[0 if len(members) == 1 else member].head
     first = next((m for m in head.modules() if not list(m.children())), None)
     if isinstance(first, PackedLinear):
-        return first.weight.detach()[0].T.cpu().numpy()
+        return first.weight.detach()[member].T.cpu().numpy()
     if isinstance(first, nn.Linear) and first.in_features == n_inputs:
         return first.weight.detach().cpu().numpy()
     return None

@@ -12,6 +12,7 @@ from skdl.data.columns import (
     check_kind,
     is_plain,
     kind_of,
+    refuse_dates,
 )
 from skdl.data.containers import as_array, as_pandas, check_collected, is_frame
 from skdl.data.values import has_dates
@@ -54,8 +55,7 @@ def _readable_array(X: Any) -> Any:
         X = np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
     elif type(X) is not np.ndarray:
         X = as_array(X)
-    if X.dtype.kind in "mM":
-        check_kind(DATES, None, X.dtype)
+    refuse_dates(X)
     # pandas' NA is no float.
     return np.where(pd.isna(X), np.nan, X) if X.dtype == object else X
 

@@ -49,6 +49,14 @@ def new_pack(
     return PackedEmbeddingNetwork(head, embedding, numeric, effects)
 
 
+@torch.no_grad()
+def begin_alike(network: PackedEmbeddingNetwork) -> None:
+    """Give all members the weights of the first."""
+    for parameter in network.parameters():
+        if len(parameter) == network.n_members:  # batch norm begins alike anyway
+            parameter.copy_(parameter[:1].expand_as(parameter).clone())
+
+
 def work_per_row(network: nn.Module) -> float:
     """Count the multiplications of one forward pass by row."""
     return float(

@@ -92,6 +92,22 @@ def check_optimizer(optimizer: Any) -> None:
         )
 
 
+def check_one_quantile(quantiles: Any) -> None:
+    """Refuse several quantiles, whose distances an intercept would change.
+
+    Raises
+    ------
+    ValueError
+        If there are several.
+    """
+    if quantiles:
+        raise ValueError(
+            "random_effects are intercepts of one prediction, which do not go with "
+            f"several quantiles: quantile={quantiles!r}. Give one quantile, or leave "
+            "random_effects out."
+        )
+
+
 def effects_by_group(
     tables: Sequence[np.ndarray],
     encoder: TableEncoder,

@@ -37,6 +37,8 @@ class Recipe:
         As the parameters of estimators; a user's own value takes their place.
     most_entries : int
         Entries of a category's vector at most.
+    rare_rows : int
+        Categories of so many rows or fewer count as unknown.
     n_quantiles, n_leaves : int
         Bins of a number; see `BinEncoder`. No quantiles: no bins.
     entries : int
@@ -64,6 +66,7 @@ class Recipe:
     n_quantiles: int = 32
     n_leaves: int = 32
     entries: int = 8
+    rare_rows: int = 0
     max_steps: int = 3000
     first_look: int = 150
     growth: float = 1.25
@@ -87,24 +90,43 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
     -------
     Recipe
         The batch is the power of two next below a 50th of the rows, from 32 to 256:
-        few rows need many steps, many rows fast ones. Networks that tell classes are
-        best early and take 3,000 steps at most, those that predict numbers get better
-        for longer and take 8,000; but no fewer than ten passes over the rows. Bins of
-        few rows are quantiles alone, so that targets of blind rows stay unknown. Where
-        there are hundreds of columns of numbers, each has fewer bins and a shorter
-        vector, so that the first layer stays about as wide as the others.
+        few rows need many steps, many rows fast ones. Below 500 and 100 rows layers are
+        narrower and the first look is earlier: as good there, and soon done. What tells
+        classes has more decay, and more dropout of vectors, than what tells numbers.
+        Networks that tell classes are best early and take 3,000 steps at most, those
+        that predict numbers get better for longer and take 8,000; but no fewer than ten
+        passes over the rows, and no more than 500. Bins of few rows are quantiles
+        alone, so that targets of blind rows stay unknown. Categories of one to three
+        rows, the more of them the larger the table, count as unknown: a vector of so
+        few rows knows these rows by heart. Where there are hundreds of columns of
+        numbers, each has fewer bins and a shorter vector, so that the first layer stays
+        about as wide as the others.
     """
     batch_size = min(max(1 << max(0, (n_rows // 50).bit_length() - 1), 32), 256)
-    passes = 10 * math.ceil(n_rows / batch_size)
+    batches = math.ceil(n_rows / batch_size)
+    max_steps = max(3000 if n_classes else 8000, 10 * batches)
     columns = max(1, n_numbers)
     share = min(1.0, _BINS / (64 * columns))
+    width, first_look = _size(n_rows)
     return Recipe(
+        hidden_layer_sizes=(width, width),
+        first_look=first_look,
+        weight_decay=0.2 if n_classes else 0.02,
+        embedding_dropout=0.4 if n_classes else 0.2,
         batch_size=batch_size,
-        max_steps=max(3000 if n_classes else 8000, passes),
+        rare_rows=min(3, n_rows // 300),
+        max_steps=min(max_steps, 500 * batches),
         n_quantiles=0 if columns > _MOST_COLUMNS else max(2, round(32 * share)),
         n_leaves=1 if n_rows < _ROWS_FOR_TREES else max(2, round(32 * share)),
         entries=min(8, max(2, _ENTRIES // columns)),
     )
+
+
+def _size(n_rows: int) -> tuple[int, int]:
+    """Return the units of a layer and the steps before the first look."""
+    if n_rows < 100:
+        return 64, 40
+    return (128, 60) if n_rows < 500 else (256, 150)
 
 
 def with_parameters(recipe: Recipe, estimator: Any) -> Recipe:

@@ -1,6 +1,7 @@
 """EmbeddingTransformer: learned vectors for models that take numbers."""
 
 from dataclasses import replace
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -18,27 +19,29 @@ from skdl.estimators.core.state import all_or_nothing
 from skdl.estimators.tables.alignment import align, as_used, principal_axes
 from skdl.estimators.tables.cross_fitting import (
     Fold,
+    Split,
     blanked,
     check_partition,
-    fit_folds,
-    harmful_columns,
+    fit_networks,
     split_rows,
+    tell_of_harmful,
 )
 from skdl.estimators.tables.embedding import EntityEmbeddingEstimator
 from skdl.estimators.tables.entity_embedding_classifier import (
     EntityEmbeddingClassifier,
 )
 from skdl.estimators.tables.entity_embedding_regressor import EntityEmbeddingRegressor
-from skdl.estimators.tables.frames import as_frame, learn_schema, make_table, named
+from skdl.estimators.tables.frames import as_frame, make_table, named
 from skdl.estimators.tables.target_type import (
     TARGET_TYPES,
     as_plain_target,
     resolve_target_type,
 )
+from skdl.estimators.tables.transformer_state import TransformerState
 from skdl.estimators.tables.vectors import Vectors, VectorsMixin
 
 
-class EmbeddingTransformer(VectorsMixin, BaseEstimator):
+class EmbeddingTransformer(TransformerState, VectorsMixin, BaseEstimator):
     """Replace categories by vectors that a network has learned for the target.
 
     Random forests, boosted trees and nearest neighbours become nearly as good with
@@ -88,6 +91,8 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
         same for all categories. Tables of fewer than 50 rows are not judged.
     random_state : int, RandomState instance or None, default=None
         For the default estimator and the shuffling of folds.
+    verbose : int, default=0
+        1 shows a progress bar of the training, 2 a line for every look at it.
 
     Attributes
     ----------
@@ -147,6 +152,7 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
         "cv": [Interval(Integral, 2, None, closed="left"), "cv_object", None],
         "drop_harmful": ["boolean"],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -161,6 +167,7 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
         cv: Any = None,
         drop_harmful: bool = True,
         random_state: int | np.random.RandomState | None = None,
+        verbose: int | bool = 0,
     ) -> None:
         self.estimator = estimator
         self.categorical_features = categorical_features
@@ -171,6 +178,7 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
         self.cv = cv
         self.drop_harmful = drop_harmful
         self.random_state = random_state
+        self.verbose = verbose
 
     # Fitting.
 
@@ -222,10 +230,7 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
     def _fit(
         self, X: Any, y: Any, sample_weight: Any, *, keep_folds: bool = False
     ) -> tuple[pd.DataFrame, list[Fold]]:
-        """Learn the vectors; return the frame they were learned from, and the folds.
-
-        Folds are kept where asked for and `cv` is set; else they only judge columns.
-        """
+        """Learn the vectors; return the frame they were learned from, and the folds."""
         if y is None:
             raise ValueError(
                 "EmbeddingTransformer requires y to be passed, but the target y is "
@@ -241,67 +246,61 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
             fitted = self.estimator.estimator
             _check_family(fitted)
             check_is_fitted(fitted)
+            self.harmful_features_ = getattr(fitted, "harmful_features_", [])
             frame = named(as_frame(X, fitted, reset=False), fitted._schema)
         else:
             weight = check_weight(sample_weight, frame)
             keep_folds = keep_folds and self.cv is not None
-            if keep_folds or self.drop_harmful:
-                frame, folds = self._fit_folds(frame, y, weight, keep_folds=keep_folds)
-            rest = {} if weight is None else {"sample_weight": weight}
-            fitted = self._new_estimator(y).fit(frame, y, **rest)
+            splits = [] if self.cv is None else self._splits(frame, y)
+            if keep_folds:
+                check_partition(splits, len(y))
+            found = fit_networks(
+                partial(self._new_estimator, y),
+                frame,
+                y,
+                weight,
+                splits,
+                default_splits=partial(self._splits, frame, y),
+                keep_folds=keep_folds,
+                drop_harmful=self.drop_harmful,
+            )
+            frame, fitted, folds = found.frame, found.estimator, found.folds
+            self.harmful_features_ = found.harmful
+            tell_of_harmful(self.harmful_features_)
         self.estimator_ = fitted
         vectors = self._vectors_of(fitted)
         vectors = replace(vectors, keep_rest=self.remainder == "passthrough")
         self._fitted_vectors = principal_axes(vectors) if self.rotate else vectors
         return frame, folds
 
-    def _fit_folds(
-        self,
-        frame: pd.DataFrame,
-        y: np.ndarray,
-        weight: np.ndarray | None,
-        *,
-        keep_folds: bool,
-    ) -> tuple[pd.DataFrame, list[Fold]]:
-        """Fit the folds' networks; return the frame without harmful columns, too."""
-        estimator = self._new_estimator(y)
-        categorical = learn_schema(frame, estimator.categorical_features).categorical
-        if not categorical.any():
-            return frame, []
-        # What a fold holds of a column says less about it than all rows do.
-        estimator.set_params(categorical_features=categorical.tolist())
-        splits = split_rows(
+    def _splits(self, frame: pd.DataFrame, y: np.ndarray) -> list[Split]:
+        return split_rows(
             self.cv,
             frame,
             y,
-            classifier=isinstance(estimator, EntityEmbeddingClassifier),
+            classifier=isinstance(self._new_estimator(y), EntityEmbeddingClassifier),
             seed=_fold_seed(self.random_state),
         )
-        if keep_folds:
-            check_partition(splits, len(y))
-        folds = fit_folds(estimator, frame, y, weight, splits)
-        if self.drop_harmful:
-            self.harmful_features_ = harmful_columns(folds, y, weight)
-        if self.harmful_features_:
-            frame = blanked(frame, self.harmful_features_)
-            folds = fit_folds(estimator, frame, y, weight, splits) if keep_folds else []
-        return frame, folds if keep_folds else []
 
-    def _vectors_of(self, fitted: EntityEmbeddingEstimator) -> Vectors:
+    def _vectors_of(self, fitted: EntityEmbeddingEstimator, member: int = 0) -> Vectors:
         """Return a network's vectors, stretched where that is asked for."""
-        vectors = fitted._vectors()
-        weights = fitted._first_layer() if self.scale and vectors.by_column else None
+        vectors = fitted._vectors(member)
+        weights = None
+        if self.scale and vectors.by_column:
+            weights = fitted._first_layer(member)
         return vectors if weights is None else as_used(vectors, weights)
 
     def _new_estimator(self, y: np.ndarray) -> EntityEmbeddingEstimator:
         if self.estimator is not None:
             _check_family(self.estimator)
-            return clone(self.estimator)
+            estimator = clone(self.estimator)
+            return estimator.set_params(verbose=self.verbose or estimator.verbose)
         continuous = resolve_target_type(y, self.target_type) == "continuous"
         kind = EntityEmbeddingRegressor if continuous else EntityEmbeddingClassifier
         return kind(
             categorical_features=self.categorical_features,
             random_state=self.random_state,
+            verbose=self.verbose,
         )
 
     def _cross_fitted(self, folds: list[Fold], table: Table) -> np.ndarray:
@@ -309,7 +308,8 @@ class EmbeddingTransformer(VectorsMixin, BaseEstimator):
         result: np.ndarray | None = None
         for fold in folds:
             model = fold.model
-            vectors = align(self._vectors_of(model), self._fitted_vectors)
+            vectors = self._vectors_of(model, fold.member)
+            vectors = align(vectors, self._fitted_vectors)
             encoded = vectors.transform(fold.table, model._encoder.indices(fold.table))
             if result is None:
                 result = np.full((len(table), encoded.shape[1]), np.nan, encoded.dtype)

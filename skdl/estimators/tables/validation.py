@@ -9,10 +9,12 @@ import pandas as pd
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 
+from skdl.data.folds import blind_rows
+from skdl.estimators.core.rows import Rows
 from skdl.estimators.tables.recipe import given_parameters
 
 # Networks of a pack at most: each fold has one.
-_MOST_FOLDS = 64
+MOST_FOLDS = 64
 
 # Parameters that say what a cross-fitted pack finds out by itself, or cannot do.
 _INSTEAD = {
@@ -89,10 +91,10 @@ def refuse(estimator: Any, what: str, reason: str) -> None:
 
 def check_number_of_folds(n_folds: int) -> None:
     """Refuse more folds than a pack has networks."""
-    if n_folds > _MOST_FOLDS:
+    if n_folds > MOST_FOLDS:
         raise ValueError(
             f"validation gives {n_folds} folds, and each would have a network of its "
-            f"own: give at most {_MOST_FOLDS}."
+            f"own: give at most {MOST_FOLDS}."
         )
 
 
@@ -118,3 +120,49 @@ def check_groups(groups: Any, X: Any) -> np.ndarray | None:
             f"groups has {(codes < 0).sum()} missing entries: give each row a group."
         )
     return codes
+
+
+def draw_blind_rows(
+    estimator: Any,
+    rows: Rows,
+    validation: Any,
+    groups: np.ndarray | None,
+    rng: np.random.RandomState,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which rows have a weight, and to which of these each member is blind.
+
+    A splitter splits all rows, since it may know them by their positions; other folds
+    are made of the rows that have a weight.
+
+    Returns
+    -------
+    kept : ndarray of int
+    blind : ndarray of bool, shape (len(kept), n_members)
+    """
+    kept = np.arange(len(rows))
+    if rows.weight is not None:
+        kept = np.flatnonzero(rows.weight > 0)
+    least = estimator.n_estimators
+    if hasattr(validation, "get_n_splits"):
+        of_all = blind_rows(
+            len(rows), least, validation, rng, strata=rows.y, groups=groups
+        )
+        blind = of_all[kept]
+    else:
+        strata = estimator._strata(rows.y)
+        blind = blind_rows(
+            len(kept),
+            least,
+            validation,
+            rng,
+            strata=None if strata is None else strata[kept],
+            groups=None if groups is None else groups[kept],
+        )
+    if not blind.any():
+        raise ValueError(
+            f"validation={validation!r} holds out only rows of weight zero, so that "
+            "nothing can be validated. Give other folds or weights."
+        )
+    if blind.shape[1] > least:
+        check_number_of_folds(blind.shape[1])
+    return kept, blind

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from skdl.data.text import TextEncoder, resolve_analyzer
+from skdl.data.analyzers import resolve_analyzer
+from skdl.data.text import TextEncoder
 
 
 def new_encoder(settings: Any) -> TextEncoder:

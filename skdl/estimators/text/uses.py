@@ -29,9 +29,9 @@ class TextUse(TransformerMixin):
     _lm_encoder: TextEncoder
     pooling: str
 
-    def __getstate__(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         """Return the state; once fitted, without the model that it was begun from."""
-        state = dict(super().__getstate__())
+        state = super()._state()  # type: ignore[misc]
         source = state.get("init_from")
         if "network_" in state and source is not None:
             state["init_from"] = LeftOut(described(source))

@@ -103,7 +103,7 @@ def test_the_source_holds_the_shared_descriptions(kind):
     assert inspect.cleandoc(kind.__doc__) == expected, "run python docs/docstrings.py"
     assert "{" not in inspect.signature(kind).__str__()
     source = Path(inspect.getsourcefile(kind)).read_text(encoding="utf-8")
-    assert "lr : float or" in source
+    assert "lr : float" in source
 
 
 def test_a_description_that_was_changed_is_seen(monkeypatch):

@@ -7,11 +7,8 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
-from sklearn.utils.estimator_checks import check_estimator
 
 from skdl import (
-    EntityEmbeddingRegressor,
-    NeuralClassifier,
     NeuralRegressor,
     TrainingDisplay,
 )
@@ -119,28 +116,3 @@ def test_the_display_draws_the_looks():
     display = TrainingDisplay.from_estimator(clone(MODEL).fit(X, Y))
     labels = [line.get_label() for line in display.axes_[0].get_lines()]
     assert "validation loss" in labels
-
-
-GOES_ON = "it calls partial_fit after fit, and a fitted pack does not go on"
-EXPECTED = {
-    "check_sample_weight_equivalence_on_dense_data": "training is in mini-batches, "
-    "and folds are drawn by row",
-    "check_fit_score_takes_y": GOES_ON,
-    "check_n_features_in_after_fitting": GOES_ON,
-}
-
-
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        NeuralClassifier(validation=2, max_epochs=5),
-        EntityEmbeddingRegressor(validation=2, max_epochs=5),
-    ],
-    ids=lambda e: type(e).__name__,
-)
-def test_scikit_learns_checks_pass(estimator):
-    check_estimator(
-        estimator,
-        on_skip=None,
-        expected_failed_checks=EXPECTED,
-    )

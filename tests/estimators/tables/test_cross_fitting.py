@@ -15,6 +15,8 @@ from skdl import (
 from skdl.estimators.tables.cross_fitting import benefits
 from skdl.estimators.tables.frames import make_table
 
+pytestmark = pytest.mark.filterwarnings("ignore:EmbeddingTransformer drops")
+
 
 @pytest.fixture(scope="module")
 def shops():

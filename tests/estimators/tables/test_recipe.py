@@ -34,16 +34,18 @@ def test_numbers_of_wide_tables_take_bounded_room(n_numbers):
 
 
 def test_only_values_that_are_no_defaults_count_as_given():
-    model = NeuralClassifier(hidden_layer_sizes=[256, 128], betas=(0.9, 0.99), lr=0.01)
-    assert given_parameters(model) == {}
+    assert given_parameters(NeuralClassifier(dropout=0.1, batch_size="auto")) == {}
     given = {"hidden_layer_sizes": np.array([256, 64]), "lr": 1, "dropout": 0.0}
-    model = NeuralClassifier(**given)
-    found = given_parameters(model)
-    assert set(found) == set(given)
-    recipe = with_parameters(recipe_for(100, 3, 2), model)
-    assert recipe.lr == 1
-    assert recipe.dropout == 0.0
-    assert recipe.weight_decay == 0.02
+    assert set(given_parameters(NeuralClassifier(**given))) == set(given)
+
+
+def test_the_recipe_is_for_what_was_not_given():
+    recipe = recipe_for(100, 3, 2)
+    assert with_parameters(recipe, NeuralClassifier()) == recipe
+    model = NeuralClassifier(lr=0.01, betas=(0.9, 0.99), dropout=0.0)
+    followed = with_parameters(recipe, model)
+    assert (followed.lr, followed.betas, followed.dropout) == (0.01, (0.9, 0.99), 0.0)
+    assert followed.weight_decay == recipe.weight_decay
 
 
 def test_lists_of_unequal_lengths_count_as_given():

@@ -1,0 +1,291 @@
+"""One training of a pack: what is trained, how long, and what came of it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from skdl.data.batches import ResidentBatches
+from skdl.data.binned import rare_as_unknown, rows_of_a_category
+from skdl.estimators.core.callbacks import EpochReporter
+from skdl.estimators.core.fitting import FittedParts
+from skdl.estimators.core.history import History
+from skdl.estimators.core.network_estimator import told_of
+from skdl.estimators.core.rows import Rows
+from skdl.estimators.tables.conformal import Conformal, conformal
+from skdl.estimators.tables.packs import UnknownVectors, begin_alike, work_per_row
+from skdl.estimators.tables.recipe import recipe_for, with_parameters
+from skdl.estimators.tables.verdicts import MANY_ROWS, Judge, places
+from skdl.training.blind import BlindRows, pack_objective, seen_weights
+from skdl.training.calibration import best_temperature
+from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
+from skdl.training.loop import EpochRecord, Outcome, SoFar, train
+from skdl.training.objectives import BinaryCrossEntropy, CrossEntropy
+from skdl.training.optimization.growing_average import GrowingAverage
+from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
+from skdl.training.optimization.schedules import SCHEDULES, late_rate
+from skdl.training.runtime import Runtime
+from skdl.training.stopping import EarlyStopping
+from skdl.training.trainer import Trainer
+
+# The mean of many networks is less certain than one of them: its temperature is that of
+# a single one times 1 - _SHARPER * (1 - 1 / networks), .8 for four.
+_SHARPER = 4 / 15
+# Few rows that are all predicted rightly do not show how certain one may be.
+_COOLEST = 0.5
+
+
+class PackRun:
+    """One training of a pack."""
+
+    def __init__(
+        self,
+        estimator: Any,
+        rows: Rows,
+        target: Any,
+        blind: np.ndarray,
+        runtime: Runtime,
+        rng: np.random.RandomState,
+        harmful: Sequence[int],
+    ) -> None:
+        self.estimator = estimator
+        self.runtime = runtime
+        self.harmful = tuple(harmful)
+        self.found_harmful: tuple[int, ...] = ()
+        encoded = target.encode(rows.y)
+        member = estimator._new_objective(target)
+        self.has_classes = isinstance(member, CrossEntropy | BinaryCrossEntropy)
+        recipe = recipe_for(
+            len(rows),
+            estimator._numbers_of(rows.X).shape[1],
+            target.n_outputs if self.has_classes else 0,
+        )
+        self.recipe = recipe = with_parameters(recipe, estimator)
+        encoder = estimator._new_pack_encoder(rows.X, encoded.numpy(), recipe, rng)
+        n_members = blind.shape[1]
+        network = estimator._new_pack(
+            encoder, target.n_outputs, n_members, recipe, harmful
+        )
+        if not blind[:, 0].any():
+            begin_alike(network)
+        network = network.to(runtime.device)
+        objective = pack_objective(member, n_members)
+        self.parts = FittedParts(encoder, target, objective, network, lr=recipe.lr)
+        self._prepare(rows, encoded, blind, rng)
+
+    def _prepare(
+        self,
+        rows: Rows,
+        encoded: torch.Tensor,
+        blind: np.ndarray,
+        rng: np.random.RandomState,
+    ) -> None:
+        """Put the rows where the network is."""
+        parts, device = self.parts, self.runtime.device
+        indices, *others = parts.encoder.transform(rows.X)
+        indices = rare_as_unknown(indices, parts.encoder, self.recipe.rare_rows)
+        on_cpu = (indices, *others)
+        inputs = tuple(t.to(device) for t in on_cpu)
+        encoded = encoded.to(device)
+        held_out = torch.from_numpy(blind).to(device)
+        weight, score_weight = (
+            None if w is None else torch.from_numpy(w.astype(np.float32)).to(device)
+            for w in (rows.weight, rows.score_weight)
+        )
+        self.batches = ResidentBatches(
+            inputs,
+            encoded,
+            seen_weights(held_out, weight),
+            batch_size=self.recipe.batch_size,
+        )
+        self.steps = self._steps(len(self.batches))
+        self.out_of_fold = OutOfFold(
+            parts.network,
+            BlindRows(held_out),
+            _without_smoothing(parts.objective.member),
+            inputs,
+            encoded,
+            weight=weight,
+            score_weight=score_weight,
+            score=parts.target.score,
+            prepare=UnknownVectors(parts.network, parts.encoder, indices, blind),
+        )
+        # Columns that could be learned by heart.
+        self._doubtful = np.flatnonzero(self.estimator._is_categorical)[
+            rows_of_a_category(indices) < MANY_ROWS
+        ]
+        self.judge = Judge(
+            parts.network,
+            places(parts.network, parts.encoder, self.estimator._is_categorical),
+            _without_smoothing(parts.objective.member),
+            blind,
+            inputs,
+            encoded,
+            weight,
+            rng,
+        )
+
+    def _steps(self, n_batches: int) -> list[int]:
+        """Return after which steps to look."""
+        recipe, most = self.recipe, self.recipe.max_steps
+        if self.estimator.max_epochs is not None:
+            most = min(most, self.estimator.max_epochs * n_batches)
+        return looks(recipe.first_look, recipe.growth, most)
+
+    def _trainer(self) -> Trainer:
+        recipe, parts = self.recipe, self.parts
+        settings = OptimizerSettings(
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            betas=tuple(recipe.betas),
+            momentum=recipe.betas[0],
+        )
+        return Trainer(
+            parts.network,
+            parts.objective,
+            build_optimizer(self.estimator.optimizer, parts.network, settings),
+            lr=recipe.lr,
+            # Progress goes by looks: the rate rises until half way to the first.
+            schedule=warmed_up(0.5 / len(self.steps)),
+            runtime=self.runtime,
+            clip_grad_norm=self.estimator.clip_grad_norm,
+            average=GrowingAverage(parts.network),
+        )
+
+    def train(self, reporter: EpochReporter, *, drops: bool) -> Outcome:
+        """Train until the out-of-fold loss has not fallen for some looks.
+
+        With `drops` also until it has not fallen and columns are found to be harmful.
+        """
+        lowest = math.inf
+
+        def end(record: EpochRecord, so_far: SoFar) -> bool:
+            nonlocal lowest
+            if reporter.epoch_end(record, so_far):
+                return True
+            loss = record.validation_loss or 0.0
+            if drops and not loss < lowest:
+                self.found_harmful = self._harmful_now(trainer)
+            lowest = min(loss, lowest)
+            return bool(self.found_harmful)
+
+        stretches = Stretches(self.batches, self.steps)
+
+        def begin() -> None:
+            stretches.begin()
+            reporter.epoch_begin()
+
+        work = 3 * work_per_row(self.parts.network) * self.recipe.batch_size
+        with self.runtime.threads(work):
+            trainer = self._trainer()
+            outcome = train(
+                trainer,
+                stretches,
+                max_epochs=len(self.steps),
+                validate=self.out_of_fold,
+                stopping=EarlyStopping(self.recipe.patience, self.recipe.tolerance),
+                on_epoch_begin=begin,
+                on_epoch_end=end,
+            )
+            if outcome.failure is not None and outcome.kept_epoch == 0:
+                raise outcome.failure
+            self.parts.lr = trainer.lr
+            # The mean of the weights is where a falling rate would have ended.
+            self.parts.pace = late_rate(SCHEDULES["one_cycle"])
+        return outcome
+
+    def _harmful_now(self, trainer: Trainer) -> tuple[int, ...]:
+        """Return columns of categories that the networks would do better without."""
+        rest = np.setdiff1d(self._doubtful, self.harmful)
+        if not len(rest):
+            return ()
+        with trainer.average.applied():
+            verdict = self.judge(rest)
+        return tuple(rest[verdict.is_harmful].tolist())
+
+    def conclude(self) -> None:
+        """Predict out of fold with what is kept, and set the temperature."""
+        look, parts = self.out_of_fold, self.parts
+        raw = look.raw()
+        self.temperature = 1.0
+        single = 1.0
+        if self.has_classes:
+            single = max(_COOLEST, best_temperature(partial(look.loss, raw)))
+            n_members = parts.objective.n_members
+            self.temperature = single * (1 - _SHARPER * (1 - 1 / n_members))
+            member = parts.objective.member
+            parts.objective = pack_objective(member, n_members, self.temperature)
+        self.predictions = look.predictions(raw, single)
+        self.conformal = self._held_out(raw)
+        self.verdict = self.judge()
+
+    def _held_out(self, raw: torch.Tensor) -> Conformal | None:
+        """Return what held-out rows say of new ones; None where there are labels."""
+        look = self.out_of_fold
+        if self.has_classes and look.target.ndim > 1:
+            return None
+        folds = look.by_fold(raw, self.temperature)
+        weight = look.score_weight
+        return conformal(
+            [(np.array(m), r.cpu().numpy(), p.cpu().numpy()) for m, r, p in folds],
+            look.target.cpu().numpy(),
+            None if weight is None else weight.cpu().numpy(),
+        )
+
+    def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:
+        """Return the fitted attributes as if training had ended now."""
+        return {
+            **self.estimator._fitted(self.parts.copied(state), self.runtime),
+            **told_of(History(self.history(outcome)), outcome),
+            **self.told_in_epochs(outcome),
+        }
+
+    def history(self, outcome: Outcome) -> list[dict[str, float]]:
+        """Return one row a look."""
+        return [self._row(record) for record in outcome.records]
+
+    def told_in_epochs(self, outcome: Outcome) -> dict[str, int]:
+        """Return the attributes that count epochs."""
+        return {
+            "n_iter_": self.epochs_at(len(outcome.records)),
+            "best_epoch_": self.epochs_at(outcome.kept_epoch),
+        }
+
+    def _row(self, record: EpochRecord) -> dict[str, float]:
+        steps = self.steps[record.epoch - 1]
+        row = {**record.as_row(), "epoch": steps / len(self.batches)}
+        return {"epoch": row.pop("epoch"), "step": steps, **row}
+
+    def epochs_at(self, look: int) -> int:
+        """Return the epoch that a look was in."""
+        return math.ceil(self.steps[look - 1] / len(self.batches)) if look else 0
+
+    def attributes(self, kept: np.ndarray, n_rows: int) -> dict[str, Any]:
+        """Return the values of `ATTRIBUTES`."""
+        found = self.predictions.cpu().numpy()
+        target = self.parts.target
+        known = found if self.has_classes else target.decode(found)
+        everywhere = np.full((n_rows, *known.shape[1:]), np.nan, dtype=known.dtype)
+        everywhere[kept] = known
+        score = self.out_of_fold.score(self.predictions)
+        values = {
+            "oof_prediction_": everywhere,
+            "oof_score_": score,
+            "feature_importances_": self.verdict.mean,
+            "feature_importances_std_": self.verdict.error,
+            "_conformal": self.conformal,
+        }
+        if self.has_classes:
+            values["temperature_"] = self.temperature
+        return values
+
+
+def _without_smoothing(member: Any) -> Any:
+    """Return an objective whose loss is that of the labels as they are."""
+    if isinstance(member, CrossEntropy | BinaryCrossEntropy):
+        return replace(member, label_smoothing=0.0)
+    return member

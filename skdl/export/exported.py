@@ -1,0 +1,129 @@
+"""What torch exports: scaling, network, inverse link and units in one module."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skdl.data.binned import BinnedTableEncoder
+from skdl.data.bins import BinEncoder
+from skdl.data.numeric import NumericEncoder
+from skdl.data.table import TableEncoder
+from skdl.estimators.core.targets import RealTarget
+
+_FAR = 1e6  # as `NumericEncoder` cuts scaled values
+
+
+def _buffer(values: Any, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.tensor(np.asarray(values), dtype=dtype)
+
+
+class Numbers(nn.Module):
+    """Scales and fills float64 columns as a `NumericEncoder` does."""
+
+    def __init__(self, encoder: NumericEncoder) -> None:
+        super().__init__()
+        self.scale = encoder.scale
+        self.register_buffer("center", _buffer(encoder.center))
+        self.register_buffer("factor", _buffer(encoder.factor))
+        self.register_buffer("fill", _buffer(encoder.fill, torch.float32))
+        self.register_buffer("missing", _buffer(encoder.missing, torch.int64))
+        self.has_line = encoder.slope is not None
+        if self.has_line:
+            self.register_buffer("slope", _buffer(encoder.slope, torch.float32))
+            self.register_buffer("shift", _buffer(encoder.shift, torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, n_encoded) float32."""
+        absent = x.isnan()
+        scaled = (torch.where(absent, self.center, x) - self.center) * self.factor
+        if self.scale:
+            scaled = scaled.clamp(-_FAR, _FAR).float()
+            scaled = scaled / (1 + scaled * scaled / 9).sqrt()
+        scaled = torch.where(absent, self.fill, scaled.float())
+        if self.has_line:
+            scaled = scaled * self.slope + self.shift
+        if not len(self.missing):
+            return scaled
+        return torch.cat([scaled, absent.index_select(1, self.missing).float()], dim=1)
+
+
+class Positions(nn.Module):
+    """Finds positions in bins as a `BinEncoder` does: the filled shares, added up."""
+
+    def __init__(self, bins: BinEncoder) -> None:
+        super().__init__()
+        low = np.zeros((len(bins.edges), max(bins.n_bins)))
+        slope = np.zeros_like(low)
+        most = np.finfo(np.float64).max
+        for i, edges in enumerate(bins.edges):
+            low[i, : len(edges) - 1] = edges[:-1]
+            with np.errstate(over="ignore"):
+                slope[i, : len(edges) - 1] = np.minimum(1 / np.diff(edges), most)
+        self.register_buffer("low", _buffer(low))
+        self.register_buffer("slope", _buffer(slope))
+        self.register_buffer("fill", _buffer(bins._fill))
+        self.register_buffer("columns", _buffer(bins.columns, torch.int64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, n_columns) float32."""
+        x = x.index_select(1, self.columns)
+        x = torch.where(x.isnan(), self.fill, x).unsqueeze(-1)
+        return ((x - self.low) * self.slope).clamp(0, 1).sum(-1).float()
+
+
+class Units(nn.Module):
+    """Brings standardised predictions to the scale of y, as a `RealTarget` does."""
+
+    def __init__(self, target: RealTarget) -> None:
+        super().__init__()
+        self.register_buffer("factor", _buffer(target.factor))
+        self.register_buffer("offset", _buffer(target.offset))
+        self.register_buffer("unit", _buffer(target.unit))
+        self.one_dimensional = target.one_dimensional
+
+    def forward(self, predicted: Tensor) -> Tensor:
+        """Return (B,) or (B, n_targets) float64."""
+        values = (predicted.double() * self.factor + self.offset) * self.unit
+        return values[:, 0] if self.one_dimensional else values
+
+
+class Exported(nn.Module):
+    """From raw numbers and codes of categories to probabilities or predictions.
+
+    Parameters
+    ----------
+    model : NeuralEstimator
+        Fitted.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        encoder = model._encoder
+        self.network, self.link = model._predictor()
+        self.takes_codes = isinstance(encoder, TableEncoder)
+        numeric = encoder.numeric if self.takes_codes else encoder
+        self.numbers = self.positions = self.units = None
+        if isinstance(numeric, NumericEncoder):
+            self.numbers = Numbers(numeric)
+        if isinstance(encoder, BinnedTableEncoder) and encoder.n_bins:
+            self.positions = Positions(encoder.bins)
+        if isinstance(model._target, RealTarget):
+            self.units = Units(model._target)
+
+    def forward(self, x: Tensor, *codes: Tensor) -> Tensor:
+        """Return what `predict_proba` or `predict` returns."""
+        found = self.link(self.network(*self._encoded(x, *codes)))
+        return found.double() if self.units is None else self.units(found)
+
+    def _encoded(self, x: Tensor, *codes: Tensor) -> tuple[Tensor, ...]:
+        """Return the network's inputs as `encode` does."""
+        if self.numbers is None:
+            return (x,)
+        numbers = self.numbers(x)
+        if not self.takes_codes:
+            return (numbers,)
+        indices, *groups = codes or (x.new_zeros((x.shape[0], 0)).int(),)
+        positions = () if self.positions is None else (self.positions(x),)
+        return indices, numbers, *positions, *groups

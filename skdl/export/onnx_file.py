@@ -1,0 +1,163 @@
+"""Exports that are run and compared with the model before they are written."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skdl.data.containers import as_pandas, is_frame
+from skdl.export.graph import ALL, PREDICTION, PROBABILITIES, graph_of, name_of_input
+from skdl.export.pipelines import graph_of_pipeline
+
+TOLERANCE = 1e-4
+
+
+def to_onnx(model: Any, X: Any, path: str | os.PathLike) -> None:
+    """Write a fitted model, with its preprocessing, as an ONNX file.
+
+    Needs the extra ``onnx``. Before the file is written, it is run by onnxruntime on X
+    and compared with the model.
+
+    Parameters
+    ----------
+    model : estimator or Pipeline
+        `NeuralClassifier`, `NeuralRegressor`, `EntityEmbeddingClassifier`,
+        `EntityEmbeddingRegressor`, `ImageClassifier`, `ImageRegressor`, or a Pipeline
+        of scikit-learn's transformers that ends in one of columns.
+    X : array-like of shape (n_samples, n_features)
+        Rows to compare on: usual ones, and ones with missing and unknown values.
+    path : str or os.PathLike
+        The file. Its inputs are the columns by their names, of shape (n, 1): float64
+        for numbers, and integers and booleans that are categories, NaN being missing;
+        text, the empty one being missing. Columns without names are one input ``X`` of
+        float64; columns of a table without names are ``x0``, ``x1``, ...; pictures are
+        one input ``pictures`` as `encode` returns them. Its outputs are
+        ``probabilities`` and ``label``, or ``prediction``. `onnx_inputs` makes inputs
+        of a frame.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something cannot be said in ONNX; the message names the column or step. If a
+        probability differs by more than 1e-4, or a prediction by more than that share
+        of the largest; nothing is written then.
+
+    Examples
+    --------
+    >>> import skdl
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = skdl.NeuralClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> skdl.to_onnx(model, X, "iris.onnx")  # doctest: +SKIP
+    """
+    onnx, runtime = _packages()
+    check_is_fitted(model)
+    if isinstance(model, Pipeline):
+        graph = graph_of_pipeline(model, X, onnx)
+    else:
+        graph = graph_of(model, onnx)
+    onnx.checker.check_model(graph)
+    graph.producer_name = "skdl"
+    content = graph.SerializeToString()
+    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    _compare(model, session, X)
+    _write(Path(path), content)
+
+
+def onnx_inputs(model: Any, session: Any, X: Any) -> dict[str, np.ndarray]:
+    """Return rows as the inputs of an exported model.
+
+    Parameters
+    ----------
+    model : estimator
+        The model that was exported; it knows how pictures are read.
+    session : onnxruntime.InferenceSession
+        Of the file.
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+
+    Returns
+    -------
+    dict of ndarray
+        For ``session.run(None, inputs)``.
+    """
+    wanted = {info.name: info.type for info in session.get_inputs()}
+    if "pictures" in wanted:
+        (pictures,) = model.encode(X)
+        return {"pictures": pictures}
+    if set(wanted) == {ALL}:
+        return {ALL: np.asarray(X, dtype=np.float64)}
+    frame = as_pandas(X) if is_frame(X) else pd.DataFrame(np.asarray(X))
+    columns = {name_of_input(name): frame[name] for name in frame.columns}
+    absent = sorted(set(wanted) - set(columns))
+    if absent:
+        raise ValueError(f"X lacks the columns {absent} that the file asks for.")
+    return {name: _column(columns[name], kind) for name, kind in wanted.items()}
+
+
+def _column(column: pd.Series, kind: str) -> np.ndarray:
+    """Return one column as (n, 1) of the type that the file asks for."""
+    if kind == "tensor(string)":
+        texts = column.astype(object).where(column.notna(), "").map(str)
+        return texts.to_numpy(dtype=object).reshape(-1, 1)
+    if kind == "tensor(int64)":
+        return column.to_numpy(dtype=np.int64).reshape(-1, 1)
+    values = column.astype(object).where(column.notna(), np.nan)
+    dtype = np.float32 if kind == "tensor(float)" else np.float64
+    return pd.to_numeric(values, errors="coerce").to_numpy(dtype).reshape(-1, 1)
+
+
+def _packages() -> tuple[Any, Any]:
+    try:
+        import onnx
+        import onnx.compose
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError(
+            "to_onnx needs onnx and onnxruntime: pip install 'skdl[onnx]'."
+        ) from error
+    return onnx, onnxruntime
+
+
+def _compare(model: Any, session: Any, X: Any) -> None:
+    """Refuse a file that says something else than the model."""
+    has_classes = hasattr(model, "predict_proba")
+    expected = np.asarray(model.predict_proba(X) if has_classes else model.predict(X))
+    output = PROBABILITIES if has_classes else PREDICTION
+    inputs = onnx_inputs(model, session, X)
+    (found,) = session.run([output], inputs)
+    (alone,) = session.run([output], {k: v[:1] for k, v in inputs.items()})
+    if found.shape != expected.shape or alone.shape != expected[:1].shape:
+        raise ValueError(
+            f"The exported model returns shape {found.shape} and for one row "
+            f"{alone.shape}, the model {expected.shape}; nothing was written."
+        )
+    scale = 1.0 if has_classes else np.abs(expected).max(initial=0.0) or 1.0
+    apart = np.abs(found - expected) / scale
+    worst = max(float(apart.max(initial=0)), _apart(alone, expected[:1], scale))
+    if not worst <= TOLERANCE:
+        row = int(apart.reshape(len(apart), -1).max(axis=1).argmax())
+        raise ValueError(
+            f"The exported model differs from the model by {worst:.2g} in row {row} of "
+            f"X, more than {TOLERANCE}; nothing was written. Does that row spell a "
+            "category otherwise than the rows of fit?"
+        )
+
+
+def _apart(found: np.ndarray, expected: np.ndarray, scale: float) -> float:
+    return float((np.abs(found - expected) / scale).max(initial=0))
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file beside the old one and let it take its place."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
