@@ -40,6 +40,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"\.py$",
+    "ignore_pattern": r"serving\.py$",  # an application, for persistence.md
     "within_subsection_order": "FileNameSortKey",
     "reference_url": {"skdl": None},
     "abort_on_example_error": True,

@@ -46,9 +46,11 @@ def main(names: list[str]) -> None:
     BUILT.mkdir(parents=True, exist_ok=True)
     os.environ["SKDL_OUTPUT"] = str(BUILT)
     for script in sorted((ROOT / "examples").glob("*.py")):
-        if names and script.stem not in names:
+        text = script.read_text()
+        is_asked = not names or script.stem in names
+        if not is_asked or _TITLE.match(text) is None:  # an application, no tour
             continue
-        notebook = notebook_of(script.read_text())
+        notebook = notebook_of(text)
         client = NotebookClient(notebook, timeout=_SECONDS, kernel_name="python3")
         client.execute(cwd=str(ROOT))
         path = BUILT / f"{script.stem}.ipynb"
