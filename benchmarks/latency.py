@@ -2,8 +2,8 @@
 
     python benchmarks/latency.py [--calls 300] [--rows 1000000]
 
-Bars: one row in no more time than scikit-learn's MLPClassifier of the same layers; a
-million rows within 1.2 of a bare forward pass (the faster of the whole matrix at once
+Bars: one row in no more time than scikit-learn's MLPClassifier of the same layers, by a
+pack of four networks in at most 1.5 times that; a million rows within 1.2 of a bare forward pass (the faster of the whole matrix at once
 and of chunks), in bounded memory.
 """
 
@@ -23,25 +23,32 @@ from skdl import NeuralClassifier
 N_FEATURES = 32
 
 
-def train(layers: tuple[int, ...], X: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
+def train(
+    layers: tuple[int, ...], X: np.ndarray, y: np.ndarray, validation: Any = None
+) -> tuple[Any, Any]:
     ours = NeuralClassifier(
-        hidden_layer_sizes=layers, activation="relu", max_epochs=1, device="cpu"
+        hidden_layer_sizes=layers,
+        activation="relu",
+        max_epochs=1,
+        validation=validation,
+        device="cpu",
     )
     theirs = MLPClassifier(layers, max_iter=1)
     return ours.fit(X, y), theirs.fit(X, y)
 
 
-def one_row(layers: tuple[int, ...], calls: int) -> list[Any]:
+def one_row(layers: tuple[int, ...], calls: int, validation: Any = None) -> list[Any]:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, N_FEATURES))
-    ours, theirs = train(layers, X, (X[:, 0] > 0).astype(int))
+    ours, theirs = train(layers, X, (X[:, 0] > 0).astype(int), validation)
     row = X[:1]
     seconds = time_in_turn(
         {"skdl": lambda: ours.predict(row), "sklearn": lambda: theirs.predict(row)},
         calls,
     )
     medians = [1e6 * statistics.median(s) for s in seconds.values()]
-    return [str(layers), *medians, ratio(seconds, "skdl", "sklearn")]
+    name = f"{layers}, pack of {validation}" if validation else str(layers)
+    return [name, *medians, ratio(seconds, "skdl", "sklearn")]
 
 
 def bare_pass(network: torch.nn.Module, X: np.ndarray, rows: int) -> Callable:
@@ -75,6 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     begin("Latency of predict")
     rows = [one_row(layers, options.calls) for layers in ((100,), (256, 128))]
+    rows.append(one_row((256, 256), options.calls, validation=4))
     print_table(["one row, microseconds", "skdl", "sklearn", "ratio"], rows)
     seconds, grown = many_rows(options.rows)
     print_table(
@@ -82,7 +90,8 @@ def main() -> None:
         [[name, statistics.median(s)] for name, s in seconds.items()],
     )
     for layers, *_, found in rows:
-        bar(f"one row, layers {layers}: skdl / sklearn", found, 1.0, at_most=True)
+        most = 1.5 if "pack" in layers else 1.0
+        bar(f"one row, layers {layers}: skdl / sklearn", found, most, at_most=True)
     bare = [name for name in seconds if name != "skdl"]
     fastest = min(bare, key=lambda name: statistics.median(seconds[name]))
     found = ratio(seconds, "skdl", fastest)

@@ -5,7 +5,7 @@ where `_tables.py` says so). Tables are split at random, a quarter for the test;
 last fifth is for the test where rows are in order of time; adult has its official
 split. No model is told more than the columns: text is categories, numbers are numbers.
 
-    python benchmarks/tables.py [--tables small] [--models lightgbm skdl_validation]
+    python benchmarks/tables.py [--tables small] [--models lightgbm skdl]
         [--seeds 1 2 3] [--threads 1]
 
 `--tables` takes names, "small" (at most 4,200 rows; minutes) or "all". Figures go to
@@ -106,8 +106,8 @@ def skdl(
     return model, split.X, split.X_test
 
 
-def skdl_validation(split: Split, seed: int, threads: int) -> tuple[Any, Any, Any]:
-    return skdl(split, seed, threads, validation=4)
+def skdl_one_network(split: Split, seed: int, threads: int) -> tuple[Any, Any, Any]:
+    return skdl(split, seed, threads, validation=None)
 
 
 MODELS = {
@@ -115,7 +115,7 @@ MODELS = {
     "hist_gradient_boosting": hist_gradient_boosting,
     "random_forest": random_forest,
     "skdl": skdl,
-    "skdl_validation": skdl_validation,
+    "skdl_one_network": skdl_one_network,
 }
 
 
