@@ -24,6 +24,7 @@ from skdl.estimators import (
     TextLM,
 )
 from skdl.lr_find import LRFindResult, lr_find
+from skdl.search_spaces import SearchSpace, search_spaces
 
 __all__ = [
     "ActivationMapDisplay",
@@ -42,9 +43,11 @@ __all__ = [
     "NeuralClassifier",
     "NeuralRegressor",
     "ScheduleDisplay",
+    "SearchSpace",
     "TextLM",
     "TrainingDisplay",
     "__version__",
     "datasets",
     "lr_find",
+    "search_spaces",
 ]

@@ -42,10 +42,19 @@ INNER = {
     "estimators.text": {"estimators.core", "data", "networks", "training"},
     "display": {"estimators.core", "training"},  # a range test and schedules are drawn
     "lr_find": {"estimators.core", "display"},
+    "search_spaces": {"estimators"},
     "persistence": {"estimators", "data", "networks", "training"},
     "datasets": set(),
     "_version": set(),
-    "": {"_version", "datasets", "display", "estimators", "lr_find", "persistence"},
+    "": {
+        "_version",
+        "datasets",
+        "display",
+        "estimators",
+        "lr_find",
+        "persistence",
+        "search_spaces",
+    },
 }
 FOREIGN_REFUSED = {
     "networks": {"sklearn", "pandas", "polars", "numpy"},

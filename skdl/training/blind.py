@@ -231,8 +231,8 @@ class BlindRows:
         """
         folds: dict[bytes, list[int]] = {}
         for m in range(len(self.rows)):
-            rows = self.rows[m][self.filled[m]].cpu().numpy()
-            folds.setdefault(rows.tobytes(), []).append(m)
+            own = self.rows[m][self.filled[m]].cpu().numpy()
+            folds.setdefault(own.tobytes(), []).append(m)
         found = []
         for members in folds.values():
             filled = self.filled[members[0]]
