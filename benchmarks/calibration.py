@@ -1,10 +1,10 @@
 """Are probabilities as certain as they are right? Expected calibration error.
 
 The error (Guo et al. 2017, arXiv 1706.04599) sorts test rows by the probability of the
-predicted class into 15 bins of one width, and is the mean distance between accuracy and
-probability of a bin, by its rows. It is not zero for a perfect model: the last column is
-what one with skdl's probabilities would have, labels drawn from them. All seeds' test
-rows are binned together.
+predicted class into 15 bins of one width, and is the mean distance between accuracy
+and probability of a bin, by its rows. It is not zero for a perfect model: the last
+column is what one with skdl's probabilities would have, labels drawn from them. All
+seeds' test rows are binned together.
 
     python benchmarks/calibration.py [--tables small] [--seeds 1 2 3] [--threads 1]
 """
@@ -64,8 +64,8 @@ def main() -> None:
     for table in (t for name in given.tables for t in groups.get(name, (name,))):
         runs = [certainties(table, seed, given.threads) for seed in given.seeds]
         pooled = {
-            name: [np.concatenate(part) for part in zip(*(r[name] for r in runs))]
-            for name in ("skdl", "lightgbm")
+            name: [np.concatenate([run[name][part] for run in runs]) for part in (0, 1)]
+            for name in runs[0]
         }
         ours, theirs = (calibration_error(*pooled[n]) for n in ("skdl", "lightgbm"))
         perfect = of_a_perfect_model(pooled["skdl"][0])

@@ -1,11 +1,11 @@
 """How often intervals and sets of 90% cover, on tables they were not made for.
 
-Intervals (`predict_interval`) of regressors and sets (`predict_set`) of classifiers with
-defaults, on the tables and splits of `_tables.py`. Tables in order of time are validated
-on their end (``validation="last"``). Coverage of a few hundred test rows varies: its
-standard error is printed beside it. Lengths are in standard deviations of the target.
-Where more predictions than 90% are right, no set is larger than one and the coverage is
-the accuracy.
+Intervals (`predict_interval`) of regressors and sets (`predict_set`) of classifiers
+with defaults, on the tables and splits of `_tables.py`. Tables in order of time are
+validated on their end (``validation="last"``). Coverage of a few hundred test rows
+varies: its standard error is printed beside it. Lengths are in standard
+deviations of the target. Where more predictions than 90% are right, no set is larger
+than one and the coverage is the accuracy.
 
     python benchmarks/intervals.py [--tables small] [--seeds 1 2 3] [--threads 1]
 """

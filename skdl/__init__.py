@@ -28,6 +28,7 @@ from skdl.estimators import (
 from skdl.export import onnx_inputs, to_onnx
 from skdl.lr_find import LRFindResult, lr_find
 from skdl.persistence import TRUSTED_TYPES, load, save, show_versions
+from skdl.search_spaces import SearchSpace, search_spaces
 
 __all__ = [
     "ActivationMapDisplay",
@@ -47,6 +48,7 @@ __all__ = [
     "NeuralRegressor",
     "ScheduleDisplay",
     "TRUSTED_TYPES",
+    "SearchSpace",
     "TextLM",
     "TrainingDisplay",
     "__version__",
@@ -59,4 +61,5 @@ __all__ = [
     "save",
     "show_versions",
     "to_onnx",
+    "search_spaces",
 ]

@@ -50,6 +50,7 @@ INNER = {
     "estimators.text": {"estimators.core", "data", "networks", "training"},
     "display": {"estimators.core", "training"},  # a range test and schedules are drawn
     "lr_find": {"estimators.core", "display"},
+    "search_spaces": {"estimators"},
     "persistence": {"estimators", "training", "_version"},
     "export": {"estimators", "data", "training"},
     "distillation": {"estimators"},
@@ -64,6 +65,7 @@ INNER = {
         "export",
         "lr_find",
         "persistence",
+        "search_spaces",
     },
 }
 FOREIGN_REFUSED = {

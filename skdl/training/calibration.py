@@ -6,6 +6,11 @@ from collections.abc import Callable
 # Temperatures are looked for between one over this and this.
 _MOST = 5.0
 _STEPS = 30
+# The mean of many networks is less certain than one of them, as far as they disagree:
+# much where the classes are clear, and little where the labels are noise, about which
+# all networks agree. So much lower is its temperature in the limit of many networks if
+# there is no noise, and by so much of the noise less so.
+_SHARPER, _BY_NOISE = 0.4, 2 / 3
 
 
 def best_temperature(loss: Callable[[float], float]) -> float:
@@ -41,3 +46,26 @@ def best_temperature(loss: Callable[[float], float]) -> float:
             second = low + golden * (high - low)
             at_second = loss(math.exp(second))
     return math.exp((low + high) / 2)
+
+
+def sharpening(loss: float, uninformed: float, n_members: int) -> float:
+    """Return the temperature of a mean of networks, that of a single one being 1.
+
+    No row shows it, since each is held out of some of the networks only.
+
+    Parameters
+    ----------
+    loss : float
+        Log loss of single networks on held-out rows.
+    uninformed : float
+        That of the classes' frequencies.
+    n_members : int
+        Networks.
+
+    Examples
+    --------
+    >>> round(sharpening(0.1, 1.0, 4), 3), sharpening(0.9, 1.0, 4)
+    (0.75, 1.0)
+    """
+    noise = min(1.0, loss / uninformed) if uninformed > 0 else 1.0
+    return 1 - max(0.0, _SHARPER - _BY_NOISE * noise) * (1 - 1 / n_members)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from skdl.training.blind import BlindRows
 from skdl.training.objectives import Objective
@@ -144,6 +145,18 @@ class OutOfFold:
         return self._blind.loss(
             self._member, raw / temperature, self.target, self._weight
         ).item()
+
+    def uninformed_loss(self, raw: Tensor) -> float:
+        """Return the loss of predicting how frequent the classes or labels are."""
+        target = self.target
+        if target.ndim == 1:
+            target = functional.one_hot(target, raw.shape[2])
+        weight = torch.ones(len(target)) if self._weight is None else self._weight
+        weight = weight.to(target.device, torch.float64)
+        share = (target.double() * weight[:, None]).sum(0) / weight.sum()
+        share = share.clamp(1e-9, 1 - 1e-9)
+        logits = share.log() if self.target.ndim == 1 else share.logit()
+        return self.loss(logits.to(raw).expand_as(raw))
 
     def predictions(self, raw: Tensor, temperature: float = 1.0) -> Tensor:
         """Return predictions (n_rows, K); NaN of rows that no member is blind to."""

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skdl.training.calibration import best_temperature
+from skdl.training.calibration import best_temperature, sharpening
 from skdl.training.objectives import BinaryCrossEntropy, CrossEntropy
 
 
@@ -29,3 +29,12 @@ def test_outputs_that_are_all_right_or_all_wrong_end_at_the_bounds():
             lambda t, y=target: CrossEntropy(2).loss(raw / t, y, None).item()
         )
         assert found == pytest.approx(bound, rel=0.01)
+
+
+def test_the_mean_of_networks_is_sharpened_where_the_classes_are_clear():
+    clear, noisy = (sharpening(loss, 1.0, 4) for loss in (0.05, 0.4))
+    assert clear < noisy < 1
+    assert sharpening(0.95, 1.0, 4) == 1  # all networks agree about noise
+    assert sharpening(0.05, 1.0, 1) == 1  # there is nothing to make up for
+    assert sharpening(0.05, 1.0, 16) < clear
+    assert sharpening(1e-9, 0.0, 4) == 1

@@ -9,6 +9,8 @@ from skdl.training.objectives import (
     BinaryCrossEntropy,
     CrossEntropy,
     MemberMean,
+    Quantile,
+    Quantiles,
 )
 
 
@@ -99,3 +101,25 @@ def test_members_side_by_side_are_trained_as_if_alone():
     torch.testing.assert_close(raw.grad, torch.cat([r.grad for r in alone], dim=1))
     expected = (alone[0].double().softmax(1) + alone[1].double().softmax(1)) / 2
     torch.testing.assert_close(both.inverse_link(raw), expected)
+
+
+def test_quantiles_are_as_far_apart_as_the_softplus_of_their_outputs():
+    objective = Quantiles([0.1, 0.3, 0.5, 0.9])
+    raw = torch.tensor([[0.5, -1.0, 2.0, 1.0]])
+    found = objective.inverse_link(raw)
+    apart = torch.nn.functional.softplus(raw[:, [0, 1, 3]])
+    assert found[0, 2] == 2
+    torch.testing.assert_close(found.diff(), apart)
+
+
+def test_the_loss_of_quantiles_is_the_mean_of_the_loss_of_each():
+    raw, target = torch.randn(9, 2), torch.randn(9, 1)
+    weight = torch.rand(9)
+    objective = Quantiles([0.2, 0.6])
+    linked = objective.inverse_link(raw)
+    each = [
+        Quantile(1, q).loss(linked[:, [k]], target, weight)
+        for k, q in enumerate([0.2, 0.6])
+    ]
+    expected = torch.stack(each).mean()
+    torch.testing.assert_close(objective.loss(raw, target, weight), expected)

@@ -21,7 +21,7 @@ from skdl.estimators.tables.packs import UnknownVectors, begin_alike, work_per_r
 from skdl.estimators.tables.recipe import recipe_for, with_parameters
 from skdl.estimators.tables.verdicts import MANY_ROWS, Judge, places
 from skdl.training.blind import BlindRows, pack_objective, seen_weights
-from skdl.training.calibration import best_temperature
+from skdl.training.calibration import best_temperature, sharpening
 from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
 from skdl.training.loop import EpochRecord, Outcome, SoFar, train
 from skdl.training.objectives import BinaryCrossEntropy, CrossEntropy
@@ -32,9 +32,6 @@ from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
 from skdl.training.trainer import Trainer
 
-# The mean of many networks is less certain than one of them: its temperature is that of
-# a single one times 1 - _SHARPER * (1 - 1 / networks), .8 for four.
-_SHARPER = 4 / 15
 # Few rows that are all predicted rightly do not show how certain one may be.
 _COOLEST = 0.5
 
@@ -218,7 +215,9 @@ class PackRun:
         if self.has_classes:
             single = max(_COOLEST, best_temperature(partial(look.loss, raw)))
             n_members = parts.objective.n_members
-            self.temperature = single * (1 - _SHARPER * (1 - 1 / n_members))
+            self.temperature = single * sharpening(
+                look.loss(raw, single), look.uninformed_loss(raw), n_members
+            )
             member = parts.objective.member
             parts.objective = pack_objective(member, n_members, self.temperature)
         self.predictions = look.predictions(raw, single)
