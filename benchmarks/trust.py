@@ -111,6 +111,8 @@ def inputs() -> None:
             bad += 1
             if bad < 20:
                 print(seed, names[seed % len(names)], repr(error)[:300])
+        if seed % 1000 == 999:
+            print(f"{seed + 1} inputs, {bad} of them bad", flush=True)
     seconds = time.perf_counter() - begun
     print(f"{n} generated inputs, {answered} answered, {seconds:.0f} s")
     bar("undocumented exceptions and NaN predictions", bad, 0, at_most=True)
