@@ -9,7 +9,7 @@ ifeq ($(shell uname -m),x86_64)
 AVX2 = ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
 endif
 
-.PHONY: demo test test-avx2 lint typecheck clean
+.PHONY: demo test test-avx2 lint typecheck docs notebooks clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,16 @@ test: lint typecheck  ## the whole test suite, then what depends on kernels with
 test-avx2: $(VENV)/.installed  ## the whole test suite with AVX2's kernels
 	$(AVX2) $(BIN)/python -m pytest
 
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs,notebooks]"
+	touch $@
+
+docs: $(VENV)/.docs  ## the site in docs/_build/html; warnings are errors
+	cd docs && $(abspath $(BIN))/python -m sphinx -q -W --keep-going -b html -d _build/doctrees . _build/html
+
+notebooks: $(VENV)/.docs  ## the examples as executed notebooks in docs/_build/notebooks
+	$(BIN)/python docs/notebooks.py
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,4 +45,4 @@ typecheck: $(VENV)/.installed
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) output .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) output docs/_build docs/api docs/auto_examples .pytest_cache .mypy_cache .ruff_cache

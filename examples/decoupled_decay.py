@@ -31,6 +31,7 @@ decays = np.geomspace(1e-5, 3, 9)
 
 
 # %%
+# A network for each rate and decay.
 def accuracies(optimizer):
     """Return the accuracy for each rate (rows) and decay (columns)."""
     grid = np.empty((len(lrs), len(decays)))
@@ -56,6 +57,7 @@ def edges(values):
 grids = {"adam": accuracies("adam"), "adamw": accuracies("adamw")}
 
 # %%
+# The best setting has a star; colours end a tenth below it.
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
 best = max(grid.max() for grid in grids.values())
 titles = {"adam": "adam: decay in the gradient", "adamw": "adamw: decay decoupled"}

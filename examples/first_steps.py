@@ -66,7 +66,7 @@ compare(
 # %%
 # Store sales: skdl takes the table as it is and learns a vector for every category;
 # the others get it one-hot encoded. The newest tenth is held out, and the error is the
-# mean of |predicted - sales| / sales.
+# mean of ``|predicted - sales| / sales``.
 try:
     table, sales = load_rossmann(return_X_y=True)
     kept = table["Store"] <= 40

@@ -19,7 +19,7 @@ OUTPUT = Path(os.environ.get("SKDL_OUTPUT", "output"))
 OUTPUT.mkdir(exist_ok=True)
 
 try:
-    texts = load_movie_reviews().data[:600].tolist()
+    texts = load_movie_reviews().data[:200].tolist()
     beginnings = ["the film is", "i have never seen"]
 except FileNotFoundError:
     texts = make_reviews(600, random_state=0).data.tolist()
@@ -31,7 +31,7 @@ held_out, texts = texts[::10], [t for i, t in enumerate(texts) if i % 10]
 model = TextLM(
     lowercase=True,
     min_frequency=3,
-    max_epochs=4,
+    max_epochs=2,
     batch_size=16,
     random_state=0,
     verbose=2,

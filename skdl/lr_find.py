@@ -28,6 +28,16 @@ class LRFindResult(LRSweep):
         The rule that `suggestion` follows.
     suggestion : float
         The rate to use.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdl import NeuralClassifier, lr_find
+    >>> result = lr_find(
+    ...     NeuralClassifier(random_state=0), *load_digits(return_X_y=True)
+    ... )
+    >>> sorted(result.suggestions)
+    ['minimum', 'slide', 'steepest', 'valley']
     """
 
     def plot(self, ax: Any = None) -> LRFindDisplay:

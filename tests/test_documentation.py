@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from skdl.datasets import data_home
-from skdl.estimators.tables import cross_fit
+from skdl.estimators.tables import pack_run
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -73,12 +73,12 @@ def blocks_of(page):
 @pytest.fixture
 def short_training(monkeypatch):
     """Let packs take few steps: what is looked at is that the code runs."""
-    whole = cross_fit.recipe_for
+    whole = pack_run.recipe_for
 
     def short(*sizes):
         return replace(whole(*sizes), max_steps=60, first_look=30)
 
-    monkeypatch.setattr(cross_fit, "recipe_for", short)
+    monkeypatch.setattr(pack_run, "recipe_for", short)
 
 
 @pytest.mark.parametrize(

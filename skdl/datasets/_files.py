@@ -36,6 +36,12 @@ def data_home() -> Path:
     -------
     pathlib.Path
         ``$SKDL_DATA``, else ``../shared/data`` beside the folder of the checkout.
+
+    Examples
+    --------
+    >>> from skdl.datasets import data_home
+    >>> data_home().name
+    'data'
     """
     if folder := os.environ.get("SKDL_DATA"):
         return Path(folder).expanduser()

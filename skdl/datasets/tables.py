@@ -85,6 +85,11 @@ def _load_table(name: str) -> Bunch:
 def load_rossmann(*, return_X_y: bool = False) -> Any:
     """Load 844,338 days of store sales, the oldest first.
 
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
     Returns
     -------
     Bunch, or (data, target) with ``return_X_y=True``
@@ -106,6 +111,11 @@ def load_rossmann(*, return_X_y: bool = False) -> Any:
 def load_adult(*, return_X_y: bool = False) -> Any:
     """Load 48,842 people of whom to tell whether they earn more than 50,000 dollars.
 
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
     Returns
     -------
     Bunch, or (data, target) with ``return_X_y=True``
@@ -126,10 +136,20 @@ def load_adult(*, return_X_y: bool = False) -> Any:
 def load_california_housing(*, return_X_y: bool = False) -> Any:
     """Load 20,640 districts with their median house value in dollars.
 
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
     Returns
     -------
     Bunch, or (data, target) with ``return_X_y=True``
         `data` with 8 numbers (207 missing in total_bedrooms) and ocean_proximity.
+
+    Examples
+    --------
+    >>> from skdl.datasets import load_california_housing
+    >>> X, y = load_california_housing(return_X_y=True)  # doctest: +SKIP
     """
     return as_asked(_load_table("california_housing"), return_X_y)
 
@@ -137,10 +157,20 @@ def load_california_housing(*, return_X_y: bool = False) -> Any:
 def load_letter(*, return_X_y: bool = False) -> Any:
     """Load 20,000 printed letters as 16 integers each.
 
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
     Returns
     -------
     Bunch, or (data, target) with ``return_X_y=True``
         `target` is one of 26 letters.
+
+    Examples
+    --------
+    >>> from skdl.datasets import load_letter
+    >>> X, y = load_letter(return_X_y=True)  # doctest: +SKIP
     """
     return as_asked(_load_table("letter"), return_X_y)
 
@@ -148,12 +178,22 @@ def load_letter(*, return_X_y: bool = False) -> Any:
 def load_taxis(*, return_X_y: bool = False) -> Any:
     """Load 6,433 taxi rides of which to tell the fare in dollars.
 
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
     Returns
     -------
     Bunch, or (data, target) with ``return_X_y=True``
         `data` with zones (some missing), boroughs, distance, passengers, payment,
         color, and weekday and hour of the pickup; `target` the fare. Times, and what is
         only known with the fare (tip, tolls and total), are left out.
+
+    Examples
+    --------
+    >>> from skdl.datasets import load_taxis
+    >>> X, y = load_taxis(return_X_y=True)  # doctest: +SKIP
     """
     taxis = _load_table("taxis")
     pickup = pd.to_datetime(taxis.frame["pickup"])
@@ -166,11 +206,21 @@ def load_taxis(*, return_X_y: bool = False) -> Any:
 def load_mnist_10k(*, return_X_y: bool = False) -> Any:
     """Load 10,000 handwritten digits; train on the first 8,000, test on the others.
 
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
     Returns
     -------
     Bunch, or (data, target) with ``return_X_y=True``
         `data` (10000, 784) uint8, `target` the digits; the Bunch also has `images`
         (10000, 28, 28).
+
+    Examples
+    --------
+    >>> from skdl.datasets import load_mnist_10k
+    >>> X, y = load_mnist_10k(return_X_y=True)  # doctest: +SKIP
     """
     with np.load(find_file("mnist_10k.npz", _MNIST)) as file:
         images, labels = file["images"], file["labels"]

@@ -88,6 +88,11 @@ def load_ptb() -> Bunch:
     -------
     Bunch
         `train`, `valid` and `test`, lists of lines.
+
+    Examples
+    --------
+    >>> from skdl.datasets import load_ptb
+    >>> texts = load_ptb().train  # doctest: +SKIP
     """
     return _load_parts("ptb", _PTB)
 
@@ -103,6 +108,11 @@ def load_wikitext2() -> Bunch:
     References
     ----------
     Merity et al. 2016, arXiv 1609.07843.
+
+    Examples
+    --------
+    >>> from skdl.datasets import load_wikitext2
+    >>> texts = load_wikitext2().train  # doctest: +SKIP
     """
     return _load_parts("wikitext2", _WIKITEXT2)
 
@@ -110,11 +120,21 @@ def load_wikitext2() -> Bunch:
 def load_movie_reviews(*, return_X_y: bool = False) -> Any:
     """Load 2,000 film reviews, half of them positive.
 
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
+
     Returns
     -------
     Bunch, or (data, target) with ``return_X_y=True``
         `data` is the text, `target` "pos" or "neg"; the Bunch also has `fold`, the ten
         folds of Pang & Lee 2004.
+
+    Examples
+    --------
+    >>> from skdl.datasets import load_movie_reviews
+    >>> texts, labels = load_movie_reviews(return_X_y=True)  # doctest: +SKIP
     """
     frame = pd.read_parquet(find_file("movie_reviews.parquet", _REVIEWS))
     reviews = Bunch(

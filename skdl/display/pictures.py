@@ -211,6 +211,14 @@ class ConfusedPairsDisplay(GridDisplay):
     ----------
     axes_ : ndarray of matplotlib.axes.Axes
         One row a pair.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdl import ConfusedPairsDisplay
+    >>> pairs = [("cat", "dog", 3, np.zeros((2, 8, 8, 1)))]
+    >>> ConfusedPairsDisplay(pairs).plot().axes_.shape
+    (1, 3)
     """
 
     def __init__(self, pairs: Sequence[tuple[Any, Any, int, np.ndarray]]) -> None:
@@ -271,7 +279,7 @@ class ActivationMapDisplay(GridDisplay):
     Parameters
     ----------
     pictures : ndarray of shape (n, height, width, channels)
-        uint8 or float32.
+        Bytes (uint8) or float32.
     maps : ndarray of shape (n, height, width)
         From 0 to 1.
     titles : sequence of str
@@ -285,6 +293,14 @@ class ActivationMapDisplay(GridDisplay):
     References
     ----------
     Selvaraju et al. 2017, "Grad-CAM", arXiv 1610.02391, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdl import ActivationMapDisplay
+    >>> pictures, maps = np.zeros((2, 8, 8, 1)), np.ones((2, 8, 8))
+    >>> ActivationMapDisplay(pictures, maps, ["cat", "dog"]).plot().axes_.shape
+    (2, 2)
     """
 
     _row_extra = 0.1

@@ -85,6 +85,13 @@ def onnx_inputs(model: Any, session: Any, X: Any) -> dict[str, np.ndarray]:
     -------
     dict of ndarray
         For ``session.run(None, inputs)``.
+
+    Examples
+    --------
+    >>> import onnxruntime  # doctest: +SKIP
+    >>> session = onnxruntime.InferenceSession("model.onnx")  # doctest: +SKIP
+    >>> inputs = onnx_inputs(model, session, X)  # doctest: +SKIP
+    >>> probabilities, labels = session.run(None, inputs)  # doctest: +SKIP
     """
     wanted = {info.name: info.type for info in session.get_inputs()}
     if "pictures" in wanted:

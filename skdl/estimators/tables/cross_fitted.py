@@ -104,12 +104,12 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
     temperature_ : float
         With folds as `validation`, of classifiers: what raw outputs are divided by, so
         that the probabilities are as certain as they are right.
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (n_features,)
         With folds as `validation`: how much the loss of rows that a network has not
         learned from rises where a column says nothing, which is where all rows have
         the mean of what the column gives the network. Below zero where the networks do
         better without. Of at most 4,096 rows.
-    feature_importances_std_ : ndarray of shape (n_features_in_,)
+    feature_importances_std_ : ndarray of shape (n_features,)
         Standard errors of these, from 20 parts of the rows.
     """
 

@@ -218,7 +218,11 @@ def test_no_groups_are_no_random_effects(data):
 
 @pytest.mark.parametrize(
     ("labels", "columns"),
-    [(["no", "yes"], ["no", "yes"]), (["a", "b", "c"], ["a", "b", "c"]), (None, ["effect"])],
+    [
+        (["no", "yes"], ["no", "yes"]),
+        (["a", "b", "c"], ["a", "b", "c"]),
+        (None, ["effect"]),
+    ],
 )
 def test_columns_of_effects_say_what_they_speak_for(data, labels, columns):
     X, y = data[0][:300], data[1][:300]

@@ -1,0 +1,74 @@
+"""How Sphinx builds the site: `make docs`."""
+
+import os
+import re
+import warnings
+
+import matplotlib
+
+import skdl
+
+matplotlib.use("agg")
+# Examples write their pictures beside the built pages.
+os.environ.setdefault("SKDL_OUTPUT", os.path.join(os.path.dirname(__file__), "_build"))
+os.makedirs(os.environ["SKDL_OUTPUT"], exist_ok=True)
+warnings.filterwarnings("ignore", message="X does not have valid feature names")
+
+project = "skdl"
+author = "The skdl developers"
+copyright = "The skdl developers"
+version = release = skdl.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "**/README.*", "auto_examples/*.ipynb"]
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+suppress_warnings = ["config.cache"]  # the gallery's settings hold a class
+
+autosummary_generate = True
+autodoc_default_options = {"members": True, "inherited-members": True}
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"\.py$",
+    "ignore_pattern": r"serving\.py$",  # an application, for persistence.md
+    "within_subsection_order": "FileNameSortKey",
+    "reference_url": {"skdl": None},
+    "abort_on_example_error": True,
+    "show_memory": False,
+    "download_all_examples": False,
+    "min_reported_time": 1,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skdl"
+html_theme_options = {
+    "show_toc_level": 2,
+    "navbar_align": "left",
+    "navigation_with_keys": False,
+    "show_prev_next": True,
+}
+html_show_sourcelink = False
+
+# Methods inherited from scikit-learn refer to labels of its own site.
+_ELSEWHERE = re.compile(r":(?:ref|term):`([^`<]+?)(?:\s*<[^>]+>)?`")
+
+
+def without_foreign_references(app, what, name, obj, options, lines):
+    """Replace references into scikit-learn's site by their text."""
+    text = "\n".join(lines)
+    lines[:] = _ELSEWHERE.sub(r"\1", text).split("\n")
+
+
+def setup(app):
+    """Tell Sphinx of what is above."""
+    app.connect("autodoc-process-docstring", without_foreign_references)
