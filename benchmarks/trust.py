@@ -111,6 +111,8 @@ def inputs() -> None:
             bad += 1
             if bad < 20:
                 print(seed, names[seed % len(names)], repr(error)[:300])
+        if seed % 1000 == 999:
+            print(f"{seed + 1} inputs, {bad} of them bad", flush=True)
     seconds = time.perf_counter() - begun
     print(f"{n} generated inputs, {answered} answered, {seconds:.0f} s")
     bar("undocumented exceptions and NaN predictions", bad, 0, at_most=True)
@@ -350,7 +352,7 @@ def distill() -> None:
     from sklearn.model_selection import train_test_split
 
     rows = []
-    for name in ("letter", "california_housing"):
+    for name in ("california", "letter"):
         X, y = load_table(name)
         y = np.asarray(y)
         parts = train_test_split(
@@ -380,6 +382,7 @@ def distill() -> None:
         )
         faster = times["teacher"] / times["student"]
         rows.append([name, *scores.values(), kept, faster])
+        print(rows[-1], flush=True)
     head = ["table", "linear", "forest", "student", "advantage kept", "times faster"]
     print_table(head, rows)
     bar("least advantage kept", min(row[4] for row in rows), 0.98, at_most=False)
