@@ -1,10 +1,10 @@
 """What "trust" promises, each figure beside its bar.
 
-    python -m benchmarks.trust                  # all of it; an hour on two cores
-    python -m benchmarks.trust files onnx load  # some parts
+    python benchmarks/trust.py                  # all of it; an hour on two cores
+    python benchmarks/trust.py files onnx load  # some parts
 
-Parts: files, inputs, together, memory, onnx, load, sizes, serving, distill. Sizes of the
-larger parts: ``--scale 0.1`` does a tenth.
+Parts: files, inputs, together, memory, onnx, load, sizes, serving, distill. With
+``--scale 0.1`` the larger parts do a tenth.
 """
 
 import argparse
@@ -22,15 +22,18 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from _common import bar, begin, print_table
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skdl
-from benchmarks._common import bar, begin, print_table
 
 SCALE = 1.0
+ROOT = Path(__file__).parents[1]
+# The tests have the small models and the generators of damage.
+sys.path.append(str(ROOT))
 
 
 def scaled(n: int) -> int:
@@ -88,7 +91,8 @@ def files() -> None:
 
 
 def inputs() -> None:
-    from benchmarks._trust_inputs import frame
+    from _trust_inputs import frame
+
     from tests.properties.checks import TABLE, answers_or_refuses, fitted
 
     models, bad, answered = fitted(), 0, 0
@@ -181,8 +185,7 @@ def memory() -> None:
 
 def onnx() -> None:
     import onnxruntime
-
-    from benchmarks._tables import TABLES, load_table
+    from _tables import TABLES, load_table
 
     rows, worst_of_all = [], 0.0
     path = tempfile.mkdtemp() + "/m.onnx"
@@ -341,11 +344,10 @@ def encoded(X):
 
 
 def distill() -> None:
+    from _tables import load_table
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
     from sklearn.metrics import accuracy_score, r2_score
     from sklearn.model_selection import train_test_split
-
-    from benchmarks._tables import load_table
 
     rows = []
     for name in ("letter", "california_housing"):
@@ -364,14 +366,8 @@ def distill() -> None:
         base = make_pipeline(encoded(X), StandardScaler(), linear)
         student = skdl.distill(teacher, X, y, random_state=0)
         teacher.fit(X, y), base.fit(X, y)
-        scores = {
-            kind: score(y_test, model.predict(X_test))
-            for kind, model in (
-                ("base", base),
-                ("teacher", teacher),
-                ("student", student),
-            )
-        }
+        models = {"base": base, "teacher": teacher, "student": student}
+        scores = {k: score(y_test, m.predict(X_test)) for k, m in models.items()}
         times = {}
         for kind, model in (("teacher", teacher), ("student", student)):
             model.predict(X_test)
@@ -408,7 +404,8 @@ def main() -> None:
     SCALE = given.scale
     begin("Trust", "skops")
     warnings.simplefilter("ignore")
-    os.environ.setdefault("PYTHONPATH", os.getcwd())
+    os.environ.setdefault("PYTHONPATH", str(ROOT))
+    os.chdir(ROOT)
     for name in given.parts or PARTS:
         print(f"-- {name}")
         PARTS[name]()

@@ -121,7 +121,9 @@ class SavedCheckpoint:
             state = Checkpoint(self.path, {"lr": "0.1"}).state
         except (ValueError, MemoryError):
             return None
-        return state["weights"].equal(self.state["weights"])
+        weights = state.get("weights") if isinstance(state, dict) else None
+        known = isinstance(weights, torch.Tensor)
+        return known and torch.equal(weights, self.state["weights"])
 
 
 class Pictures:

@@ -4,9 +4,9 @@ import sys
 import warnings
 from types import FrameType
 
-# What stands between a user's call and the work: skdl, and the wrapper that
-# `with_callbacks` puts around `fit`.
-_OURS = ("skdl", "sklearn.callback")
+# What stands between a user's call and the work: skdl, and the wrappers that
+# `with_callbacks` puts around `fit` and scikit-learn around `transform`.
+_OURS = ("skdl", "sklearn.callback", "sklearn.utils._set_output")
 
 
 def warn_user(message: str, category: type[Warning]) -> None:

@@ -1,6 +1,6 @@
 """Fitting a pack whose members are each blind to another part of the rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -118,13 +118,12 @@ def cross_fit(
         reporter.fit_begin()
         outcome = run.train(reporter, drops=drop_harmful)
         while run.found_harmful:
-            # Trained anew, since what there is has been learned beside those columns.
             other = new_run((*run.harmful, *run.found_harmful))
-            reporter.begin_again(other.snapshot, len(other.steps))
-            other_outcome = other.train(reporter, drops=True)
-            if not other_outcome.best_loss <= outcome.best_loss:
+            found = _trained_instead(other, outcome, reporter)
+            if found is None or found.failure is not None:
+                outcome = replace(outcome, failure=found and found.failure)
                 break
-            run, outcome = other, other_outcome
+            run, outcome = other, found
         run.conclude()
         attributes = run.attributes(kept, n_rows)
     attributes |= run.told_in_epochs(outcome)
@@ -132,3 +131,20 @@ def cross_fit(
     return CrossFit(
         outcome, run.parts, history, attributes, run.recipe, reporter, run.harmful
     )
+
+
+def _trained_instead(
+    other: PackRun, outcome: Outcome, reporter: EpochReporter
+) -> Outcome | None:
+    """Train anew without columns, since what there is was learned beside them.
+
+    Return None if what there is has the lower loss, and its outcome with the failure if
+    there is one: then what there is stays, too.
+    """
+    reporter.begin_again(other.snapshot, len(other.steps))
+    try:
+        found = other.train(reporter, drops=True)
+    except FloatingPointError:
+        return None
+    is_better = found.best_loss <= outcome.best_loss
+    return found if is_better or found.failure is not None else None

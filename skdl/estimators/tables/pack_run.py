@@ -205,7 +205,9 @@ class PackRun:
             return ()
         with trainer.average.applied():
             verdict = self.judge(rest)
-        return tuple(rest[verdict.is_harmful].tolist())
+        found = tuple(rest[verdict.is_harmful].tolist())
+        left = self.estimator.n_features_in_ - len(self.harmful) - len(found)
+        return found if left else ()
 
     def conclude(self) -> None:
         """Predict out of fold with what is kept, and set the temperature."""

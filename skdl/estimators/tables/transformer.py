@@ -78,17 +78,17 @@ class EmbeddingTransformer(TransformerState, VectorsMixin, BaseEstimator):
         to .094).
     cv : int, splitter, iterable or None, default=None
         Folds of `fit_transform`: the vectors of a row come from networks that have not
-        seen the row, turned to the axes of the network trained on all rows. None uses
-        the one network for all rows. Vectors of different networks differ more than
-        those that have seen a row flatter it, once harmful columns are gone, so that
-        None is the better default (``benchmarks/leakage.py``); with `cv` and
-        ``drop_harmful=False`` you see what cross-fitting does by itself.
+        seen the row, turned to the axes of the network that has learned from all rows.
+        None uses that one for all rows, which is better once harmful columns are gone
+        (``benchmarks/leakage.py``). Packs (see `validation` of the estimator) are
+        trained all at once, each network blind to a fold and one to none; other
+        estimators, and folds that do not train on all other rows, take a fit each.
     drop_harmful : bool, default=True
-        Whether to blank out categorical columns that make networks worse on rows they
-        have not seen, by more than two standard errors: an identifier, noise. Each
-        column is judged by the networks of the folds of `cv`, or else of five folds;
-        those of the vectors are then trained without it, and its own vectors are the
-        same for all categories. Tables of fewer than 50 rows are not judged.
+        Whether to drop categorical columns that make networks worse on rows they have
+        not seen, with a warning: an identifier, noise. A pack is judged while it is
+        trained (docs/tables.md), and the columns have no vectors. In separate fits it
+        is two standard errors, with five folds where `cv` gives none, and the columns
+        have one vector. Tables of fewer than 50 rows are not judged.
     random_state : int, RandomState instance or None, default=None
         For the default estimator and the shuffling of folds.
     verbose : int, default=0
@@ -97,9 +97,9 @@ class EmbeddingTransformer(TransformerState, VectorsMixin, BaseEstimator):
     Attributes
     ----------
     estimator_ : estimator
-        The one trained on all rows.
+        The one trained on all rows; of a pack its first network is.
     harmful_features_ : list
-        Names of the columns that are blanked out, see `drop_harmful`.
+        Names of the columns that are dropped, see `drop_harmful`.
     categories_ : dict of ndarray
         Categories of each categorical column.
     embeddings_ : dict of pandas.DataFrame
@@ -355,8 +355,8 @@ class EmbeddingTransformer(TransformerState, VectorsMixin, BaseEstimator):
         Returns
         -------
         DataFrame of shape (n_samples, n_features)
-            None stands for an unknown category, and for those of a column that is
-            blanked out.
+            None stands for an unknown category, and for those of a column that was
+            dropped.
         """
         check_is_fitted(self)
         X = np.asarray(X)

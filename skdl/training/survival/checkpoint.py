@@ -12,10 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skdl.training.survival.whole_file import read_whole, remove_remains, write_whole
+from skdl.training.survival.whole_file import (
+    DamagedFileError,
+    read_whole,
+    remove_remains,
+    write_whole,
+)
 
 _HEADER = b"skdl checkpoint\n"
 PROTOCOL = 2
+
+_PARTS = frozenset({"protocol", "identity", "notes", "state"})
 
 # Differences that an error names at most.
 _NAMED = 4
@@ -184,7 +191,10 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
     content = read_whole(path, _HEADER)
     if content is None:
         return None
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    if not isinstance(found, dict) or not set(found) >= _PARTS:
+        raise DamagedFileError("it lacks what a checkpoint holds")
+    return found
 
 
 def remove_checkpoint(path: str | os.PathLike) -> None:

@@ -83,6 +83,13 @@ def test_an_identifier_costs_nothing(fitted, shops):
     assert fitted.oof_score_ > without.oof_score_ - 0.005
 
 
+def test_the_only_column_is_not_dropped(shops):
+    X, y = shops
+    model = EntityEmbeddingRegressor(**VECTORS).fit(X[["identifier"]], y)
+    assert model.harmful_features_ == []
+    assert model.feature_importances_[0] < 0
+
+
 def test_columns_that_share_vectors_are_dropped_together(shops):
     X, y = shops
     X = X.assign(second=X["identifier"].to_numpy()[::-1])

@@ -23,6 +23,7 @@ from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
 from skdl.training.survival import checkpoint as checkpoint_module
 from skdl.training.survival.checkpoint import Checkpoint, digest, remove_checkpoint
+from skdl.training.survival.whole_file import write_whole
 from skdl.training.trainer import Trainer
 
 IDENTITY = {"estimator": "A", "lr": "0.1"}
@@ -392,3 +393,11 @@ def test_halved_rates_and_windows_and_parts_of_batches_go_on(path):
         records, trainer, batches = attempt(0, 2)
     assert (records[1].lr, batches.shortened) == (0.025, 1)
     assert trainer.runtime.memory.most_rows == 4
+
+
+@pytest.mark.parametrize("content", [{"state": 1}, [1, 2], "text"])
+def test_a_whole_file_of_something_else_is_refused(content, tmp_path):
+    path = tmp_path / "fit.pt"
+    write_whole(path, b"skdl checkpoint\n", lambda file: torch.save(content, file))
+    with pytest.raises(ValueError, match="no checkpoint of skdl"):
+        Checkpoint(path, {})
