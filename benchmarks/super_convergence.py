@@ -58,7 +58,6 @@ def draw(ax: plt.Axes, name: str, constant: dict, cycles: dict, target: float) -
     every = np.concatenate([*constant.values(), list(cycles.values())])
     ax.set_ylim(np.quantile(every, 0.1), every.max() + 0.05 * np.ptp(every))
     ax.set(title=name, xlabel="epochs", ylabel="validation score")
-    ax.legend(loc="lower right", fontsize="small")
 
 
 def main() -> None:
@@ -67,7 +66,7 @@ def main() -> None:
     parser.add_argument("--figure", help="where to draw the curves")
     options = parser.parse_args()
     begin("Super-convergence: one-cycle against constant rates")
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4), layout="constrained")
     rows, shares = [], {}
     names = ("adult", "california", "mnist_10k")
     for ax, task in zip(axes, tasks(*names), strict=True):
@@ -88,6 +87,8 @@ def main() -> None:
     for name, share in shares.items():
         bar(f"{name}: one-cycle's epochs / constant's", share, 0.5, at_most=True)
     if options.figure:
+        # One legend for all, beside the curves.
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
         figure.savefig(options.figure, dpi=100)
 
 

@@ -121,7 +121,7 @@ X, X_val, y, y_val = train_test_split(X, y, random_state=0, stratify=y)
 digits = NeuralClassifier(random_state=0).fit(X, y, X_val=X_val, y_val=y_val)
 
 figure, axes = plt.subplots(
-    2, 2, figsize=(11, 5.5), sharex="col", height_ratios=(3, 1), layout="constrained"
+    2, 2, figsize=(14, 5.5), sharex="col", height_ratios=(3, 1), layout="constrained"
 )
 TrainingDisplay.from_estimator(digits, axes=axes[:, 0])
 TrainingDisplay.from_estimator(stores.regressor_, axes=axes[:, 1])
