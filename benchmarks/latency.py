@@ -2,9 +2,9 @@
 
     python benchmarks/latency.py [--calls 300] [--rows 1000000]
 
-Bars: one row in no more time than scikit-learn's MLPClassifier of the same layers, and by
-a pack of four in at most 1.5 times that; a million rows within 1.2 of a bare forward pass
-(the faster of the whole matrix at once and of chunks), in bounded memory.
+Bars: one row in no more time than scikit-learn's MLPClassifier of the same layers, and
+by a pack of four in at most 1.5 times that; a million rows within 1.2 of a bare forward
+pass (the faster of the whole matrix at once and of chunks), in bounded memory.
 """
 
 import argparse
