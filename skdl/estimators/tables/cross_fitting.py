@@ -76,6 +76,8 @@ def split_rows(
         if len(y) < _FEWEST_ROWS or (classifier and _commonest(y) < _FOLDS):
             return []
         cv = _FOLDS
+    if isinstance(cv, Integral) and cv > len(y):
+        raise ValueError(f"cv={cv} folds cannot be made of {len(y)} rows: give fewer.")
     folds = check_cv(cv, y, classifier=classifier)
     if isinstance(cv, Integral):
         folds = type(folds)(cv, shuffle=True, random_state=seed)

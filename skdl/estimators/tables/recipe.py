@@ -8,6 +8,8 @@ import numpy as np
 
 # Entries of all numbers' vectors together, and bins of all columns together, at most.
 _ENTRIES, _BINS = 4096, 8192
+# Steps that any table may take.
+_FEWEST_STEPS = 250
 # Columns of numbers from which on none has bins.
 _MOST_COLUMNS = 2048
 # Rows below which trees on the target have no say in the bins: since they know the
@@ -94,8 +96,9 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
         narrower and the first look is earlier: as good there, and soon done. What tells
         classes has more decay, and more dropout of vectors, than what tells numbers.
         Networks that tell classes are best early and take 3,000 steps at most, those
-        that predict numbers get better for longer and take 8,000; but no fewer than ten
-        passes over the rows, and no more than 500. Bins of few rows are quantiles
+        that predict numbers get better for longer and take 8,000, fewer below 4,000 and
+        10,000 rows; but no fewer than ten passes over the rows. Bins of few rows are
+        quantiles
         alone, so that targets of blind rows stay unknown. Categories of one to three
         rows, the more of them the larger the table, count as unknown: a vector of so
         few rows knows these rows by heart. Where there are hundreds of columns of
@@ -104,7 +107,8 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
     """
     batch_size = min(max(1 << max(0, (n_rows // 50).bit_length() - 1), 32), 256)
     batches = math.ceil(n_rows / batch_size)
-    max_steps = max(3000 if n_classes else 8000, 10 * batches)
+    most, for_most = (3000, 4000) if n_classes else (8000, 10_000)
+    steps = round(most * min(1.0, (n_rows / for_most) ** 0.6))
     columns = max(1, n_numbers)
     share = min(1.0, _BINS / (64 * columns))
     width, first_look = _size(n_rows)
@@ -115,7 +119,7 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
         embedding_dropout=0.4 if n_classes else 0.2,
         batch_size=batch_size,
         rare_rows=min(3, n_rows // 300),
-        max_steps=min(max_steps, 500 * batches),
+        max_steps=max(steps, _FEWEST_STEPS, 10 * batches),
         n_quantiles=0 if columns > _MOST_COLUMNS else max(2, round(32 * share)),
         n_leaves=1 if n_rows < _ROWS_FOR_TREES else max(2, round(32 * share)),
         entries=min(8, max(2, _ENTRIES // columns)),

@@ -8,7 +8,8 @@ from skdl import NeuralClassifier, NeuralRegressor
 
 
 def regressor(**options):
-    return NeuralRegressor(**{"hidden_layer_sizes": 32, "random_state": 0, **options})
+    options = {"hidden_layer_sizes": 32, "max_epochs": 20, "random_state": 0, **options}
+    return NeuralRegressor(**options)
 
 
 def classifier(**options):

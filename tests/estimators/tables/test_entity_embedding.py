@@ -96,7 +96,9 @@ def test_arrays_have_numbered_columns():
     rng = np.random.default_rng(0)
     X = rng.integers(0, 5, (200, 3)).astype(float)
     y = (X[:, 1] == 2) * 3.0 + X[:, 2]
-    model = EntityEmbeddingRegressor(categorical_features=[1], random_state=0)
+    model = EntityEmbeddingRegressor(
+        categorical_features=[1], max_epochs=20, random_state=0
+    )
     assert model.fit(X, y).score(X, y) > 0.9
     assert list(model.embeddings_) == [1]
     assert model.get_feature_names_out().tolist()[:2] == ["x0", "x1_0"]
@@ -113,7 +115,7 @@ def test_arrays_of_objects_hold_text_and_numbers():
 def test_no_categorical_column_is_fine():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 3))
-    model = EntityEmbeddingRegressor(random_state=0).fit(X, X[:, 0])
+    model = EntityEmbeddingRegressor(max_epochs=2, random_state=0).fit(X, X[:, 0])
     assert model.embeddings_ == {}
     np.testing.assert_allclose(model.transform(X), X)
 

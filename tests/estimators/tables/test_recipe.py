@@ -13,10 +13,16 @@ def test_batches_grow_with_the_rows():
 
 
 def test_training_is_never_shorter_than_some_passes():
-    few, many = recipe_for(1_000, 5, 0), recipe_for(10**6, 5, 0)
-    assert few.max_steps == 8_000
-    assert many.max_steps == 10 * -(-(10**6) // 256)
-    assert recipe_for(1_000, 5, 3).max_steps == 3_000
+    assert recipe_for(10**6, 5, 0).max_steps == 10 * -(-(10**6) // 256)
+
+
+def test_few_rows_are_soon_done_and_numbers_take_longer_than_classes():
+    steps = [recipe_for(n, 5, 0).max_steps for n in (20, 1_000, 10_000, 20_000)]
+    assert steps == sorted(steps)
+    assert steps[0] == 250
+    assert steps[1] < 2_500
+    assert steps[-2:] == [8_000, 8_000]
+    assert recipe_for(1_000, 5, 3).max_steps < steps[1]
 
 
 def test_the_targets_of_few_rows_have_no_say_in_the_bins():
