@@ -74,7 +74,9 @@ def _rescale_inputs_of_pack(
     if not isinstance(first, PackedLinear):
         raise TypeError(f"The first layer of {type(pack.head).__name__} is not linear.")
     weight = first.weight
-    numbers = weight[:, weight.shape[1] - len(slope) :]
+    before = [part.n_outputs for part in (pack.embedding, pack.numeric) if part]
+    start = sum(int(n) for n in before)
+    numbers = weight[:, start : start + len(slope)]
     offset = shift.to(weight) @ numbers  # (M, n_units)
     if first.bias is not None:
         first.bias.add_(offset)

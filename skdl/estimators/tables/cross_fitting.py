@@ -84,7 +84,13 @@ def split_rows(
     with warnings.catch_warnings():
         # A class that some folds lack is no hindrance.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return list(folds.split(frame, y))
+        try:
+            return list(folds.split(frame, y))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"cv={cv!r} must be a number of folds, a splitter of scikit-learn, or "
+                f"pairs of training and held-out positions ({error})."
+            ) from error
 
 
 def check_partition(splits: Sequence[Split], n_rows: int) -> None:

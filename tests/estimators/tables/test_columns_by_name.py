@@ -166,6 +166,7 @@ def test_groups_that_share_a_column_are_one():
         )
 
 
+@pytest.mark.filterwarnings("ignore:EmbeddingTransformer drops:UserWarning")
 @pytest.mark.parametrize(
     ("cv", "message"),
     [
