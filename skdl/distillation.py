@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
-from sklearn.model_selection import check_cv, cross_val_predict
+from sklearn.model_selection import cross_val_predict
 from sklearn.utils import _safe_indexing, check_consistent_length
 
 from skdl.estimators import EntityEmbeddingClassifier, EntityEmbeddingRegressor
 from skdl.estimators.tables.cross_fitted import CrossFittedEstimator
+from skdl.estimators.tables.cross_fitting import shuffled_cv
 from skdl.estimators.tables.validation import folds_for
 
 # Probabilities below are not learned: each one is a row.
@@ -91,7 +92,7 @@ def distill(
             f"teacher must have predict_proba, which {type(teacher).__name__} has not: "
             "wrap it in sklearn.calibration.CalibratedClassifierCV."
         )
-    folds = _folds(cv, y, classes, random_state)
+    folds = shuffled_cv(cv, y, classifier=classes, random_state=random_state)
     how = "predict_proba" if classes else "predict"
     said = cross_val_predict(teacher, X, y, cv=folds, method=how, n_jobs=n_jobs)
     if student is None:
@@ -104,13 +105,6 @@ def distill(
     groups = {} if not _takes_groups(student) else {"groups": rows}
     copies = _safe_indexing(X, rows)
     return student.fit(copies, labels, sample_weight=weight, **groups)
-
-
-def _folds(cv: Any, y: np.ndarray, classes: bool, random_state: int | None) -> Any:
-    folds = check_cv(cv, y, classifier=classes)
-    if isinstance(cv, int):
-        folds = type(folds)(cv, shuffle=True, random_state=random_state)
-    return folds
 
 
 def _takes_groups(student: Any) -> bool:

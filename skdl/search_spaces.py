@@ -22,6 +22,7 @@ from skdl.estimators import (
     NeuralRegressor,
     TextLM,
 )
+from skdl.estimators.tables.validation import has_folds
 
 
 @dataclass(frozen=True)
@@ -249,21 +250,10 @@ def _ranges_for(estimator: Any) -> dict[str, Range | Choice]:
     ranges = {} if _has_own(estimator) else dict(_DENSE)
     if issubclass(cls, _WITH_CATEGORIES):
         ranges |= _CATEGORIES
-    return ranges | (_ONE if _trains_one(estimator) else _PACK)
+    is_pack = isinstance(estimator, type) or has_folds(estimator)
+    return ranges | (_PACK if is_pack else _ONE)
 
 
 def _has_own(estimator: Any) -> bool:
     """Tell whether there is a network of the user's."""
     return not isinstance(estimator, type) and estimator.network is not None
-
-
-def _trains_one(estimator: Any) -> bool:
-    """Tell whether one network is trained on a table, and not a pack."""
-    if isinstance(estimator, type):
-        return False
-    validation = estimator.validation
-    if validation is None or isinstance(validation, float):
-        return True
-    is_auto = isinstance(validation, str) and validation == "auto"
-    told = estimator.max_epochs is not None or estimator.early_stopping
-    return is_auto and (told or estimator.network is not None)

@@ -5,6 +5,8 @@ it. It is one number a column, in float32, however many bins there are; where th
 are is known here alone.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -12,6 +14,8 @@ from torch import Tensor
 
 # Comparisons that take less time than to go through the columns one by one.
 _FEW = 1 << 13
+# Attributes that follow from the edges.
+_FOLLOWS = ("_table", "_slopes", "_last")
 # Rows that edges are learned from at most.
 _LEARNING_ROWS = 50_000
 # A leaf of a column's tree, and a bin of quantiles, has at least this many rows.
@@ -50,9 +54,16 @@ class BinEncoder:
         self.edges: list[np.ndarray] = []
         self.columns = np.zeros(0, dtype=np.int64)
         self._fill = np.zeros(0)
-        # Edges and one over the bins' widths, filled up; each column's last bin.
-        self._table, self._slopes = np.zeros((0, 1)), np.zeros((0, 0))
-        self._last = np.zeros(0, dtype=np.int64)
+        self._tabulate()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without what follows from it."""
+        return {k: v for k, v in vars(self).items() if k not in _FOLLOWS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state."""
+        vars(self).update(state)
+        self._tabulate()
 
     @property
     def n_bins(self) -> list[int]:
@@ -83,17 +94,32 @@ class BinEncoder:
         self.columns = np.array(binned, dtype=np.int64)
         self.edges = [found[j] for j in binned]
         self._fill = np.array([np.nanmedian(X[:, j]) for j in binned])
+        self._tabulate()
+        return self
+
+    def _tabulate(self) -> None:
+        """Put all columns' edges and slopes, one over a bin's width, into one array.
+
+        Columns with fewer edges are filled up with infinite ones.
+        """
         self._last = np.array(self.n_bins, dtype=np.int64) - 1
-        most = max(map(len, self.edges), default=1)
-        self._table = np.full((len(binned), most), np.inf)
-        for row, edges in zip(self._table, self.edges, strict=True):
-            row[: len(edges)] = edges
-        widths = np.full((len(binned), most - 1), np.inf)
-        for row, edges in zip(widths, self.edges, strict=True):
-            row[: len(edges) - 1] = np.diff(edges)
+        shape = len(self.edges), max(map(len, self.edges), default=1)
+        self._table = np.full(shape, np.inf)
+        widths = np.full((shape[0], shape[1] - 1), np.inf)
+        for i, edges in enumerate(self.edges):
+            self._table[i, : len(edges)] = edges
+            widths[i, : len(edges) - 1] = np.diff(edges)
         with np.errstate(over="ignore"):  # of widths that are next to nothing
             self._slopes = np.minimum(1 / widths, np.finfo(np.float64).max)
-        return self
+
+    def ramps(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return where bins begin and one over their widths, (n_columns, most bins).
+
+        A position is the sum of ``(x - low) * slope`` over a column's bins, each cut to
+        [0, 1]; columns with fewer bins have slopes of zero.
+        """
+        low = self._table[:, :-1]
+        return np.where(np.isfinite(low), low, 0.0), self._slopes
 
     def _edges(self, column: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return the edges of a column; fewer than two if it has no bins."""

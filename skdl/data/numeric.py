@@ -16,7 +16,7 @@ _CHUNK_VALUES = 1 << 17
 # Rows that the quartiles are computed from, as in HistGradientBoosting's binning.
 _QUARTILE_ROWS = 200_000
 # Scaled values are cut here, so that their squares stay finite in float32.
-_FAR = 1e6
+FAR = 1e6
 _ONE = torch.ones(())
 # Scales are looked at again when there are so many times as many rows, and learned anew
 # where a spread has changed by that ratio or a median has moved by that share of it.
@@ -194,7 +194,7 @@ class NumericEncoder:
     def _bent(self, values: np.ndarray, column: int) -> np.ndarray:
         """Encode values of a column, in float64."""
         z = (values - self.center[column]) * self.factor[column]
-        z = np.clip(z, -_FAR, _FAR)
+        z = np.clip(z, -FAR, FAR)
         return z / np.sqrt(1 + (z / 3) ** 2)
 
     def compensated(self, rescaling: Rescaling) -> "NumericEncoder":
@@ -242,7 +242,7 @@ class NumericEncoder:
         scaled = torch.sub(raw, center).mul_(factor)
         if not self.scale:
             return scaled.float()
-        scaled = scaled.clamp_(-_FAR, _FAR).float()
+        scaled = scaled.clamp_(-FAR, FAR).float()
         bend = torch.addcmul(_ONE, scaled, scaled, value=1 / 9).rsqrt_()
         return scaled.mul_(bend)
 

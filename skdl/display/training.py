@@ -180,12 +180,6 @@ def _beside(ax: Any, points: float) -> Any:
     return ax.transAxes + ScaledTranslation(points / 72, 0, ax.figure.dpi_scale_trans)
 
 
-def _max_epochs(model: Any) -> int:
-    if hasattr(model, "_setting"):  # what None stands for
-        return model._setting("max_epochs")
-    return model.max_epochs
-
-
 def _rates(model: Any) -> np.ndarray | None:
     """Return the rate all along a training, if it went by the schedule to the end."""
     history = model.history_
@@ -196,7 +190,7 @@ def _rates(model: Any) -> np.ndarray | None:
     else:
         epochs = np.linspace(0, end, _POINTS)
         factor = resolve_schedule(model.schedule).lr
-        whole = max(_max_epochs(model), end)
+        whole = max(model._setting("max_epochs"), end)
         lrs = [model.lr_ * factor(float(epoch) / whole) for epoch in epochs]
         points = np.stack([epochs, lrs], axis=1)
     drawn = np.interp(history["epoch"], *points.T)

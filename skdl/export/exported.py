@@ -8,11 +8,9 @@ from torch import Tensor, nn
 
 from skdl.data.binned import BinnedTableEncoder
 from skdl.data.bins import BinEncoder
-from skdl.data.numeric import NumericEncoder
+from skdl.data.numeric import FAR, NumericEncoder
 from skdl.data.table import TableEncoder
 from skdl.estimators.core.targets import RealTarget
-
-_FAR = 1e6  # as `NumericEncoder` cuts scaled values
 
 
 def _buffer(values: Any, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -39,7 +37,7 @@ class Numbers(nn.Module):
         absent = x.isnan()
         scaled = (torch.where(absent, self.center, x) - self.center) * self.factor
         if self.scale:
-            scaled = scaled.clamp(-_FAR, _FAR).float()
+            scaled = scaled.clamp(-FAR, FAR).float()
             scaled = scaled / (1 + scaled * scaled / 9).sqrt()
         scaled = torch.where(absent, self.fill, scaled.float())
         if self.has_line:
@@ -54,13 +52,7 @@ class Positions(nn.Module):
 
     def __init__(self, bins: BinEncoder) -> None:
         super().__init__()
-        low = np.zeros((len(bins.edges), max(bins.n_bins)))
-        slope = np.zeros_like(low)
-        most = np.finfo(np.float64).max
-        for i, edges in enumerate(bins.edges):
-            low[i, : len(edges) - 1] = edges[:-1]
-            with np.errstate(over="ignore"):
-                slope[i, : len(edges) - 1] = np.minimum(1 / np.diff(edges), most)
+        low, slope = bins.ramps()
         self.register_buffer("low", _buffer(low))
         self.register_buffer("slope", _buffer(slope))
         self.register_buffer("fill", _buffer(bins._fill))

@@ -1,7 +1,6 @@
 """Exports that are run and compared with the model before they are written."""
 
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdl.data.containers import as_pandas, is_frame
 from skdl.export.graph import ALL, PREDICTION, PROBABILITIES, graph_of, name_of_input
 from skdl.export.pipelines import graph_of_pipeline
+from skdl.training.survival.whole_file import replacing
 
 TOLERANCE = 1e-4
 
@@ -66,7 +66,8 @@ def to_onnx(model: Any, X: Any, path: str | os.PathLike) -> None:
     content = graph.SerializeToString()
     session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
     _compare(model, session, X)
-    _write(Path(path), content)
+    with replacing(Path(path)) as file:
+        file.write(content)
 
 
 def onnx_inputs(model: Any, session: Any, X: Any) -> dict[str, np.ndarray]:
@@ -158,13 +159,3 @@ def _compare(model: Any, session: Any, X: Any) -> None:
 
 def _apart(found: np.ndarray, expected: np.ndarray, scale: float) -> float:
     return float((np.abs(found - expected) / scale).max(initial=0))
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file beside the old one and let it take its place."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ What a network computes stays what it was; only the units of what goes in or com
 are others.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,12 @@ from torch import Tensor, nn
 from skdl.networks.embedding import EmbeddingNetwork
 from skdl.networks.ensemble import Ensemble
 from skdl.networks.mlp import MLP
-from skdl.networks.packed import PackedBatchNorm, PackedLinear
+from skdl.networks.packed import PackedLinear, PackedMLP
 from skdl.networks.packed_embedding import PackedEmbeddingNetwork
+
+# Layers whose weights are known, and networks whose first inputs are no numbers.
+Linear = nn.Linear | PackedLinear
+WithEmbedding = EmbeddingNetwork | PackedEmbeddingNetwork
 
 
 def members_of(network: nn.Module) -> list[nn.Module]:
@@ -23,9 +27,8 @@ def members_of(network: nn.Module) -> list[nn.Module]:
 
 def takes_inputs_anew(network: nn.Module) -> bool:
     """Tell whether `rescale_inputs` knows the first layer of a network."""
-    if isinstance(network, PackedEmbeddingNetwork):
-        return True
-    return all(isinstance(_dense(member), MLP) for member in members_of(network))
+    dense = MLP | PackedMLP
+    return all(isinstance(_dense(member), dense) for member in members_of(network))
 
 
 @torch.no_grad()
@@ -44,53 +47,21 @@ def rescale_inputs(
     n_added : int
         Inputs after the old ones, which have no effect yet.
     """
-    if isinstance(network, PackedEmbeddingNetwork):
-        _rescale_inputs_of_pack(network, slope, shift, n_added)
-        return
     for member in members_of(network):
-        start = 0
-        if isinstance(member, EmbeddingNetwork):
-            start = member.embedding.n_outputs
+        start = _inputs_before_numbers(member)
         first, norm = _first_layers(_dense(member))
-        weight = first.weight
-        numbers = slice(start, start + len(slope))
-        offset = weight[:, numbers] @ shift.to(weight)
+        numbers = _by_output(first)[..., start : start + len(slope)]
+        offset = numbers @ shift.to(numbers)
         if first.bias is not None:
             first.bias.add_(offset)
         elif norm is not None and norm.running_mean is not None:
-            norm.running_mean.sub_(offset)  # has the part of the bias
-        weight[:, numbers].mul_(slope.to(weight))
+            norm.running_mean.sub_(offset.flatten())  # has the part of the bias
+        numbers.mul_(slope.to(numbers))
         if n_added:
-            added = weight.new_zeros(len(weight), n_added)
-            first.weight = nn.Parameter(torch.cat([weight, added], dim=1))
-            first.in_features += n_added
+            _add_inputs(first, n_added)
 
 
-def _rescale_inputs_of_pack(
-    pack: PackedEmbeddingNetwork, slope: Tensor, shift: Tensor, n_added: int
-) -> None:
-    """Do it in every member; a layer's weight is (M, n_inputs, n_units) here."""
-    first, *others = pack.head.layers
-    if not isinstance(first, PackedLinear):
-        raise TypeError(f"The first layer of {type(pack.head).__name__} is not linear.")
-    weight = first.weight
-    parts: list[Any] = [p for p in (pack.embedding, pack.numeric) if p is not None]
-    start = sum(part.n_outputs for part in parts)
-    numbers = weight[:, start : start + len(slope)]
-    offset = shift.to(weight) @ numbers  # (M, n_units)
-    if first.bias is not None:
-        first.bias.add_(offset)
-    elif others and isinstance(others[0], PackedBatchNorm):
-        mean = others[0].running_mean
-        if mean is not None:
-            mean.sub_(offset.flatten())
-    numbers.mul_(slope.to(weight).unsqueeze(1))
-    if n_added:
-        added = weight.new_zeros(len(weight), n_added, weight.shape[2])
-        first.weight = nn.Parameter(torch.cat([weight, added], dim=1))
-
-
-def output_layers(network: nn.Module, n_outputs: int) -> list[nn.Linear] | None:
+def output_layers(network: nn.Module, n_outputs: int) -> list[Linear] | None:
     """Return the layer that each member's outputs come from, None if there is none.
 
     It is the last linear layer with so many outputs and a bias; whether outputs come
@@ -101,8 +72,8 @@ def output_layers(network: nn.Module, n_outputs: int) -> list[nn.Linear] | None:
         layers = [
             module
             for module in member.modules()
-            if isinstance(module, nn.Linear)
-            and module.out_features == n_outputs
+            if isinstance(module, Linear)
+            and _by_output(module).shape[-2] == n_outputs
             and module.bias is not None
         ]
         if not layers:
@@ -127,42 +98,53 @@ def rescale_outputs(network: nn.Module, scale: Tensor, shift: Tensor) -> bool:
     bool
         Whether there is such a layer.
     """
-    if isinstance(network, PackedEmbeddingNetwork):
-        _rescale_outputs_of_pack(network, scale, shift)
-        return True
     layers = output_layers(network, len(scale))
     if layers is None:
         return False
     for layer, member in zip(layers, members_of(network), strict=True):
         device = layer.weight.device
         a, b = scale.to(device), shift.to(device)
-        layer.weight.copy_(layer.weight.double() * a[:, None])
-        layer.bias.copy_(layer.bias.double() * a + b)
-        if isinstance(member, EmbeddingNetwork) and member.effects is not None:
+        weight, bias = _by_output(layer), cast(Tensor, layer.bias)
+        weight.copy_(weight.double() * a[:, None])
+        bias.copy_(bias.double() * a + b)
+        if isinstance(member, WithEmbedding) and member.effects is not None:
             member.effects.table.copy_(member.effects.table.double() * a)
     return True
 
 
-def _rescale_outputs_of_pack(
-    pack: PackedEmbeddingNetwork, scale: Tensor, shift: Tensor
-) -> None:
-    last: Any = pack.head.layers[-1]
-    a, b = scale.to(last.weight.device), shift.to(last.weight.device)
-    last.weight.copy_(last.weight.double() * a)
-    last.bias.copy_(last.bias.double() * a + b)
-    if pack.effects is not None:
-        pack.effects.table.copy_(pack.effects.table.double() * a)
-
-
 def _dense(member: nn.Module) -> nn.Module:
     """Return what takes the numbers."""
-    return member.head if isinstance(member, EmbeddingNetwork) else member
+    return member.head if isinstance(member, WithEmbedding) else member
 
 
-def _first_layers(dense: nn.Module) -> tuple[nn.Linear, nn.BatchNorm1d | None]:
+def _by_output(layer: Linear) -> Tensor:
+    """Return a view of a weight whose last two axes are outputs and inputs."""
+    return layer.weight.mT if isinstance(layer, PackedLinear) else layer.weight
+
+
+def _add_inputs(layer: Linear, n_added: int) -> None:
+    """Append inputs without an effect; in both kinds of layers axis 1 counts inputs."""
+    weight = layer.weight
+    added = weight.new_zeros(len(weight), n_added, *weight.shape[2:])
+    layer.weight = nn.Parameter(torch.cat([weight, added], dim=1))
+    if isinstance(layer, nn.Linear):
+        layer.in_features += n_added
+
+
+def _inputs_before_numbers(member: nn.Module) -> int:
+    if isinstance(member, EmbeddingNetwork):
+        return member.embedding.n_outputs
+    if isinstance(member, PackedEmbeddingNetwork):
+        parts: tuple[Any, ...] = (member.embedding, member.numeric)
+        return sum(part.n_outputs for part in parts if part is not None)
+    return 0
+
+
+def _first_layers(dense: nn.Module) -> tuple[Linear, nn.BatchNorm1d | None]:
     """Return the first layer, and the batch norm after it if there is one."""
-    first, *others = dense.children()
-    if not isinstance(first, nn.Linear):
+    layers = dense.layers if isinstance(dense, PackedMLP) else dense
+    first, *others = layers.children()
+    if not isinstance(first, Linear):
         raise TypeError(f"The first layer of {type(dense).__name__} is not linear.")
     norm = others[0] if others and isinstance(others[0], nn.BatchNorm1d) else None
     return first, norm

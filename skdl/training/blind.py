@@ -193,6 +193,14 @@ class BlindRows:
         ]
         return torch.cat(found, dim=1)
 
+    def shares(self, weight: Tensor | None) -> Tensor:
+        """Return by how much each place of `rows` counts, (n_members, most).
+
+        A row of several members is shared out among them; `weight` is of all rows.
+        """
+        share = self.filled / self.counts[self.rows].clamp(min=1)
+        return share if weight is None else share * weight[self.rows]
+
     def loss(
         self, member: Objective, raw: Tensor, target: Tensor, weight: Tensor | None
     ) -> Tensor:
@@ -200,9 +208,7 @@ class BlindRows:
 
         `raw` as the method gives it; `target` and `weight` of all rows.
         """
-        share = self.filled / self.counts[self.rows].clamp(min=1)
-        if weight is not None:
-            share = share * weight[self.rows]
+        share = self.shares(weight)
         share = (share / share.mean()).flatten()
         return member.loss(raw.flatten(0, 1), target[self.rows].flatten(0, 1), share)
 

@@ -177,7 +177,7 @@ class Quantile(_Regression):
 
     def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
         error = target - raw
-        return torch.maximum(self.quantile * error, (self.quantile - 1) * error)
+        return pinball(error, self.quantile)
 
 
 class Quantiles(_Regression):
@@ -222,13 +222,12 @@ class Quantiles(_Regression):
 
     def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
         error = target - self.inverse_link(raw)  # (B, 1) - (B, K)
-        return pinball(error, self.quantiles)
+        return pinball(error, error.new_tensor(self.quantiles))
 
 
-def pinball(error: Tensor, quantiles: Sequence[float]) -> Tensor:
-    """Return the pinball loss of errors (B, K), one quantile a column."""
-    share = error.new_tensor(quantiles)
-    return torch.maximum(share * error, (share - 1) * error)
+def pinball(error: Tensor, quantile: float | Tensor) -> Tensor:
+    """Return the pinball loss of errors (B, K), of one quantile or one a column."""
+    return torch.maximum(quantile * error, (quantile - 1) * error)
 
 
 class Poisson(_Regression):

@@ -182,6 +182,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         RuntimeWarning
             If memory runs out and batches are worked through in parts.
         """
+        self._check_parameters()
         return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     def _fit_all(
@@ -193,7 +194,6 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         y_val: Any,
         sample_weight_val: Any,
     ):
-        self._check_parameters()
         context = self._init_callback_context(max_subtasks=self._setting("max_epochs"))
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         seen = {"X": X, "y": y, "metadata": metadata}

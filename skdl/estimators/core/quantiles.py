@@ -76,9 +76,10 @@ class QuantileTarget(RealTarget):
         if weight is not None:
             share = weight.double()
         share = (share / share.sum()).unsqueeze(1)
-        loss = (share * pinball(target - predicted, self.quantiles)).sum(0)
+        quantiles = target.new_tensor(self.quantiles)
+        loss = (share * pinball(target - predicted, quantiles)).sum(0)
         constant = _constants(target[:, 0], share[:, 0], self.quantiles)
-        most = (share * pinball(target - constant, self.quantiles)).sum(0)
+        most = (share * pinball(target - constant, quantiles)).sum(0)
         return (
             torch.where(most > 0, 1 - loss / most, (loss == 0).double()).mean().item()
         )

@@ -78,9 +78,7 @@ def split_rows(
         cv = _FOLDS
     if isinstance(cv, Integral) and cv > len(y):
         raise ValueError(f"cv={cv} folds cannot be made of {len(y)} rows: give fewer.")
-    folds = check_cv(cv, y, classifier=classifier)
-    if isinstance(cv, Integral):
-        folds = type(folds)(cv, shuffle=True, random_state=seed)
+    folds = shuffled_cv(cv, y, classifier=classifier, random_state=seed)
     with warnings.catch_warnings():
         # A class that some folds lack is no hindrance.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
@@ -91,6 +89,16 @@ def split_rows(
                 f"cv={cv!r} must be a number of folds, a splitter of scikit-learn, or "
                 f"pairs of training and held-out positions ({error})."
             ) from error
+
+
+def shuffled_cv(
+    cv: Any, y: np.ndarray, *, classifier: bool, random_state: int | None
+) -> Any:
+    """Return scikit-learn's splitter for `cv`; the folds of a number are shuffled."""
+    folds = check_cv(cv, y, classifier=classifier)
+    if isinstance(cv, Integral):
+        folds = type(folds)(cv, shuffle=True, random_state=random_state)
+    return folds
 
 
 def check_partition(splits: Sequence[Split], n_rows: int) -> None:

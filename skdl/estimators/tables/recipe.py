@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from skdl.estimators.core.fitting import resolve_batch_size
+
 # Entries of all numbers' vectors together, and bins of all columns together, at most.
 _ENTRIES, _BINS = 4096, 8192
 # Steps that any table may take.
@@ -98,14 +100,13 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
         Networks that tell classes are best early and take 3,000 steps at most, those
         that predict numbers get better for longer and take 8,000, fewer below 4,000 and
         10,000 rows; but no fewer than ten passes over the rows. Bins of few rows are
-        quantiles
-        alone, so that targets of blind rows stay unknown. Categories of one to three
-        rows, the more of them the larger the table, count as unknown: a vector of so
-        few rows knows these rows by heart. Where there are hundreds of columns of
+        quantiles alone, so that targets of blind rows stay unknown. Categories of one
+        to three rows, the more of them the larger the table, count as unknown: a vector
+        of so few rows knows these rows by heart. Where there are hundreds of columns of
         numbers, each has fewer bins and a shorter vector, so that the first layer stays
         about as wide as the others.
     """
-    batch_size = min(max(1 << max(0, (n_rows // 50).bit_length() - 1), 32), 256)
+    batch_size = resolve_batch_size("auto", n_rows)
     batches = math.ceil(n_rows / batch_size)
     most, for_most = (3000, 4000) if n_classes else (8000, 10_000)
     steps = round(most * min(1.0, (n_rows / for_most) ** 0.6))

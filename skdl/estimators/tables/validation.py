@@ -22,7 +22,7 @@ _INSTEAD = {
     "early_stopping": "the out-of-fold loss says when to stop",
     "schedule": "the rate stays constant, and the weights are averaged",
     "weight_averaging": "the weights are averaged anyway",
-    "warm_start": "a pack does not go on; fit it anew",
+    "warm_start": "a pack goes on by partial_fit, and fit begins anew",
     "fine_tuning": "a pack begins anew",
     "checkpoint": "a pack's training is not written to files",
 }
@@ -68,6 +68,14 @@ def folds_for(estimator: Any, held_out: Mapping[str, Any]) -> Any:
     if isinstance(validation, Integral):
         check_number_of_folds(validation)
     return validation
+
+
+def has_folds(estimator: Any) -> bool:
+    """Tell whether `fit` trains a pack where it is given enough rows and no `X_val`."""
+    validation = estimator.validation
+    if isinstance(validation, str) and validation == "auto":
+        return folds_for(estimator, {}) is not None
+    return not (validation is None or isinstance(validation, RealNotInt))
 
 
 def _reasons_against(estimator: Any, held_out: Mapping[str, Any]) -> dict[str, str]:

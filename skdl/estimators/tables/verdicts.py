@@ -177,9 +177,7 @@ class Judge:
         self._blind = BlindRows(torch.from_numpy(blind[rows]).to(device))
         self._inputs = tuple(tensor[chosen] for tensor in inputs)
         self._target = target[chosen][self._blind.rows].flatten(0, 1)
-        share = self._blind.filled / self._blind.counts[self._blind.rows].clamp(min=1)
-        if weight is not None:
-            share = share * weight[chosen][self._blind.rows]
+        share = self._blind.shares(None if weight is None else weight[chosen])
         self._share = share  # (M, n)
         # Rows are in no order, so that every block has rows of all folds.
         blocks = self._blind.rows % min(_BLOCKS, len(rows))

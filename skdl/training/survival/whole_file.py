@@ -8,8 +8,8 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,10 +24,7 @@ class DamagedFileError(ValueError):
 
 
 def write_whole(path: Path, header: bytes, write: Callable[[Any], object]) -> None:
-    """Write a file beside the old one and let it take its place.
-
-    The file that is written is one that was not there before, so nothing that lies
-    there, link or file, is written to.
+    """Write a file beside the old one and let it take its place; see `replacing`.
 
     Parameters
     ----------
@@ -38,15 +35,26 @@ def write_whole(path: Path, header: bytes, write: Callable[[Any], object]) -> No
     write : callable
         Writes the content to the file that it is given, from its beginning to its end.
     """
+    with replacing(path) as file:
+        file.write(header + bytes(_SIZE))
+        content = _Summed(file)
+        write(content)
+        file.seek(len(header))
+        file.write(content.sum.digest())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a new file beside an old one, that takes its place if all goes well.
+
+    It is one that was not there before, so nothing that lies there, link or file, is
+    written to.
+    """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     descriptor = os.open(beside, _CREATE, 0o666)
     try:
         with open(descriptor, "wb") as file:
-            file.write(header + bytes(_SIZE))
-            content = _Summed(file)
-            write(content)
-            file.seek(len(header))
-            file.write(content.sum.digest())
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
