@@ -24,20 +24,13 @@ from skdl.estimators.core.fitting import (
     sweep_lr,
     training_batches,
 )
-from skdl.estimators.core.held_out import (
-    check_held_out,
-    split_validation,
-)
+from skdl.estimators.core.held_out import check_held_out, split_validation
 from skdl.estimators.core.history import History
 from skdl.estimators.core.inputs import about_held_out, plain
 from skdl.estimators.core.labels import labels_as_given
 from skdl.estimators.core.network_estimator import NetworkEstimator, told_of
 from skdl.estimators.core.parts import objective_of, training_parts
-from skdl.estimators.core.rows import (
-    Rows,
-    check_weight,
-    weighing,
-)
+from skdl.estimators.core.rows import Rows, check_weight, weighing
 from skdl.estimators.core.state import (
     all_or_nothing,
     draw_seed,
@@ -71,6 +64,11 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     @abstractmethod
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
         """Validate X; with `reset`, remember its columns."""
+
+    def _new_inputs(self, X: Any) -> Any:
+        """Validate X to predict for, in whatever it comes."""
+        with np.errstate(over="ignore", invalid="ignore"):  # in sums of huge values
+            return self._check_new_inputs(plain(X))
 
     def _check_new_inputs(self, X: Any) -> Any:
         """Validate X to predict for."""
@@ -232,9 +230,10 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         """Validate X, y and weights in whatever they come."""
-        return self._check_rows(
-            plain(X), labels_as_given(plain(y)), plain(sample_weight), reset=reset
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # in sums of huge values
+            return self._check_rows(
+                plain(X), labels_as_given(plain(y)), plain(sample_weight), reset=reset
+            )
 
     @abstractmethod
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
@@ -377,13 +376,13 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             width), uint8 or float32, which the network standardises itself.
         """
         check_is_fitted(self)
-        X = self._check_new_inputs(plain(X))
+        X = self._new_inputs(X)
         return tuple(t.clone().numpy() for t in self._encoder.transform(X))
 
     def _predict_output(self, X: Any, link: Callable | None = None) -> np.ndarray:
         """Return what a link, else the objective's, makes of the raw outputs."""
         check_is_fitted(self)
-        X = self._check_new_inputs(plain(X))
+        X = self._new_inputs(X)
         network, usual = self._predictor()
         return infer(
             network,
