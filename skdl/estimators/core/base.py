@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skdl.estimators.core.callbacks import EpochReporter
+from skdl.estimators.core.checks import finite_array
 from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.fitting import (
     FittedParts,
@@ -384,13 +385,14 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         check_is_fitted(self)
         X = self._new_inputs(X)
         network, usual = self._predictor()
-        return infer(
+        output = infer(
             network,
             self._encoder.chunks(X, self._encoder.inference_rows),
             X.shape[0],
             device=torch.device(self.device_),
             link=link or usual,
-        ).numpy()
+        )
+        return finite_array(output)
 
     def _predictor(self) -> tuple[nn.Module, Callable]:
         """Return what predicts, and what to apply to its output."""
