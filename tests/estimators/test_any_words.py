@@ -294,3 +294,11 @@ def test_any_value_of_any_parameter_fits_or_is_refused_by_its_name(kind, data, v
             assert np.isfinite(found.astype(float)).all()
             return
     assert not model.__sklearn_is_fitted__()
+
+
+@pytest.mark.parametrize(
+    "name", ["random_effects", "shared_embeddings", "categorical_features"]
+)
+def test_a_class_is_no_list_of_columns(name):
+    with pytest.raises(ValueError, match=f"{name} must be .*dict"):
+        EntityEmbeddingRegressor(**{name: dict}, **SHORT).fit(X, Y)

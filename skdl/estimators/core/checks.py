@@ -74,13 +74,15 @@ def as_list(values: Any) -> list | None:
 
 
 def check_flat(name: str, values: Any) -> None:
-    """Refuse an array of several axes where a list is wanted.
+    """Refuse an array of several axes, or a class, where a list is wanted.
 
     Raises
     ------
     ValueError
         With the name of the parameter and its shape.
     """
+    if isinstance(values, type):  # scikit-learn takes it for array-like
+        raise ValueError(f"{name} must be a list of columns, got {values!r}.")
     if getattr(values, "ndim", 1) != 1:
         raise ValueError(
             f"{name} must be a list of columns, got an array of shape {values.shape}."

@@ -79,11 +79,11 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
+        check_flat("categorical_features", self.categorical_features)
+        check_flat("random_effects", self.random_effects)
         if self.random_effects is not None and len(self.random_effects):
             check_optimizer(self.optimizer)
             check_one_quantile(getattr(self, "_quantiles", None))
-        check_flat("categorical_features", self.categorical_features)
-        check_flat("random_effects", self.random_effects)
         check_embedding_dim(self.embedding_dim)
         check_groups("shared_embeddings", self.shared_embeddings)
 
