@@ -148,6 +148,13 @@ class SearchSpace(dict):
     ----------
     ranges : dict
         The same.
+
+    Examples
+    --------
+    >>> from skdl import NeuralRegressor, search_spaces
+    >>> space = search_spaces(NeuralRegressor)
+    >>> type(space).__name__, sorted(space) == sorted(space.ranges)
+    ('SearchSpace', True)
     """
 
     def __init__(self, ranges: Mapping[str, Range | Choice]) -> None:

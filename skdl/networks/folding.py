@@ -74,8 +74,8 @@ def _rescale_inputs_of_pack(
     if not isinstance(first, PackedLinear):
         raise TypeError(f"The first layer of {type(pack.head).__name__} is not linear.")
     weight = first.weight
-    before = [part.n_outputs for part in (pack.embedding, pack.numeric) if part]
-    start = sum(int(n) for n in before)
+    parts: list[Any] = [p for p in (pack.embedding, pack.numeric) if p is not None]
+    start = sum(part.n_outputs for part in parts)
     numbers = weight[:, start : start + len(slope)]
     offset = shift.to(weight) @ numbers  # (M, n_units)
     if first.bias is not None:

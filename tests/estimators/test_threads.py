@@ -228,6 +228,7 @@ def test_a_search_in_threads_with_networks_of_ones_own():
     assert (found == alone).all()
 
 
+@pytest.mark.filterwarnings("ignore:EmbeddingTransformer drops:UserWarning")
 def test_vectors_learned_in_threads_and_the_range_test_there():
     def vectors():
         model = EmbeddingTransformer(EntityEmbeddingClassifier(**EMBEDDED), cv=2)
