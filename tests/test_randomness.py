@@ -1,5 +1,6 @@
 """Whose random numbers are drawn: a fit's own, the caller's never."""
 
+import os
 import threading
 
 import hypothesis
@@ -169,7 +170,10 @@ STEPS = st.lists(
 )
 
 
-@hypothesis.settings(deadline=None)  # no clock in tests
+# No clock in tests; `SKDL_EXAMPLES=2000` is the long form.
+@hypothesis.settings(
+    deadline=None, max_examples=int(os.environ.get("SKDL_EXAMPLES", "100"))
+)
 @hypothesis.given(STEPS)
 def test_however_fits_and_the_caller_take_turns_each_draws_what_it_does_alone(steps):
     def run(steps):

@@ -13,6 +13,9 @@ from skdl.data.values import are_numbers, has_dates, is_complex, misfit
 # What a column may hold.
 NUMBERS, CATEGORIES, DATES, COMPLEX = "numbers", "categories", "dates", "complex"
 
+# Integers up to it are exact in float64.
+_EXACT = 2**53
+
 # By what pandas infers of objects; of mixed ones the types decide.
 _INFERRED = {
     **dict.fromkeys(["integer", "floating", "mixed-integer-float"], NUMBERS),
@@ -66,6 +69,37 @@ def _kind_of_objects(column: pd.Series) -> str:
     if is_complex(kinds):
         return COMPLEX
     return NUMBERS if kinds and are_numbers(kinds) else CATEGORIES
+
+
+def loses_integers(column: Any) -> bool:
+    """Tell whether several integers of a column are one number in float64.
+
+    Parameters
+    ----------
+    column : Series or ndarray of shape (n_samples,)
+        Numbers. One without large integers is not looked at one by one.
+
+    Examples
+    --------
+    >>> loses_integers(np.array([2**60, 2**60 + 1])), loses_integers(np.array([1, 2]))
+    (True, False)
+    """
+    dtype = column.dtype
+    if dtype != np.dtype(object):
+        is_narrow = getattr(dtype, "itemsize", 8) < 8
+        if is_narrow or not pd.api.types.is_integer_dtype(dtype):
+            return False
+        column = column[~pd.isna(column)]
+        if not len(column) or -_EXACT <= column.min() <= column.max() <= _EXACT:
+            return False
+    whole = (v for v in column if isinstance(v, int | np.integer))
+    # NumPy takes differences of times for integers.
+    exact = (int(v) for v in whole if not isinstance(v, np.timedelta64))
+    large = {value for value in exact if abs(value) > _EXACT}
+    try:
+        return len(set(map(float, large))) < len(large)
+    except OverflowError:  # is refused elsewhere
+        return False
 
 
 def check_kind(kind: str, name: Any, dtype: Any) -> None:

@@ -68,6 +68,26 @@ def test_rows_one_by_one_are_told_apart(rng):
     assert model.score(X, y) > 0.92
 
 
+def test_rows_one_by_one_are_learned_with_any_seed():
+    scores = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        X, new = rng.normal(size=(400, 2)), rng.normal(size=(1000, 2))
+        y, of_new = (np.sign(rows).prod(axis=1) > 0 for rows in (X, new))
+        model = NeuralClassifier(random_state=seed)
+        for i in range(400):
+            model.partial_fit(X[i : i + 1], y[i : i + 1], classes=[False, True])
+        scores.append(model.score(new, of_new))
+    assert np.mean(scores) > 0.885
+    assert model.history_["lr"].iloc[-1] == pytest.approx(1e-2 / 32**0.5)
+
+
+def test_a_batch_size_of_ones_own_is_no_reason_for_another_rate(line):
+    X, y = line
+    model = regressor(batch_size=1, lr=1e-3).partial_fit(X[:1], y[:1])
+    assert model.history_["lr"].tolist() == [1e-3]
+
+
 def test_rows_one_by_one_of_any_units_are_learned(rng):
     X = rng.normal(size=(300, 2)) * [100, 0.01] + [1000, 0]
     y = 1000 + 3 * (X[:, 0] - 1000) + 1e4 * X[:, 1]

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skdl.estimators.core.callbacks import EpochReporter
+from skdl.estimators.core.checks import finite_array
 from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.fitting import (
     FittedParts,
@@ -24,20 +25,13 @@ from skdl.estimators.core.fitting import (
     sweep_lr,
     training_batches,
 )
-from skdl.estimators.core.held_out import (
-    check_held_out,
-    split_validation,
-)
+from skdl.estimators.core.held_out import check_held_out, split_validation
 from skdl.estimators.core.history import History
 from skdl.estimators.core.inputs import about_held_out, plain
 from skdl.estimators.core.labels import labels_as_given
 from skdl.estimators.core.network_estimator import NetworkEstimator, told_of
 from skdl.estimators.core.parts import objective_of, training_parts
-from skdl.estimators.core.rows import (
-    Rows,
-    check_weight,
-    weighing,
-)
+from skdl.estimators.core.rows import Rows, check_weight, weighing
 from skdl.estimators.core.state import (
     all_or_nothing,
     draw_seed,
@@ -71,6 +65,11 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     @abstractmethod
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
         """Validate X; with `reset`, remember its columns."""
+
+    def _new_inputs(self, X: Any) -> Any:
+        """Validate X to predict for, in whatever it comes."""
+        with np.errstate(over="ignore", invalid="ignore"):  # in sums of huge values
+            return self._check_new_inputs(plain(X))
 
     def _check_new_inputs(self, X: Any) -> Any:
         """Validate X to predict for."""
@@ -232,9 +231,10 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         """Validate X, y and weights in whatever they come."""
-        return self._check_rows(
-            plain(X), labels_as_given(plain(y)), plain(sample_weight), reset=reset
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # in sums of huge values
+            return self._check_rows(
+                plain(X), labels_as_given(plain(y)), plain(sample_weight), reset=reset
+            )
 
     @abstractmethod
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
@@ -377,21 +377,22 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             width), uint8 or float32, which the network standardises itself.
         """
         check_is_fitted(self)
-        X = self._check_new_inputs(plain(X))
+        X = self._new_inputs(X)
         return tuple(t.clone().numpy() for t in self._encoder.transform(X))
 
     def _predict_output(self, X: Any, link: Callable | None = None) -> np.ndarray:
         """Return what a link, else the objective's, makes of the raw outputs."""
         check_is_fitted(self)
-        X = self._check_new_inputs(plain(X))
+        X = self._new_inputs(X)
         network, usual = self._predictor()
-        return infer(
+        output = infer(
             network,
             self._encoder.chunks(X, self._encoder.inference_rows),
             X.shape[0],
             device=torch.device(self.device_),
             link=link or usual,
-        ).numpy()
+        )
+        return finite_array(output)
 
     def _predictor(self) -> tuple[nn.Module, Callable]:
         """Return what predicts, and what to apply to its output."""

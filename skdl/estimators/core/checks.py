@@ -6,6 +6,8 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 # The largest number of things of which each takes time or memory; and the largest rate,
 # decay or penalty, beyond which no float32 network stays finite.
@@ -72,13 +74,15 @@ def as_list(values: Any) -> list | None:
 
 
 def check_flat(name: str, values: Any) -> None:
-    """Refuse an array of several axes where a list is wanted.
+    """Refuse an array of several axes, or a class, where a list is wanted.
 
     Raises
     ------
     ValueError
         With the name of the parameter and its shape.
     """
+    if isinstance(values, type):  # scikit-learn takes it for array-like
+        raise ValueError(f"{name} must be a list of columns, got {values!r}.")
     if getattr(values, "ndim", 1) != 1:
         raise ValueError(
             f"{name} must be a list of columns, got an array of shape {values.shape}."
@@ -101,3 +105,24 @@ def check_groups(name: str, groups: Any) -> None:
             f"{name} must be groups of column names, such as [('home', 'away')], got "
             f"{groups!r}."
         )
+
+
+def finite_array(output: Tensor) -> np.ndarray:
+    """Return predictions as an array.
+
+    Raises
+    ------
+    ValueError
+        If some of them are not finite.
+    """
+    if not math.isfinite(output.sum().item()):  # the sum alone may be beyond float32
+        bad = ~torch.isfinite(output).reshape(len(output), -1).all(dim=1)
+        if bad.any():
+            raise ValueError(
+                f"The network's output is not finite for {int(bad.sum())} of "
+                f"{len(bad)} rows, the first of them row {int(bad.nonzero()[0])}: what "
+                "it computes there is beyond 3.4e38, the largest number that float32 "
+                "has. If X holds numbers that large, scale them first, or set "
+                "scale_inputs=True."
+            )
+    return output.numpy()

@@ -11,7 +11,7 @@ from skdl.estimators.core.class_weight import check_class_weight, weights_of_row
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.inputs import plain
 from skdl.estimators.core.labels import check_class_y, check_classes
-from skdl.estimators.core.rows import Rows
+from skdl.estimators.core.rows import Rows, moderate
 from skdl.estimators.core.targets import (
     ClassTarget,
 )
@@ -189,7 +189,7 @@ class ClassifierTask(ClassifierMixin):
             weight = weights_of_rows(self.class_weight, rows.y, target.classes)
         if rows.weight is not None:
             weight = weight * rows.weight
-        return Rows(rows.X, rows.y, weight, score_weight=rows.score_weight)
+        return Rows(rows.X, rows.y, moderate(weight), score_weight=rows.score_weight)
 
     def _strata(self, y: np.ndarray) -> np.ndarray | None:
         return y if y.ndim == 1 else None

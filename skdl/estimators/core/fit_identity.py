@@ -17,7 +17,9 @@ from skdl.training.survival.checkpoint import Checkpoint, digest, layers_of
 from skdl.training.trainer import BatchSource
 
 # Parameters that change nothing in what is learned; of the device its kind counts.
-_WITHOUT_EFFECT = ("checkpoint", "device", "verbose")
+# Whether a fit goes on from an earlier one is told beside them.
+_WITHOUT_EFFECT = ("checkpoint", "device", "verbose", "warm_start")
+_WARM = "warm start"
 
 
 def open_checkpoint(settings: Any, *, warm: bool) -> Checkpoint | None:
@@ -35,7 +37,7 @@ def open_checkpoint(settings: Any, *, warm: bool) -> Checkpoint | None:
     identity = {
         "estimator": type(settings).__name__,
         "skdl": __version__,
-        "warm start": str(warm),
+        _WARM: str(warm),
         **{
             name: _told_apart(name, value)
             for name, value in parameters.items()
@@ -43,7 +45,17 @@ def open_checkpoint(settings: Any, *, warm: bool) -> Checkpoint | None:
         },
     }
     path, every = checkpoint_file(settings.checkpoint)
-    return Checkpoint(path, identity, every=every)
+    try:
+        return Checkpoint(path, identity, every=every)
+    except ValueError as error:
+        if f"{_WARM} is False there" in str(error):
+            error.add_note(
+                "The file is of a fit that began anew, such as one that was "
+                "interrupted. This fit would go on from what that one has left in the "
+                "estimator. To go on with the file, "
+                "fit with set_params(warm_start=False)."
+            )
+        raise
 
 
 def checkpoint_file(checkpoint: Any) -> tuple[Any, int]:

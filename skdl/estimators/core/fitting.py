@@ -71,6 +71,21 @@ def resolve_batch_size(batch_size: int | str, n_rows: int) -> int:
     return min(max(size, _SMALLEST_BATCH), _LARGEST_BATCH)
 
 
+def pace_of_few_rows(n_rows: int, batch_size: int) -> float:
+    """Return the factor of the rate for a call with fewer rows than a batch.
+
+    The noise of a gradient grows as rows become fewer; with the root of their share as
+    the rate's factor, steps of Adam wander no further (Malladi et al. 2022, arXiv
+    2205.10287, the square root scaling rule).
+
+    Examples
+    --------
+    >>> pace_of_few_rows(8, 32), pace_of_few_rows(100, 32)
+    (0.5, 1.0)
+    """
+    return min(1.0, (n_rows / batch_size) ** 0.5)
+
+
 def make_batches(
     rows: Rows,
     parts: FittedParts,
@@ -151,6 +166,9 @@ def fit_parts(
             work=work,
             validate=validate,
             continued=continued,
+            few_rows=pace_of_few_rows(
+                len(rows), resolve_batch_size(settings.batch_size, len(rows))
+            ),
             reporter=reporter,
             checkpoint=checkpoint,
         )
@@ -180,6 +198,7 @@ def train_parts(
     work: float,
     validate: Callable[[], tuple[float, float]] | None = None,
     continued: bool = False,
+    few_rows: float = 1.0,
     reporter: Any = None,
     checkpoint: Checkpoint | None = None,
 ) -> Outcome:
@@ -195,6 +214,8 @@ def train_parts(
         Multiplications of a step.
     validate : callable, optional
         Returns loss and score on held-out data.
+    few_rows : float, default=1.0
+        What the rate is multiplied by where `continued`; see `pace_of_few_rows`.
 
     Returns
     -------
@@ -231,7 +252,7 @@ def train_parts(
         notes["lr"] = parts.lr
         if lr_is_new(settings):
             parts.pace = 1.0  # what is set after a fit is meant as it is
-        pace = parts.pace if continued else 1.0
+        pace = parts.pace * few_rows if continued else 1.0
         trainer = _build_trainer(
             settings,
             replace(parts, lr=parts.lr * pace),

@@ -65,7 +65,18 @@ def check_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
     weight = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
+    return moderate(weight)
+
+
+def moderate(weight: np.ndarray) -> np.ndarray:
+    """Return weights whose sum is finite and which float32 holds.
+
+    Examples
+    --------
+    >>> moderate(np.array([1e300, 5e299])), moderate(np.array([3.0, 1.0]))
+    (array([1. , 0.5]), array([3., 1.]))
+    """
     largest = weight.max(initial=0.0)
     if largest and not 1 / _LARGE < largest < _LARGE:
-        weight = weight / largest  # their sum is finite, and float32 holds them
+        return weight / largest
     return weight

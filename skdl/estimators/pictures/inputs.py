@@ -1,7 +1,6 @@
 """Checks of inputs that are pictures: arrays, lists of images, columns of paths."""
 
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
@@ -22,6 +21,7 @@ from skdl.data.picture_files import (
     looks_like_pictures,
     open_pictures,
 )
+from skdl.estimators.core.user_warnings import warn_user
 from skdl.training.augmentation import Augmentation
 
 # Shifts and small turns change no digit, letter or object; mirroring changes some.
@@ -193,12 +193,11 @@ def _from_items(
         if len(unreadable) == len(items):
             files.read()  # raises, naming the first
         if unreadable:
-            warnings.warn(
+            warn_user(
                 f"{len(unreadable)} of {len(items)} pictures cannot be read and are "
                 f"left out: {', '.join(files.names(unreadable[:5]))}"
                 f"{', ...' if len(unreadable) > 5 else '.'}",
                 UserWarning,
-                stacklevel=2,
             )
         return PictureInput(pictures, unreadable)
     on_disk = any(isinstance(item, str | os.PathLike) for item in items)

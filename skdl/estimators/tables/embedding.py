@@ -18,7 +18,6 @@ from skdl.data.binned import BinnedTableEncoder
 from skdl.data.table import Table, TableEncoder
 from skdl.estimators.core.checks import check_flat, check_groups, is_count
 from skdl.estimators.core.fitting import FittedParts
-from skdl.estimators.core.inputs import plain
 from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.tables.dense import DenseEstimator
 from skdl.estimators.tables.embedding_sizes import (
@@ -80,11 +79,11 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
+        check_flat("categorical_features", self.categorical_features)
+        check_flat("random_effects", self.random_effects)
         if self.random_effects is not None and len(self.random_effects):
             check_optimizer(self.optimizer)
             check_one_quantile(getattr(self, "_quantiles", None))
-        check_flat("categorical_features", self.categorical_features)
-        check_flat("random_effects", self.random_effects)
         check_embedding_dim(self.embedding_dim)
         check_groups("shared_embeddings", self.shared_embeddings)
 
@@ -307,7 +306,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             In the order of the columns; with several networks, the first one's vectors.
         """
         check_is_fitted(self)
-        table = self._check_new_inputs(plain(X))
+        table = self._new_inputs(X)
         return self._vectors().transform(table, self._encoder.indices(table))
 
     @property

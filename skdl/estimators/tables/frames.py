@@ -14,11 +14,13 @@ from skdl.data.columns import (
     as_factors,
     as_numbers,
     kind_of,
+    loses_integers,
     refuse_dates,
 )
 from skdl.data.containers import as_array, as_pandas, check_collected, is_frame
 from skdl.data.table import Table
 from skdl.estimators.core.inputs import refuse_no_table
+from skdl.estimators.core.user_warnings import warn_user
 
 FROM_DTYPE = "from_dtype"
 # Types that are kept: a category is compared at the width it comes in.
@@ -111,11 +113,13 @@ def check_names(estimator: Any, names: list[Any] | None, *, reset: bool) -> None
     fitted = getattr(estimator, "_other_names", None)
     if others is None or fitted is None or others == fitted:
         return
-    hint = "the same ones in another order" if set(others) == set(fitted) else others
+    absent = [name for name in fitted if name not in others]
+    found = "the same ones in another order" if set(others) == set(fitted) else others
+    use = f"There is no {absent}: name it as in fit" if absent else f"Use X[{fitted}]"
     raise ValueError(
         "The feature names should match those that were passed during fit, in the same "
         f"order. {type(estimator).__name__} was fitted on the columns {fitted}, and "
-        f"gets {hint}. Use X[{fitted}]."
+        f"gets {found}. {use}."
     )
 
 
@@ -171,6 +175,7 @@ def learn_schema(frame: pd.DataFrame, categorical_features: Any) -> Schema:
         mask = found
     else:
         mask = _mask_of(names, list(categorical_features), found)
+    warn_of_rounding({names[j]: frame.iloc[:, j] for j in np.flatnonzero(~mask)})
     empty = []
     for j in np.flatnonzero(~mask):
         column = frame.iloc[:, j]
@@ -179,6 +184,19 @@ def learn_schema(frame: pd.DataFrame, categorical_features: Any) -> Schema:
         elif found[j]:
             _check_no_text(column, names[j])
     return Schema(names, mask, frozenset(empty))
+
+
+def warn_of_rounding(columns: dict[Any, Any]) -> None:
+    """Say which columns hold integers that networks cannot tell apart."""
+    names = [name for name, column in columns.items() if loses_integers(column)]
+    if names:
+        warn_user(
+            f"The columns {names} hold integers beyond 2**53, several of which are one "
+            "number in float64, as which they are read: they are not told apart. If "
+            "they are identifiers, they are categories: name them in "
+            "categorical_features of an EntityEmbedding estimator.",
+            UserWarning,
+        )
 
 
 def _mask_of(names: Sequence[Any], chosen: list[Any], found: np.ndarray) -> np.ndarray:

@@ -16,7 +16,11 @@ from skdl.data.columns import (
 )
 from skdl.data.containers import as_array, as_pandas, check_collected, is_frame
 from skdl.data.values import has_dates
-from skdl.estimators.tables.frames import check_names, check_not_empty
+from skdl.estimators.tables.frames import (
+    check_names,
+    check_not_empty,
+    warn_of_rounding,
+)
 
 
 def readable(X: Any, estimator: Any, *, reset: bool) -> Any:
@@ -39,11 +43,16 @@ def readable(X: Any, estimator: Any, *, reset: bool) -> Any:
     check_collected(X)
     if not is_frame(X):
         check_names(estimator, None, reset=reset)
-        return _readable_array(X)
+        array = _readable_array(X)
+        if reset and array.ndim == 2:
+            warn_of_rounding(dict(enumerate(array.T)))
+        return array
     frame = X if isinstance(X, pd.DataFrame) else as_pandas(X)
     check_names(estimator, list(frame.columns), reset=reset)
     if frame.shape[1] == 0:
         check_not_empty(frame, estimator)
+    if reset:
+        warn_of_rounding(dict(frame.items()))
     if all(is_plain(dtype) and dtype.isnative for dtype in frame.dtypes):
         return frame
     return _with_plain_columns(frame)

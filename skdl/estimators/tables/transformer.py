@@ -237,7 +237,8 @@ class EmbeddingTransformer(TransformerState, VectorsMixin, BaseEstimator):
                 "None."
             )
         frame = as_frame(X, self, reset=True)
-        y = _check_y(without_gradient(y), multi_output=True, estimator=self)
+        with np.errstate(over="ignore", invalid="ignore"):  # in sums of huge values
+            y = _check_y(without_gradient(y), multi_output=True, estimator=self)
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         y = as_plain_target(y) if self.estimator is None else y
         folds: list[Fold] = []

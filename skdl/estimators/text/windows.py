@@ -2,7 +2,6 @@
 
 import math
 import time
-import warnings
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice, repeat
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 from skdl.data.streams import StreamBatches, longest_window, n_windows
 from skdl.data.text import TextEncoder, TokenStream
 from skdl.estimators.core.fitting import FittedParts, trainer_of_copy
+from skdl.estimators.core.user_warnings import warn_user
 from skdl.estimators.text.network import dropouts, scores_by_token, step_work
 from skdl.training.runtime import Runtime
 from skdl.training.survival import device_memory as memory
@@ -79,11 +79,10 @@ def choose_windows(
         batch_size = int(row["batch_size"]) if batch_size == "auto" else batch_size
     fits = _streams(batch_size, bptt, len(stream))
     if fits < batch_size and settings.batch_size != "auto":
-        warnings.warn(
+        warn_user(
             f"The text has {len(stream)} tokens, fewer than batch_size * bptt = "
             f"{batch_size * bptt}; batch_size={fits} is used.",
             UserWarning,
-            stacklevel=5,
         )
     return Windows(bptt, fits, report)
 

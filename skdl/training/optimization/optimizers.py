@@ -191,6 +191,11 @@ def build_optimizer(
             "optimizer must build a torch.optim.Optimizer, but "
             f"{optimizer!r} returned {type(built).__name__}."
         )
+    if isinstance(built, torch.optim.SparseAdam):
+        raise ValueError(
+            "optimizer builds a SparseAdam, which takes sparse gradients, but those of "
+            "networks here are dense. Use torch.optim.Adam, or 'adam'."
+        )
     closure = inspect.signature(built.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
         raise ValueError(

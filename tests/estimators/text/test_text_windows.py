@@ -220,8 +220,9 @@ def test_short_text_is_no_surprise(texts, options, no_warnings):
 
 
 def test_streams_that_were_asked_for_and_are_too_many_are_warned_of():
-    with pytest.warns(UserWarning, match="batch_size=12 is used"):
+    with pytest.warns(UserWarning, match="batch_size=12 is used") as told:
         model = make(batch_size=50).fit(["a a a"] * 3)
+    assert told[0].filename == __file__
     assert (model.bptt_, model.batch_size_) == (1, 12)
 
 
