@@ -2,12 +2,9 @@
 
 import signal
 
-import matplotlib
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification, make_regression
-
-matplotlib.use("Agg")
 
 
 @pytest.fixture(scope="session")

@@ -39,12 +39,6 @@ matplotlib.use("agg")
 plt = matplotlib.pyplot = pytest.importorskip("matplotlib.pyplot")
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 def png(figure):
     """Render a figure; empty text boxes and missing glyphs would warn."""
     picture = io.BytesIO()

@@ -36,7 +36,7 @@ pytestmark = [
 
 @checks.parametrize_with_checks(
     ESTIMATORS,
-    expected_failed_checks=lambda e: EXPECTED,
+    expected_failed_checks=lambda e: EXPECTED if hasattr(e, "predict") else {},
 )
 def test_check_estimator(estimator, check):
     check(estimator)

@@ -340,7 +340,7 @@ def test_history_has_perplexity_and_speed():
         history["validation_perplexity"], np.exp(history["validation_loss"])
     )
     assert (history["tokens_per_second"] > 0).all()
-    assert TrainingDisplay.from_estimator(model).ax_.get_ylabel() == "loss"
+    assert TrainingDisplay.from_estimator(model).ax_.get_ylabel() == "perplexity"
 
 
 def test_progress_shows_perplexity_and_speed(capsys):
