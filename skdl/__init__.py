@@ -27,6 +27,7 @@ from skdl.estimators import (
 )
 from skdl.export import onnx_inputs, to_onnx
 from skdl.lr_find import LRFindResult, lr_find
+from skdl.packed_search import PackedSearchCV
 from skdl.persistence import TRUSTED_TYPES, load, save, show_versions
 from skdl.search_spaces import SearchSpace, search_spaces
 
@@ -46,6 +47,7 @@ __all__ = [
     "MistakesDisplay",
     "NeuralClassifier",
     "NeuralRegressor",
+    "PackedSearchCV",
     "ScheduleDisplay",
     "TRUSTED_TYPES",
     "SearchSpace",

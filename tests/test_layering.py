@@ -51,7 +51,8 @@ INNER = {
     "display": {"estimators.core", "training"},  # a range test and schedules are drawn
     "lr_find": {"estimators.core", "display"},
     "search_spaces": {"estimators"},
-    "persistence": {"estimators", "training", "_version"},
+    "packed_search": {"estimators.core", "estimators.tables"},
+    "persistence": {"estimators", "packed_search", "training", "_version"},
     "export": {"estimators", "data", "training"},
     "distillation": {"estimators"},
     "datasets": set(),
@@ -64,6 +65,7 @@ INNER = {
         "estimators",
         "export",
         "lr_find",
+        "packed_search",
         "persistence",
         "search_spaces",
     },

@@ -75,6 +75,8 @@ class Trainer:
         Updated after every step; validated and kept in place of the last weights.
     freezing : Freezing or None, default=None
         Layers that are not trained, by epoch.
+    guard : StepGuard or None, default=None
+        What tells which steps to take, where that is not one that suits the optimizer.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Trainer:
         clip_grad_norm: float | None = None,
         average: WeightAverage | None = None,
         freezing: Freezing | None = None,
+        guard: StepGuard | None = None,
     ) -> None:
         self.network = network
         self.objective = objective
@@ -100,8 +103,8 @@ class Trainer:
         self.average = average
         self.freezing = freezing
         device = runtime.device
-        self.guard = StepGuard(device)
-        if device.type == "cuda" and takes_found_inf(optimizer):
+        self.guard = guard or StepGuard(device)
+        if guard is None and device.type == "cuda" and takes_found_inf(optimizer):
             self.guard = DeviceGuard(optimizer, device)
         self.steps = 0  # of this epoch
         self._batch_dim = 0
