@@ -52,6 +52,7 @@ INNER = {
     "lr_find": {"estimators.core", "display"},
     "search_spaces": {"estimators"},
     "packed_search": {"estimators.core", "estimators.tables"},
+    "predict_to_parquet": {"estimators.tables", "data", "training"},
     "persistence": {"estimators", "packed_search", "training", "_version"},
     "export": {"estimators", "data", "training"},
     "distillation": {"estimators"},
@@ -67,6 +68,7 @@ INNER = {
         "lr_find",
         "packed_search",
         "persistence",
+        "predict_to_parquet",
         "search_spaces",
     },
 }
