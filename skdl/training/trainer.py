@@ -154,9 +154,7 @@ class Trainer:
         """Take one step and return the batch's mean loss, on the device."""
         for parameter in self._parameters:
             parameter.grad = None
-        loss = self.runtime.memory.gradients(
-            batch, self._batch_dim, self.network, self._backward
-        )
+        loss = self._gradients(batch)
         if self.clip_grad_norm is None:
             seen = [p.grad for p in self._parameters if p.grad is not None]
         else:
@@ -169,6 +167,12 @@ class Trainer:
         else:
             self._mend_statistics()
         return loss
+
+    def _gradients(self, batch: Batch) -> Tensor:
+        """Add the gradient of a batch to parameters without one; return its loss."""
+        return self.runtime.memory.gradients(
+            batch, self._batch_dim, self.network, self._backward
+        )
 
     def _backward(self, batch: Batch, share: float) -> Tensor:
         """Add the gradient of a share of the loss; return the loss."""

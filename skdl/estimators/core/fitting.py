@@ -27,6 +27,7 @@ from skdl.training.optimization.optimizers import OptimizerSettings, build_optim
 from skdl.training.optimization.resuming import saved_state, take_over
 from skdl.training.optimization.schedules import late_rate, resolve_schedule
 from skdl.training.range_test import sweep
+from skdl.training.rank_trainer import new_trainer
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
 from skdl.training.survival.checkpoint import Checkpoint
@@ -336,7 +337,7 @@ def _build_trainer(
         average = WeightAverage(parts.network, n_steps)
     elif settings.weight_averaging == "nt_asgd" and not continued:
         average = TriggeredAverage(parts.network)
-    return Trainer(
+    return new_trainer(
         parts.network,
         parts.objective,
         optimizer,
