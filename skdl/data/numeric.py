@@ -107,7 +107,8 @@ class NumericEncoder:
         """
         if isinstance(X, StreamedTable):
             return self.fit_chunks((part for _, part in X.chunks()), *X.shape, rng)
-        return self.fit_chunks([X], *X.shape, rng)
+        n_rows, n_features = X.shape
+        return self.fit_chunks([X], n_rows, n_features, rng)
 
     def fit_chunks(
         self,

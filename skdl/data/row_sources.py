@@ -17,21 +17,19 @@ _ROWS = 1 << 16
 
 
 class RowSource(Protocol):
-    """Rows in pieces.
+    """Rows in pieces."""
 
-    Attributes
-    ----------
-    names : list or None
-        Names of the columns; None of an array.
-    sizes : list of int
-        Rows of each piece.
-    has_order : bool
-        Whether pieces can only be read in their order.
-    """
+    @property
+    def names(self) -> list[Any] | None:
+        """Names of the columns; None of an array."""
 
-    names: list[Any] | None
-    sizes: list[int]
-    has_order: bool
+    @property
+    def sizes(self) -> list[int]:
+        """Rows of each piece."""
+
+    @property
+    def has_order(self) -> bool:
+        """Whether pieces can only be read in their order."""
 
     def read(self, order: Sequence[int]) -> Iterator[tuple[int, Any]]:
         """Yield the number of a piece and a frame of its next rows, piece by piece."""

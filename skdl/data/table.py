@@ -168,7 +168,7 @@ class TableEncoder:
 
         n_rows, n_features = table.shape
         self.numeric.fit_chunks(numbers(), n_rows, n_features - n_categorical, rng)
-        counted = [tally.factors() for tally in tallies]
+        counted: list[Factors] = [tally.factors() for tally in tallies]
         self._fit_vocabularies(Table(counted, np.empty((0, 0))))
         return self
 

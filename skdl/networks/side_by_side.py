@@ -8,6 +8,7 @@ draws them once.
 """
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -188,26 +189,25 @@ def side_by_side(networks: Sequence[nn.Module], streams: Sequence[int]) -> Pack:
     >>> pack.eval()(torch.zeros(2, 5, 4)).shape
     torch.Size([5, 4])
     """
+    members: Any = networks
     if isinstance(networks[0], MLP):
-        return MLPsSideBySide(networks, streams)  # type: ignore[arg-type]
-    heads = MLPsSideBySide([n.head for n in networks], streams)  # type: ignore[misc]
-    embedding = EmbeddingsSideBySide(
-        [n.embedding for n in networks],  # type: ignore[misc]
-        streams,
-    )
-    return PackedEmbeddingNetwork(heads, embedding)  # type: ignore[arg-type]
+        return MLPsSideBySide(members, streams)
+    head: Any = MLPsSideBySide([n.head for n in members], streams)
+    embedding: Any = EmbeddingsSideBySide([n.embedding for n in members], streams)
+    return PackedEmbeddingNetwork(head, embedding)
 
 
 @torch.no_grad()
 def give_back(pack: Pack, networks: Sequence[nn.Module]) -> None:
     """Give networks the weights that they have got side by side."""
+    dense: Any = pack
     if isinstance(pack, PackedEmbeddingNetwork):
-        give_back(pack.head, [n.head for n in networks])  # type: ignore[misc]
-        for member, table in zip(networks, pack.embedding.table, strict=True):
-            own = member.embedding.table.weight
+        embedding: Any = pack.embedding
+        for network, table in zip(networks, embedding.table, strict=True):
+            own: Tensor = cast(Any, network).embedding.table.weight
             own.copy_(table[: len(own)])
-        return
-    packed = [m for m in pack.layers if not isinstance(m, DropoutSideBySide)]
+        dense, networks = pack.head, [cast(Any, n).head for n in networks]
+    packed = [m for m in dense.layers if not isinstance(m, DropoutSideBySide)]
     for i, network in enumerate(networks):
         for layer, source in zip(layers_of(network), packed, strict=True):
             _take_weights(layer, source, i, len(networks))

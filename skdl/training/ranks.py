@@ -111,15 +111,15 @@ def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks | None:
         size = dist.get_world_size()
         return Ranks(dist.get_rank(), size) if size > 1 else None
     environment = os.environ if environment is None else environment
-    size = environment.get("WORLD_SIZE", "")
-    if not size.isdigit() or int(size) < 2:
+    wanted = environment.get("WORLD_SIZE", "")
+    if not wanted.isdigit() or int(wanted) < 2:
         return None
     absent = [name for name in _SET_BY_LAUNCHERS if not environment.get(name)]
     if absent:
         warnings.warn(
-            f"WORLD_SIZE={size} is set, but {', '.join(absent)} not: this process was "
-            "not started by torchrun, and fits alone. Start it with torchrun, or unset "
-            "WORLD_SIZE.",
+            f"WORLD_SIZE={wanted} is set, but {', '.join(absent)} not: this process "
+            "was not started by torchrun, and fits alone. Start it with torchrun, or "
+            "unset WORLD_SIZE.",
             UserWarning,
             stacklevel=2,
         )
