@@ -12,7 +12,6 @@ import asyncio
 import multiprocessing
 import os
 import pickle
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from _common import bar, begin, print_table, time_in_turn
+from _common import bar, begin, print_table, ratio, time_in_turn
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -346,14 +345,11 @@ def encoded(X):
     return make_column_transformer((SimpleImputer(), numbers), (texts, others))
 
 
-def ratio(X, slow, fast) -> float:
+def times_faster(X, slow, fast) -> float:
     """Return how many times faster one prediction is than another, made in turn."""
-    slow(X), fast(X)
-    calls = {"slow": lambda: slow(X), "fast": lambda: fast(X)}
-    times = time_in_turn(calls, 9)
-    return statistics.median(
-        s / f for s, f in zip(times["slow"], times["fast"], strict=True)
-    )
+    calls = {"slow": lambda: slow.predict(X), "fast": lambda: fast.predict(X)}
+    time_in_turn(calls, 1)
+    return ratio(time_in_turn(calls, 9), "slow", "fast")
 
 
 def distill() -> None:
@@ -382,8 +378,7 @@ def distill() -> None:
         models = {"base": base, "teacher": teacher, "student": student}
         scores = {k: score(y_test, m.predict(X_test)) for k, m in models.items()}
         faster = [
-            ratio(X_new, teacher.predict, student.predict)
-            for X_new in (X_test, X_test[:1])
+            times_faster(X_new, teacher, student) for X_new in (X_test, X_test[:1])
         ]
         kept = (scores["student"] - scores["base"]) / (
             scores["teacher"] - scores["base"]
