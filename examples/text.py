@@ -31,6 +31,7 @@ held_out, texts = texts[::10], [t for i, t in enumerate(texts) if i % 10]
 model = TextLM(
     lowercase=True,
     min_frequency=3,
+    hidden_size=128,
     max_epochs=2,
     batch_size=16,
     random_state=0,
