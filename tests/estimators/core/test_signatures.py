@@ -23,10 +23,10 @@ from skdl import (
 )
 
 MOST = {
-    NeuralClassifier: 28,
-    NeuralRegressor: 28,
-    EntityEmbeddingClassifier: 34,
-    EntityEmbeddingRegressor: 34,
+    NeuralClassifier: 29,
+    NeuralRegressor: 29,
+    EntityEmbeddingClassifier: 35,
+    EntityEmbeddingRegressor: 35,
     ImageClassifier: 34,
     ImageRegressor: 34,
     TextLM: 40,
