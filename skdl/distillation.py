@@ -14,9 +14,15 @@ from skdl.estimators.tables.cross_fitting import shuffled_cv
 
 # Probabilities below are not learned by students to whom each one is a row.
 _LEAST = 0.01
-# What the default student is: small, since it is to be fast; it has no dropout, since
-# what others predict is hardly learned by heart.
-_LAYERS, _HELD_OUT = (128, 128), 0.1
+# What the default student is: small, since it is to be fast, with one kind of vectors
+# of numbers instead of two; without dropout, since what others predict is hardly
+# learned by heart.
+_SMALL = {
+    "hidden_layer_sizes": (128, 128),
+    "dropout": 0.0,
+    "numeric_embedding": "piecewise",
+}
+_HELD_OUT = 0.1
 
 
 def distill(
@@ -119,8 +125,7 @@ def _default(classes: bool, random_state: int | None) -> Any:
     """Return the student that learns where none is given."""
     kind = EntityEmbeddingClassifier if classes else EntityEmbeddingRegressor
     return kind(
-        hidden_layer_sizes=_LAYERS,
-        dropout=0.0,
+        **_SMALL,
         validation=ShuffleSplit(1, test_size=_HELD_OUT, random_state=random_state),
         random_state=random_state,
     )
