@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
 from skdl.estimators.core.checks import check_betas
+from skdl.estimators.core.documentation_link import DocumentationLink
 from skdl.estimators.core.fine_tuning import FineTuning
 from skdl.estimators.core.fit_identity import (
     checkpoint_file,
@@ -44,6 +45,7 @@ _CHECKED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 class NetworkEstimator(
     PlainState,
+    DocumentationLink,
     CallbackSupportMixin,
     BaseEstimator,
     RunningParameters,

@@ -281,6 +281,11 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
                 vars(self).pop(name, None)
         super()._keep(*kept, extend=extend)
 
+    def _forget_scores(self) -> None:
+        """Drop what was measured against targets that nobody has observed."""
+        for name in ("oof_score_", "_conformal"):
+            vars(self).pop(name, None)
+
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any
     ) -> tuple[np.ndarray, np.ndarray]:
