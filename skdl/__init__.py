@@ -23,7 +23,9 @@ from skdl.estimators import (
     ImageRegressor,
     NeuralClassifier,
     NeuralRegressor,
+    TextClassifier,
     TextLM,
+    TextRegressor,
 )
 from skdl.export import onnx_inputs, to_onnx
 from skdl.lr_find import LRFindResult, lr_find
@@ -49,7 +51,9 @@ __all__ = [
     "ScheduleDisplay",
     "TRUSTED_TYPES",
     "SearchSpace",
+    "TextClassifier",
     "TextLM",
+    "TextRegressor",
     "TrainingDisplay",
     "__version__",
     "datasets",
