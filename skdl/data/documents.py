@@ -10,6 +10,10 @@ from skdl.data.batches import Batch, batch_sizes
 from skdl.data.text import TokenStream
 from skdl.randomness import generator_on
 
+# Tokens at the end of a document that are read in training: others in its batch are
+# padded to as many.
+_LONGEST = 10_000
+
 _SPREAD = 0.1  # of the logarithms of lengths, by which documents are mixed
 
 
@@ -17,7 +21,8 @@ class DocumentBatches:
     """Documents in batches of about the same length, mixed anew in every epoch.
 
     The inputs of a batch are tokens (B, T), each document at the end of its row after
-    as many ``<eos>`` as it is shorter than the longest, and lengths (B,).
+    as many ``<eos>`` as it is shorter than the longest, and lengths (B,). Of a document
+    of more than 10,000 tokens these are the last ones.
 
     Parameters
     ----------
@@ -49,6 +54,7 @@ class DocumentBatches:
         self._ids = torch.from_numpy(stream.ids.astype(np.int64))
         self._lengths = torch.from_numpy(np.asarray(stream.lengths, dtype=np.int64))
         self._ends = self._lengths.cumsum(0)
+        self._lengths = self._lengths.clamp(max=_LONGEST)
         self._target, self._weight = target, weight
         self._sizes = batch_sizes(len(self._lengths), batch_size)
 
