@@ -58,7 +58,7 @@ class TextClassifier(
         With `fine_tuning`, passes over the texts that the reader learns from.
     batch_size : int or "auto", default="auto"
         With `fine_tuning`, texts in a step; "auto" is 32.
-    lr : float or "auto", default=0.004
+    lr : float or "auto", default=0.01
         Learning rate, where `schedule` is 1. "auto" finds one on the training data with
         a range test of at most 100 steps (see `lr_find`).
     optimizer : str or callable, default="adamw"
@@ -165,7 +165,7 @@ class TextClassifier(
 
     max_epochs: int = 8
     batch_size: int | str = "auto"
-    lr: float | str = 4e-3
+    lr: float | str = 1e-2
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.8, 0.99)
     clip_grad_norm: float | None = 1.0
