@@ -10,6 +10,7 @@ from skdl.display import (
     LRFindDisplay,
     MistakesDisplay,
     ScheduleDisplay,
+    SurpriseDisplay,
     TrainingDisplay,
     model_summary,
 )
@@ -25,6 +26,7 @@ from skdl.estimators import (
     NeuralRegressor,
     TextClassifier,
     TextLM,
+    TextOutlierDetector,
     TextRegressor,
 )
 from skdl.export import onnx_inputs, to_onnx
@@ -51,8 +53,10 @@ __all__ = [
     "ScheduleDisplay",
     "TRUSTED_TYPES",
     "SearchSpace",
+    "SurpriseDisplay",
     "TextClassifier",
     "TextLM",
+    "TextOutlierDetector",
     "TextRegressor",
     "TrainingDisplay",
     "__version__",

@@ -12,6 +12,7 @@ from skdl.estimators.tables.neural_regressor import NeuralRegressor
 from skdl.estimators.tables.transformer import EmbeddingTransformer
 from skdl.estimators.text.text_classifier import TextClassifier
 from skdl.estimators.text.text_lm import TextLM
+from skdl.estimators.text.text_outlier_detector import TextOutlierDetector
 from skdl.estimators.text.text_regressor import TextRegressor
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "NeuralRegressor",
     "TextClassifier",
     "TextLM",
+    "TextOutlierDetector",
     "TextRegressor",
 ]

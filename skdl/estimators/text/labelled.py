@@ -6,14 +6,9 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.callback import with_callbacks
-from sklearn.utils.validation import (
-    _check_y,
-    check_consistent_length,
-    check_is_fitted,
-)
+from sklearn.utils.validation import _check_y, check_consistent_length
 
 from skdl.data.text import check_texts
-from skdl.estimators.core.checks import finite_array
 from skdl.estimators.core.description import described
 from skdl.estimators.core.fine_tuning import FineTuning
 from skdl.estimators.core.fitting import sweep_lr
@@ -35,7 +30,8 @@ from skdl.estimators.text.labelled_parameters import (
     resolve_fine_tuning,
 )
 from skdl.estimators.text.labelled_texts import labelled_texts
-from skdl.estimators.text.reader import new_parts, raw_outputs, reader_batches
+from skdl.estimators.text.labelled_use import LabelledTextUse
+from skdl.estimators.text.reader import new_parts, reader_batches
 from skdl.estimators.text.reader_fit import ReaderFit
 from skdl.estimators.text.stack import Stack
 from skdl.estimators.text.words import Branches, new_reading
@@ -43,7 +39,7 @@ from skdl.training.loop import Outcome
 from skdl.training.runtime import Runtime, resolve_runtime
 
 
-class LabelledTextEstimator(NetworkEstimator):
+class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
     """The family that takes texts and predicts labels or numbers.
 
     Parameters
@@ -317,23 +313,6 @@ class LabelledTextEstimator(NetworkEstimator):
                 batches, work = reader_batches(self, parts, labelled, runtime)
                 with runtime.threads(work):
                     return sweep_lr(self, parts, batches, runtime, **how)
-
-    # Predicting.
-
-    def _predict_output(self, X: Any) -> np.ndarray:
-        check_is_fitted(self)
-        raw = self._raw(check_texts(X))
-        return finite_array(self._objective.inverse_link(torch.from_numpy(raw)))
-
-    def _raw(self, texts: list[str]) -> np.ndarray:
-        """Return the raw outputs (n, K) of all branches together."""
-        raw = self._branches.raw(self._reading.read(texts))
-        if self._reader_stack is None:
-            return raw
-        encoder = self._reading.language_model._lm_encoder
-        stream = encoder.transform(texts)
-        read = raw_outputs(self.network_, stream, encoder.end_id).double().numpy()
-        return self._reader_stack.combined([raw, read])
 
     # State.
 
