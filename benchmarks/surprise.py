@@ -5,8 +5,8 @@
 Sessions of a service are made by rule (`_log_lines.py`), 2% of them with a fault, also
 those that models learn from. Every step of a fault occurs in sound sessions too, often
 beside the same others; names and numbers are drawn anew in each. Figures are average
-precisions on sessions that no model has seen. The detector is as it comes; what it makes
-of tokens was chosen on sessions of another seed.
+precisions on sessions that no model has seen. The detector is as it comes; what it
+makes of tokens was chosen on sessions of another seed.
 """
 
 import argparse

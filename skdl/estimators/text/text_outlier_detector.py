@@ -133,7 +133,7 @@ class TextOutlierDetector(OutlierMixin, PlainState, BaseEstimator):
             embedding_dim=64,
             hidden_size=128,
             min_frequency=max(1, n_tokens // _RARE),
-            max_epochs=8,
+            max_epochs=12,
             batch_size=max(1, min(10, n_tokens // 500)),
             lr=1e-2,
             random_state=seed,
