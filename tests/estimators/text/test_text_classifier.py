@@ -6,16 +6,25 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.compose import make_column_transformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 
 import skdl
-from skdl import FineTuning, TextClassifier, TextLM, TextRegressor, lr_find
+from skdl import (
+    FineTuning,
+    TextClassifier,
+    TextLM,
+    TextRegressor,
+    TrainingDisplay,
+    lr_find,
+)
 from skdl.datasets import make_reviews
 
 TEXTS, LABELS = make_reviews(90, random_state=0, return_X_y=True)
@@ -232,6 +241,12 @@ def test_a_readers_rate_can_be_looked_for(lm):
         lr_find(TextClassifier(), TEXTS[:20], LABELS[:20])
 
 
+def test_without_a_network_there_is_no_training_to_draw(model, tuned):
+    assert TrainingDisplay.from_estimator(tuned).axes_ is not None
+    with pytest.raises(TypeError, match="no training history"):
+        TrainingDisplay.from_estimator(model)
+
+
 # scikit-learn.
 
 
@@ -286,6 +301,22 @@ def test_pipelines_searches_and_columns():
         TextClassifier(random_state=0), TEXTS[TRAINING], LABELS[TRAINING], cv=2
     )
     assert len(scores) == 2
+
+
+def test_weights_and_other_texts_are_routed():
+    with config_context(enable_metadata_routing=True):
+        inner = TextClassifier(random_state=0).set_fit_request(
+            sample_weight=True, unlabeled=True
+        )
+        pipeline = make_pipeline(FunctionTransformer(), inner)
+        pipeline.fit(
+            TEXTS[:20],
+            LABELS[:20],
+            sample_weight=np.arange(20.0),
+            unlabeled=["an unheard of word"] * 2,
+        )
+    assert "unheard" in pipeline[-1]._reading.encoder.tokens
+    assert np.isnan(pipeline[-1].oof_prediction_[0]).all()
 
 
 @pytest.mark.parametrize(
