@@ -88,6 +88,10 @@ _PACK: dict[str, Range | Choice] = {
     "weight_decay": Range(
         1e-3, 0.5, "More draws the networks toward simpler ones.", True
     ),
+    "numeric_embedding": Choice(
+        ("auto", "piecewise", "cosine", None),
+        "Bins find steps, cosines smooth and periodic curves; neither suits few rows.",
+    ),
     "optimizer": Choice(
         ("adamw", "muon"), "Muon takes larger steps of hidden matrices, and longer."
     ),

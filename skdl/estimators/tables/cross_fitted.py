@@ -115,9 +115,10 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
 
     hidden_layer_sizes: Any
     activation: str
-    dropout: float
+    dropout: float | None
     batch_norm: bool
     scale_inputs: bool
+    numeric_embedding: str | None
 
     def _setting(self, name: str) -> Any:
         value = getattr(self, name)
@@ -307,7 +308,8 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         self, X: Any, y: np.ndarray, recipe: Recipe, rng: np.random.RandomState
     ) -> BinnedTableEncoder:
         """Return an encoder fitted on the training rows and their encoded targets."""
-        bins = BinEncoder(recipe.n_quantiles, recipe.n_leaves)
+        has_bins = self.numeric_embedding in ("auto", "piecewise")
+        bins = BinEncoder(recipe.n_quantiles if has_bins else 0, recipe.n_leaves)
         encoder = BinnedTableEncoder(bins, **self._encoder_options())
         return encoder.fit_with_target(X, y, rng)
 
@@ -330,11 +332,15 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         harmful: Sequence[int] = (),
     ) -> nn.Module:
         """Return networks side by side that take what the encoder gives."""
+        # Of numbers that are not scaled cosines would say nothing, or noise.
+        by_itself = self.scale_inputs and recipe.n_quantiles > 0
+        choice = self.numeric_embedding
         return new_pack(
             encoder,
             n_members,
             n_outputs,
             embedding=self._new_packed_embedding(encoder, n_members, recipe, harmful),
+            cosine=choice == "cosine" or (choice == "auto" and by_itself),
             entries=recipe.entries,
             hidden_layer_sizes=np.atleast_1d(recipe.hidden_layer_sizes).tolist(),
             activation=self.activation,
