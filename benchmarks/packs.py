@@ -78,23 +78,24 @@ def tables(n_members: int, rows: int, numbers: int) -> dict[str, Callable]:
     drops = {"dropout": 0.2, "unknown_rate": 0.01}
     shape = {"hidden_layer_sizes": (256, 256), "activation": "silu", "dropout": 0.1}
 
-    def pack(numeric: nn.Module | None) -> PackedEmbeddingNetwork:
-        width = sum(dims) + numbers + (numeric.n_outputs if numeric else 0)
+    def pack(*numeric: nn.Module | None) -> PackedEmbeddingNetwork:
+        width = sum(dims) + numbers + sum(part.n_outputs for part in numeric if part)
         head = PackedMLP(n_members, width, CLASSES, **shape)
         embedding = PackedEmbedding(n_members, sizes, dims, columns, **drops)
-        return PackedEmbeddingNetwork(head, embedding, numeric)
+        return PackedEmbeddingNetwork(head, embedding, *numeric)
 
     bins = PiecewiseLinearEmbedding(n_members, [BINS] * numbers, 8)
-    cosines = CosineEmbedding(n_members, numbers, 8)
+    cosines = CosineEmbedding(n_members, range(numbers), 8)
     single = EmbeddingNetwork(
         EntityEmbedding(sizes, dims, columns, **drops),
         MLP(sum(dims) + numbers, CLASSES, **shape),
     )
     return {
         "one": steps_of(single, one, (indices, x), target),
-        "pack": steps_of(pack(None), mean, (indices, x), target),
+        "pack": steps_of(pack(), mean, (indices, x), target),
         "piecewise": steps_of(pack(bins), mean, (indices, x, positions), target),
-        "cosine": steps_of(pack(cosines), mean, (indices, x), target),
+        "cosine": steps_of(pack(None, cosines), mean, (indices, x), target),
+        "both": steps_of(pack(bins, cosines), mean, (indices, x, positions), target),
     }
 
 
@@ -122,9 +123,9 @@ def main() -> None:
         rows = []
         for size in [(64, 8), (256, 8), (256, 30)]:
             seconds = time_in_turn(tables(k, *size), options.rounds)
-            names = ["pack", "piecewise", "cosine"]
+            names = ["pack", "piecewise", "cosine", "both"]
             rows.append([*size, *(ratio(seconds, n, "one") for n in names)])
-        heads = ["numbers", "pack", "with piecewise linear", "with cosines"]
+        heads = ["numbers", "pack", "with piecewise linear", "with cosines", "both"]
         print_table([f"threads={threads}, categories: rows", *heads], rows)
         for size, _, plain, piecewise, _ in rows:
             bar(f"piecewise / plain, {size} rows", piecewise / plain, 2, at_most=True)

@@ -39,6 +39,14 @@ class BinnedTableEncoder(TableEncoder):
         """Bins of each column that has any."""
         return self.bins.n_bins
 
+    @property
+    def varied(self) -> list[int]:
+        """Numbers with at least three values; all of them where none has bins."""
+        if not self.bins.n_quantiles:
+            return list(range(self.numeric.n_outputs - len(self.missing)))
+        found = zip(self.bins.columns.tolist(), self.n_bins, strict=True)
+        return [column for column, bins in found if bins > 1]
+
     def fit_with_target(
         self, X: Table | np.ndarray, y: np.ndarray, rng: np.random.RandomState
     ):

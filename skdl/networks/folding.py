@@ -57,6 +57,8 @@ def rescale_inputs(
         elif norm is not None and norm.running_mean is not None:
             norm.running_mean.sub_(offset.flatten())  # has the part of the bias
         numbers.mul_(slope.to(numbers))
+        if isinstance(member, PackedEmbeddingNetwork) and member.cosine is not None:
+            member.cosine.rescale(slope, shift)
         if n_added:
             _add_inputs(first, n_added)
 
@@ -135,7 +137,7 @@ def _inputs_before_numbers(member: nn.Module) -> int:
     if isinstance(member, EmbeddingNetwork):
         return member.embedding.n_outputs
     if isinstance(member, PackedEmbeddingNetwork):
-        parts: tuple[Any, ...] = (member.embedding, member.numeric)
+        parts: tuple[Any, ...] = (member.embedding, member.piecewise, member.cosine)
         return sum(part.n_outputs for part in parts if part is not None)
     return 0
 

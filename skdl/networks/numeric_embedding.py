@@ -97,8 +97,8 @@ class CosineEmbedding(nn.Module):
     ----------
     n_members : int
         How many.
-    n_columns : int
-        Numbers of a row.
+    columns : sequence of int
+        The numbers of a row that have a vector, in its order.
     dim : int
         Entries of a column's vector.
     scale : float, default=0.1
@@ -107,17 +107,19 @@ class CosineEmbedding(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> CosineEmbedding(3, 2, 8)(torch.zeros(5, 2)).shape
+    >>> CosineEmbedding(3, [0, 2], 8)(torch.zeros(5, 4)).shape
     torch.Size([3, 5, 16])
     """
 
     weight_decay = 0.0
+    columns: Tensor
 
     def __init__(
-        self, n_members: int, n_columns: int, dim: int, *, scale: float = 0.1
+        self, n_members: int, columns: Sequence[int], dim: int, *, scale: float = 0.1
     ) -> None:
         super().__init__()
-        shape = (n_members, 1, n_columns, dim)
+        self.register_buffer("columns", torch.as_tensor(columns, dtype=torch.int64))
+        shape = (n_members, 1, len(columns), dim)
         frequency = torch.empty(shape)
         generator, most = generator_on(frequency.device), _CUT * scale
         nn.init.trunc_normal_(frequency, 0.0, scale, -most, most, generator=generator)
@@ -132,7 +134,18 @@ class CosineEmbedding(nn.Module):
         return self.frequency.shape[2] * self.frequency.shape[3]
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """Embed, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
+        """Embed, (B, D) or (M, B, D) -> (M, B, n_outputs)."""
+        numbers = numbers.index_select(-1, self.columns)
         x = for_each_member(numbers, len(self.frequency)).unsqueeze(-1)
         angles = torch.addcmul(self.phase, self.frequency, x) * (2 * math.pi)
         return torch.addcmul(self.offset, self.amplitude, angles.cos()).flatten(2)
+
+    @torch.no_grad()
+    def rescale(self, slope: Tensor, shift: Tensor) -> None:
+        """Take numbers in new units: one was ``slope * number + shift`` in the old."""
+        slope, shift = (
+            t[self.columns.to(t.device)].to(self.phase).unsqueeze(-1)
+            for t in (slope, shift)
+        )
+        self.phase.addcmul_(self.frequency, shift)
+        self.frequency.mul_(slope)

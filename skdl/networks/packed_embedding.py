@@ -1,6 +1,7 @@
 """Packs of networks whose inputs are categories and numbers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +9,7 @@ from torch.nn import functional
 
 from skdl.networks.dropout import Dropout
 from skdl.networks.embedding import EntityEmbedding, grown, unknown_rows
-from skdl.networks.numeric_embedding import PiecewiseLinearEmbedding
+from skdl.networks.numeric_embedding import CosineEmbedding, PiecewiseLinearEmbedding
 from skdl.networks.packed import (
     Pack,
     PackedMLP,
@@ -122,12 +123,13 @@ class PackedEmbeddingNetwork(Pack):
     Parameters
     ----------
     head : PackedMLP
-        Takes the vectors, the embedded numbers and the numbers, in this order.
+        Takes all vectors and then the numbers, in the order of these parameters.
     embedding : PackedEmbedding or None, default=None
         Of the categories.
-    numeric : nn.Module or None, default=None
-        Of the numbers: a `PiecewiseLinearEmbedding`, which takes positions in bins, or
-        a `CosineEmbedding`, which takes the numbers.
+    piecewise : PiecewiseLinearEmbedding or None, default=None
+        Of the numbers' positions in bins.
+    cosine : CosineEmbedding or None, default=None
+        Of the numbers.
     effects : PackedRandomEffects or None, default=None
         Intercepts of groups that are added to the head's outputs.
 
@@ -144,16 +146,24 @@ class PackedEmbeddingNetwork(Pack):
         self,
         head: PackedMLP,
         embedding: PackedEmbedding | None = None,
-        numeric: nn.Module | None = None,
+        piecewise: PiecewiseLinearEmbedding | None = None,
+        cosine: CosineEmbedding | None = None,
         effects: PackedRandomEffects | None = None,
     ) -> None:
         super().__init__()
         self.n_members = head.n_members
         self.embedding = embedding
-        self.numeric = numeric
+        self.piecewise = piecewise
+        self.cosine = cosine
         self.effects = effects
         self.head = head
-        self._takes_positions = isinstance(numeric, PiecewiseLinearEmbedding)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state, also of files from before there were cosines."""
+        super().__setstate__(state)
+        if "numeric" in self._modules:
+            self._modules["piecewise"] = self._modules.pop("numeric")
+            self.cosine = None
 
     def grow(self, sizes: Sequence[int], n_groups: Sequence[int]) -> None:
         """Append rows to vocabularies and groups to groupings."""
@@ -167,9 +177,10 @@ class PackedEmbeddingNetwork(Pack):
         parts = []
         if self.embedding is not None:
             parts.append(self.embedding(indices))
-        if self.numeric is not None:
-            embedded = others[0] if self._takes_positions else numbers
-            parts.append(self.numeric(embedded))
+        if self.piecewise is not None:
+            parts.append(self.piecewise(others[0]))
+        if self.cosine is not None:
+            parts.append(self.cosine(numbers))
         if numbers.shape[-1]:
             parts.append(for_each_member(numbers, self.n_members))
         return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
@@ -177,9 +188,9 @@ class PackedEmbeddingNetwork(Pack):
     def each(self, indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
         """Return the members' raw outputs, (M, B, K).
 
-        `indices` (B, C) int, `numbers` (B, D) float; then, where `numeric` takes them,
-        `positions` (B, E) float and, where there are effects, `groups` (B, G) int.
-        All are (M, B, ...) where each member has rows of its own.
+        `indices` (B, C) int, `numbers` (B, D) float; then, where `piecewise` takes
+        them, `positions` (B, E) float and, where there are effects, `groups` (B, G)
+        int. All are (M, B, ...) where each member has rows of its own.
         """
         raw = self.head.each(self.features(indices, numbers, *others))
         return raw if self.effects is None else raw + self.effects(others[-1])

@@ -65,12 +65,12 @@ def test_vectors_neither_vanish_nor_explode_with_the_number_of_bins():
 
 def test_cosines_are_those_of_their_frequencies_and_phases():
     torch.manual_seed(0)
-    embedding = CosineEmbedding(M, 2, DIM, scale=0.5)
+    embedding = CosineEmbedding(M, [0, 2], DIM, scale=0.5)
     with torch.no_grad():
         embedding.amplitude.normal_()
         embedding.offset.normal_()
-        x = torch.randn(5, 2)
-        angle = 2 * torch.pi * (embedding.frequency[2, 0, 1] * x[4, 1])
+        x = torch.randn(5, 3)
+        angle = 2 * torch.pi * (embedding.frequency[2, 0, 1] * x[4, 2])
         angle += 2 * torch.pi * embedding.phase[2, 0, 1]
         expected = embedding.amplitude[2, 0, 1] * torch.cos(angle)
         expected += embedding.offset[2, 0, 1]
@@ -78,3 +78,13 @@ def test_cosines_are_those_of_their_frequencies_and_phases():
         own = x.expand(M, -1, -1)
         torch.testing.assert_close(embedding(own), embedding(x))
     assert embedding.frequency.abs().max() <= 1.5
+
+
+def test_cosines_of_numbers_in_new_units_are_what_they_were():
+    torch.manual_seed(0)
+    embedding = CosineEmbedding(M, [2, 0], DIM, scale=0.5)
+    x = torch.randn(5, 3)
+    expected = embedding(x)
+    slope, shift = torch.tensor([2.0, 1.0, 0.5]), torch.tensor([1.0, 0.0, -3.0])
+    embedding.rescale(slope, shift)
+    torch.testing.assert_close(embedding((x - shift) / slope), expected)

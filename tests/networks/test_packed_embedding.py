@@ -63,22 +63,21 @@ def test_each_member_hides_and_drops_values_of_its_own():
     assert not torch.equal(dropped[0], dropped[1])
 
 
-@pytest.mark.parametrize("numeric", ["piecewise", "cosine", None])
-def test_categories_and_numbers_reach_the_outputs_of_their_member_only(numeric):
+@pytest.mark.parametrize("piecewise", [True, False])
+@pytest.mark.parametrize("cosine", [True, False])
+def test_categories_and_numbers_reach_the_outputs_of_their_member_only(
+    piecewise, cosine
+):
     torch.manual_seed(0)
-    embedded = {
-        "piecewise": PiecewiseLinearEmbedding(M, [5, 2], 4),
-        "cosine": CosineEmbedding(M, 2, 4),
-        None: None,
-    }[numeric]
-    width = sum(DIMS) + 2 + (8 if numeric else 0)
+    width = sum(DIMS) + 2 + 8 * (piecewise + cosine)
     network = PackedEmbeddingNetwork(
         PackedMLP(M, width, 2, hidden_layer_sizes=(8,)),
         PackedEmbedding(M, SIZES, DIMS, [0, 1, 2]),
-        embedded,
+        PiecewiseLinearEmbedding(M, [5, 2], 4) if piecewise else None,
+        CosineEmbedding(M, [0, 1], 4) if cosine else None,
     )
     numbers = torch.rand(4, 2)
-    positions = [numbers] if numeric == "piecewise" else []
+    positions = [numbers] if piecewise else []
     raw = network.each(INDICES, numbers, *positions)
     assert raw.shape == (M, 4, 2)
     raw[1].sum().backward()

@@ -24,29 +24,38 @@ from skdl.training.objectives import (
 
 
 @parameters
-class ClassifierParameters:
-    """What classifiers can be told.
+class ClassWeightParameter:
+    """How classes are weighed.
 
     Parameters
     ----------
     class_weight : dict, "balanced" or None
         Weights of the classes; "balanced" makes them count alike, by the training rows
         of all calls so far. They multiply `sample_weight`. Not for label indicators.
+    """
+
+    class_weight: dict | str | None = None
+
+    _constraints = {"class_weight": [StrOptions({"balanced"}), dict, None]}
+
+
+@parameters
+class ClassifierParameters(ClassWeightParameter):
+    """What classifiers that are networks can be told.
+
+    Parameters
+    ----------
     label_smoothing : float
         Share of each target that is spread evenly over all classes, in [0, 1) (Szegedy
         et al. 2016, arXiv 1512.00567, section 7).
     """
 
-    class_weight: dict | str | None = None
     label_smoothing: float = 0.0
 
-    _constraints = {
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-    }
+    _constraints = {"label_smoothing": [Interval(Real, 0, 1, closed="left")]}
 
 
-class ClassifierTask(ClassifierMixin):
+class Classification(ClassifierMixin):
     """Binary, multiclass and multilabel classification.
 
     Attributes
@@ -57,46 +66,23 @@ class ClassifierTask(ClassifierMixin):
 
     _score_name = "accuracy"
 
-    @answers_names
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ):
-        """Train for one epoch on these samples, going on from the present state.
+    # While a fit learns from probabilities: the classes whose they are.
+    _soft_classes: np.ndarray | None = None
 
-        Scales, missing values, categories and the counts of classes go on being
-        learned. The learning rate is constant: `lr`, or after `fit`, so as not to undo
-        it, `lr` times the mean of `schedule` over its last quarter, .087 for
-        "one_cycle", until `lr` is set anew. The optimizer's state is kept.
+    def _fit_probabilities(self, X: Any, probabilities: np.ndarray, classes: Any):
+        """Fit with probabilities of the classes (n, K) in place of labels.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Labels.
-        classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come; needed in the first call, not used for
-            label indicators.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples.
-
-        Returns
-        -------
-        self : estimator
-            The fitted estimator.
+        The loss is the cross-entropy to them, scores are those of the most probable
+        classes. What is fitted takes labels from then on, as any other.
         """
-        self._check_parameters()
-        fitted = self.__sklearn_is_fitted__()
-        if classes is None and not fitted and np.ndim(plain(y)) < 2:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if classes is not None:
-            classes = check_classes(classes)
-            if fitted and not np.array_equal(classes, self.classes_):
-                raise ValueError(
-                    f"classes={classes.tolist()} is not the same as in the first call "
-                    f"to partial_fit: {self.classes_.tolist()}."
-                )
-        return self._partial_fit(X, y, sample_weight, classes)
+        self._soft_classes = np.asarray(classes)
+        try:
+            self.fit(X, probabilities)  # type: ignore[attr-defined]
+        finally:
+            vars(self).pop("_soft_classes", None)
+            if "_target" in vars(self):
+                self._target.harden()
+        return self
 
     @answers_names
     def predict(self, X: Any) -> np.ndarray:
@@ -159,11 +145,14 @@ class ClassifierTask(ClassifierMixin):
         check_class_weight(self.class_weight)
 
     def _check_target(self, y: Any) -> np.ndarray:
-        return check_class_y(y)
+        return check_class_y(y) if self._soft_classes is None else y
 
     def _new_target(
         self, rows: Rows, classes: Any, *, more_to_come: bool = False
     ) -> ClassTarget:
+        soft = self._soft_classes
+        if soft is not None:
+            return ClassTarget(rows.y, soft, soft=True)
         target = ClassTarget(rows.y, classes)
         if not target.multilabel and target.n_outputs < 2:
             raise ValueError(
@@ -186,7 +175,8 @@ class ClassifierTask(ClassifierMixin):
         if isinstance(self.class_weight, str):  # "balanced"
             weight = target.balanced_weight(rows.y)
         else:
-            weight = weights_of_rows(self.class_weight, rows.y, target.classes)
+            labels = target.labels(rows.y)
+            weight = weights_of_rows(self.class_weight, labels, target.classes)
         if rows.weight is not None:
             weight = weight * rows.weight
         return Rows(rows.X, rows.y, moderate(weight), score_weight=rows.score_weight)
@@ -196,3 +186,48 @@ class ClassifierTask(ClassifierMixin):
 
     def _task_attributes(self, target: ClassTarget) -> dict[str, Any]:
         return {"classes_": target.classes}
+
+
+class ClassifierTask(Classification):
+    """Classification that goes on with more samples, call by call."""
+
+    @answers_names
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ):
+        """Train for one epoch on these samples, going on from the present state.
+
+        Scales, missing values, categories and the counts of classes go on being
+        learned. The learning rate is constant: `lr`, or after `fit`, so as not to undo
+        it, `lr` times the mean of `schedule` over its last quarter, .087 for
+        "one_cycle", until `lr` is set anew. The optimizer's state is kept.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed in the first call, not used for
+            label indicators.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        self : estimator
+            The fitted estimator.
+        """
+        self._check_parameters()
+        fitted = self.__sklearn_is_fitted__()
+        if classes is None and not fitted and np.ndim(plain(y)) < 2:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if classes is not None:
+            classes = check_classes(classes)
+            if fitted and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"classes={classes.tolist()} is not the same as in the first call "
+                    f"to partial_fit: {self.classes_.tolist()}."
+                )
+        return self._partial_fit(X, y, sample_weight, classes)

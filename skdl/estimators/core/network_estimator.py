@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
 from skdl.estimators.core.checks import check_betas
+from skdl.estimators.core.documentation_link import DocumentationLink
 from skdl.estimators.core.fine_tuning import FineTuning
 from skdl.estimators.core.fit_identity import (
     checkpoint_file,
@@ -45,6 +46,7 @@ _CHECKED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 class NetworkEstimator(
     PlainState,
+    DocumentationLink,
     CallbackSupportMixin,
     BaseEstimator,
     RunningParameters,
@@ -204,7 +206,7 @@ class NetworkEstimator(
     def _take_state(self, state: dict[str, Any]) -> None:
         """Take the state and go where `device` says, if this machine has it."""
         super()._take_state(state)
-        if "network_" in state:
+        if state.get("network_") is not None:
             device = runtime_after_loading(self.device).device
             self.network_.to(device)
             self.device_ = str(device)

@@ -204,7 +204,7 @@ class ImageEstimator(NeuralEstimator):
         if augmentation is None:
             return batches
         n_classes = None  # targets are numbers or label indicators
-        if hasattr(parts.target, "classes") and not parts.target.multilabel:
+        if hasattr(parts.target, "classes") and parts.target.has_codes:
             n_classes = parts.target.n_outputs
         return AugmentedBatches(batches, augmentation, n_classes)
 

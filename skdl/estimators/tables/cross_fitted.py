@@ -117,9 +117,10 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
 
     hidden_layer_sizes: Any
     activation: str
-    dropout: float
+    dropout: float | None
     batch_norm: bool
     scale_inputs: bool
+    numeric_embedding: str | None
 
     def _setting(self, name: str) -> Any:
         value = getattr(self, name)
@@ -309,6 +310,11 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
                 vars(self).pop(name, None)
         super()._keep(*kept, extend=extend)
 
+    def _forget_scores(self) -> None:
+        """Drop what was measured against targets that nobody has observed."""
+        for name in ("oof_score_", "_conformal"):
+            vars(self).pop(name, None)
+
     def _sweep_lr(
         self, X: Any, y: Any, sample_weight: Any, **how: Any
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -336,7 +342,8 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         self, X: Any, y: np.ndarray, recipe: Recipe, rng: np.random.RandomState
     ) -> BinnedTableEncoder:
         """Return an encoder fitted on the training rows and their encoded targets."""
-        bins = BinEncoder(recipe.n_quantiles, recipe.n_leaves)
+        has_bins = self.numeric_embedding in ("auto", "piecewise")
+        bins = BinEncoder(recipe.n_quantiles if has_bins else 0, recipe.n_leaves)
         encoder = BinnedTableEncoder(bins, **self._encoder_options())
         return encoder.fit_with_target(X, y, rng)
 
@@ -359,11 +366,15 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         harmful: Sequence[int] = (),
     ) -> nn.Module:
         """Return networks side by side that take what the encoder gives."""
+        # Of numbers that are not scaled cosines would say nothing, or noise.
+        by_itself = self.scale_inputs and recipe.n_quantiles > 0
+        choice = self.numeric_embedding
         return new_pack(
             encoder,
             n_members,
             n_outputs,
             embedding=self._new_packed_embedding(encoder, n_members, recipe, harmful),
+            cosine=choice == "cosine" or (choice == "auto" and by_itself),
             entries=recipe.entries,
             hidden_layer_sizes=np.atleast_1d(recipe.hidden_layer_sizes).tolist(),
             activation=self.activation,

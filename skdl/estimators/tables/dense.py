@@ -45,8 +45,9 @@ class DenseParameters:
     activation : str
         "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
         or "identity".
-    dropout : float
-        Probability that a hidden unit is zeroed in training, in [0, 1).
+    dropout : float or None
+        Probability that a hidden unit is zeroed in training, in [0, 1). None is 0 with
+        folds as `validation`, .1 of one network.
     batch_norm : bool
         Whether to normalise each hidden layer over the batch.
     network : callable, class, torch.nn.Module or None
@@ -63,6 +64,12 @@ class DenseParameters:
         range and bend outliers smoothly toward +-3 (RealMLP, arXiv 2407.04491, section
         3). Missing values (NaN) become the median, with an indicator column, either
         way.
+    numeric_embedding : {"auto", "piecewise", "cosine"} or None
+        Vectors of numbers that networks with folds as `validation` have beside the
+        numbers themselves: "piecewise" ones bend at the edges of bins (Gorishniy et
+        al. 2022, arXiv 2203.05556, section 3.1), "cosine" ones are of learned
+        frequencies (arXiv 2607.05380, section 3.2). "auto" is both, where
+        `scale_inputs` is True; one network trained alone has neither.
     n_estimators : int
         Networks that are trained side by side, on the same batches but from other
         initial weights; predictions are their mean.
@@ -70,10 +77,11 @@ class DenseParameters:
 
     hidden_layer_sizes: int | Sequence[int] | None = None
     activation: str = "silu"
-    dropout: float = 0.1
+    dropout: float | None = None
     batch_norm: bool = False
     network: Callable[..., nn.Module] | nn.Module | None = None
     scale_inputs: bool = True
+    numeric_embedding: str | None = "auto"
     n_estimators: int = 1
 
     _constraints = {
@@ -83,10 +91,11 @@ class DenseParameters:
             None,
         ],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), None],
         "batch_norm": ["boolean"],
         "network": [callable, None],
         "scale_inputs": ["boolean"],
+        "numeric_embedding": [StrOptions({"auto", "piecewise", "cosine"}), None],
         "n_estimators": [Interval(Integral, 1, MOST, closed="both")],
     }
 
@@ -246,6 +255,12 @@ class DenseEstimator(CrossFittedEstimator):
 
     def _new_head(self, n_inputs: int, n_outputs: int) -> nn.Module:
         """Return the user's network, or the dense one."""
+        if self.numeric_embedding in ("piecewise", "cosine"):
+            raise ValueError(
+                f"numeric_embedding={self.numeric_embedding!r} is for networks with "
+                "folds as `validation`, and this is one network without: set "
+                "validation=4, or leave numeric_embedding at 'auto'."
+            )
         if self.network is not None:
             return new_user_network(self.network, n_inputs, n_outputs)
         return MLP(
@@ -255,7 +270,7 @@ class DenseEstimator(CrossFittedEstimator):
                 self._setting("hidden_layer_sizes")
             ).tolist(),
             activation=self.activation,
-            dropout=self.dropout,
+            dropout=self._setting("dropout"),
             batch_norm=self.batch_norm,
         )
 

@@ -30,8 +30,9 @@ class NeuralClassifier(
     activation : str, default="silu"
         "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
         or "identity".
-    dropout : float, default=0.1
-        Probability that a hidden unit is zeroed in training, in [0, 1).
+    dropout : float or None, default=None
+        Probability that a hidden unit is zeroed in training, in [0, 1). None is 0 with
+        folds as `validation`, .1 of one network.
     batch_norm : bool, default=False
         Whether to normalise each hidden layer over the batch.
     network : callable, class, torch.nn.Module or None, default=None
@@ -48,6 +49,12 @@ class NeuralClassifier(
         range and bend outliers smoothly toward +-3 (RealMLP, arXiv 2407.04491, section
         3). Missing values (NaN) become the median, with an indicator column, either
         way.
+    numeric_embedding : {"auto", "piecewise", "cosine"} or None, default="auto"
+        Vectors of numbers that networks with folds as `validation` have beside the
+        numbers themselves: "piecewise" ones bend at the edges of bins (Gorishniy et
+        al. 2022, arXiv 2203.05556, section 3.1), "cosine" ones are of learned
+        frequencies (arXiv 2607.05380, section 3.2). "auto" is both, where
+        `scale_inputs` is True; one network trained alone has neither.
     n_estimators : int, default=1
         Networks that are trained side by side, on the same batches but from other
         initial weights; predictions are their mean.

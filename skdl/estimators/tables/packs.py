@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.data.binned import BinnedTableEncoder, untrained_rows
-from skdl.networks.numeric_embedding import PiecewiseLinearEmbedding
+from skdl.networks.numeric_embedding import CosineEmbedding, PiecewiseLinearEmbedding
 from skdl.networks.packed import PackedLinear, PackedMLP, PackedRandomEffects
 from skdl.networks.packed_embedding import PackedEmbedding, PackedEmbeddingNetwork
 
@@ -17,6 +17,7 @@ def new_pack(
     n_outputs: int,
     *,
     embedding: PackedEmbedding | None,
+    cosine: bool,
     entries: int,
     **layers: Any,
 ) -> PackedEmbeddingNetwork:
@@ -30,23 +31,26 @@ def new_pack(
         Networks, and raw outputs of each.
     embedding : PackedEmbedding or None
         Of the categories.
+    cosine : bool
+        Whether numbers have vectors of cosines.
     entries : int
-        Entries of a number's vector.
+        Entries of a number's vector of either kind.
     **layers
         As `PackedMLP` takes them.
     """
-    n_inputs = encoder.numeric.n_outputs
-    numeric = effects = None
-    if embedding is not None:
-        n_inputs += embedding.n_outputs
+    piecewise = cosines = effects = None
     if encoder.n_bins:
-        numeric = PiecewiseLinearEmbedding(n_members, encoder.n_bins, entries)
-        n_inputs += numeric.n_outputs
+        piecewise = PiecewiseLinearEmbedding(n_members, encoder.n_bins, entries)
+    columns = encoder.varied
+    if cosine and columns:
+        cosines = CosineEmbedding(n_members, columns, entries)
+    vectors = [part for part in (embedding, piecewise, cosines) if part is not None]
+    n_inputs = encoder.numeric.n_outputs + sum(part.n_outputs for part in vectors)
     _, n_groups = encoder.sizes
     if n_groups:
         effects = PackedRandomEffects(n_members, n_groups, n_outputs)
     head = PackedMLP(n_members, n_inputs, n_outputs, **layers)
-    return PackedEmbeddingNetwork(head, embedding, numeric, effects)
+    return PackedEmbeddingNetwork(head, embedding, piecewise, cosines, effects)
 
 
 @torch.no_grad()

@@ -22,6 +22,7 @@ _ROWS_FOR_TREES = 1000
 # What parameters that are None are when one network is trained.
 ONE_NETWORK: dict[str, Any] = {
     "hidden_layer_sizes": (256, 128),
+    "dropout": 0.1,
     "embedding_dropout": 0.0,
     "max_epochs": 20,
     "lr": 1e-2,
@@ -46,7 +47,7 @@ class Recipe:
     n_quantiles, n_leaves : int
         Bins of a number; see `BinEncoder`. No quantiles: no bins.
     entries : int
-        Entries of a number's vector.
+        Entries of a number's vector of either kind.
     max_steps : int
         Steps at most.
     first_look : int
@@ -60,7 +61,7 @@ class Recipe:
     """
 
     hidden_layer_sizes: Any = (256, 256)
-    dropout: float = 0.1
+    dropout: float = 0.0
     embedding_dropout: float = 0.2
     lr: float = 3e-3
     betas: tuple[float, float] = (0.9, 0.95)
@@ -123,7 +124,7 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
         max_steps=max(steps, _FEWEST_STEPS, 10 * batches),
         n_quantiles=0 if columns > _MOST_COLUMNS else max(2, round(32 * share)),
         n_leaves=1 if n_rows < _ROWS_FOR_TREES else max(2, round(32 * share)),
-        entries=min(8, max(2, _ENTRIES // columns)),
+        entries=min(8, max(2, _ENTRIES // (2 * columns))),
     )
 
 

@@ -120,12 +120,16 @@ def _of_numbers(
     start = 0 if network.embedding is None else network.embedding.n_outputs
     n_numbers = encoder.numeric.n_outputs - len(encoder.missing)
     entries: list[list[int]] = [[] for _ in range(n_numbers)]
-    if encoder.n_bins:
-        of_all = range(start, start + network.numeric.n_outputs)
-        dim = len(of_all) // len(encoder.n_bins)
-        for i, j in enumerate(encoder.bins.columns):
-            entries[j] += of_all[i * dim : (i + 1) * dim]
-        start = of_all.stop
+    embedded = []
+    if network.piecewise is not None:
+        embedded.append((network.piecewise, encoder.bins.columns))
+    if network.cosine is not None:
+        embedded.append((network.cosine, network.cosine.columns.tolist()))
+    for module, columns in embedded:
+        dim = module.n_outputs // len(columns)
+        for j in columns:
+            entries[j] += range(start, start + dim)
+            start += dim
     # After the numbers themselves come the indicators of those that may be missing.
     for i, j in enumerate([*range(n_numbers), *encoder.missing]):
         entries[j].append(start + i)

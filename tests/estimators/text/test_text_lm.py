@@ -425,6 +425,19 @@ def test_bpe_model_writes_text():
     assert set(text.split()) <= set(" ".join(TEXTS).split())
 
 
+def test_a_fit_of_minutes_is_told_of_once_unless_progress_is_shown(monkeypatch):
+    monkeypatch.setattr("skdl.estimators.text.windows._LONG", 0.0)
+    with pytest.warns(
+        UserWarning, match=r"reads 3\d\d tokens 1 times.*minutes"
+    ) as told:
+        make(max_epochs=1).fit(TEXTS)
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(max_epochs=1, verbose=1).fit(TEXTS)
+
+
 # Starting from another model.
 
 
@@ -507,8 +520,8 @@ def test_short_text_has_fewer_streams_and_a_warning():
 
 
 @pytest.mark.slow
-def test_a_document_of_a_million_tokens():
-    text = "ab" * 500_000
+def test_a_document_of_a_quarter_of_a_million_tokens():
+    text = "ab" * 125_000
     settings = {"analyzer": "char", "embedding_dim": 4, "hidden_size": 4}
     model = make(**settings, num_layers=1, batch_size=200, bptt=200, max_epochs=1)
     model.fit([text])

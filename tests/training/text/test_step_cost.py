@@ -20,9 +20,9 @@ N_TOKENS = 2000
 SIZES = [
     {"embedding_dim": 64, "hidden_size": 64, "num_layers": 2},
     {"embedding_dim": 128, "hidden_size": 256, "num_layers": 1},
-    {"embedding_dim": 64, "hidden_size": 200, "num_layers": 3},
+    {"embedding_dim": 48, "hidden_size": 96, "num_layers": 3},
 ]
-SHAPES = [(20, 35), (4, 140)]
+SHAPES = [(12, 24), (3, 96)]
 DTYPES = [torch.float32, torch.bfloat16]
 
 
