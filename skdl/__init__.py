@@ -10,6 +10,7 @@ from skdl.display import (
     LRFindDisplay,
     MistakesDisplay,
     ScheduleDisplay,
+    SurpriseDisplay,
     TrainingDisplay,
     model_summary,
 )
@@ -23,7 +24,10 @@ from skdl.estimators import (
     ImageRegressor,
     NeuralClassifier,
     NeuralRegressor,
+    TextClassifier,
     TextLM,
+    TextOutlierDetector,
+    TextRegressor,
 )
 from skdl.export import onnx_inputs, to_onnx
 from skdl.lr_find import LRFindResult, lr_find
@@ -49,7 +53,11 @@ __all__ = [
     "ScheduleDisplay",
     "TRUSTED_TYPES",
     "SearchSpace",
+    "SurpriseDisplay",
+    "TextClassifier",
     "TextLM",
+    "TextOutlierDetector",
+    "TextRegressor",
     "TrainingDisplay",
     "__version__",
     "datasets",

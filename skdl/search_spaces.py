@@ -20,7 +20,9 @@ from skdl.estimators import (
     ImageRegressor,
     NeuralClassifier,
     NeuralRegressor,
+    TextClassifier,
     TextLM,
+    TextRegressor,
 )
 from skdl.estimators.tables.validation import has_folds
 
@@ -124,6 +126,19 @@ _CATEGORIES: dict[str, Range | Choice] = {
         0.0, 0.5, "Keeps categories of few rows from being learned by heart."
     ),
 }
+# Penalties and weights of the branches are chosen by `fit`.
+_WORDS: dict[str, Range | Choice] = {
+    "ngram_range": Choice(
+        ((1, 1), (1, 2), (1, 3)),
+        "Runs of words say what single ones do not, where there are texts enough.",
+    ),
+    "min_frequency": Choice(
+        (1, 2, 3, 5, 10),
+        "Rare words say something in few and short texts, else little.",
+    ),
+    "lowercase": Choice((True, False), "Whether capital letters mean something."),
+}
+
 _TEXT: dict[str, Range | Choice] = {
     "lr": Range(1e-3, 1e-2, "The rate at the top of the schedule.", True),
     "dropout": Range(0.1, 0.6, "More for little text and many units."),
@@ -243,6 +258,8 @@ def _ranges_for(estimator: Any) -> dict[str, Range | Choice]:
     cls = estimator if isinstance(estimator, type) else type(estimator)
     if issubclass(cls, TextLM):
         return _TEXT
+    if issubclass(cls, (TextClassifier, TextRegressor)):
+        return _WORDS
     if issubclass(cls, _PICTURES):
         dropout = {"dropout": _DENSE["dropout"]} if not _has_own(estimator) else {}
         return {**dropout, **_ONE, **_EPOCHS}

@@ -21,6 +21,7 @@ from skdl import (
     ImageRegressor,
     NeuralClassifier,
     NeuralRegressor,
+    TextClassifier,
     TextLM,
     search_spaces,
 )
@@ -33,6 +34,7 @@ ALL = [
     ImageRegressor,
     NeuralClassifier,
     NeuralRegressor,
+    TextClassifier,
     TextLM,
 ]
 

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 # Pieces that byte pair encoding learns where no bound is given.
 _BPE_PIECES = 10_000
 
+# Words, with what is behind their apostrophes (straight or curved), and marks.
+WORDS_AND_MARKS = r"\w+(?:['\u2019]\w+)*|[^\w\s]"
+
 Analyze = Callable[[str], Sequence[str]]
 
 

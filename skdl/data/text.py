@@ -144,6 +144,14 @@ class TextEncoder:
         """Return the stream of texts; new tokens are ``<unk>``."""
         return self._stream(self._cased(texts), self._index)
 
+    def as_read(self, texts: list[str]) -> list[str]:
+        """Return the tokens of texts as they stand there, each text's ``<eos>`` too."""
+        tokens: list[str] = []
+        for text in self._cased(texts):
+            tokens.extend(self.analyzer(text))
+            tokens.append(END)
+        return tokens
+
     def id_of(self, token: str) -> int | None:
         """Return the id of a token that is known."""
         return self._index.get(token)

@@ -15,6 +15,7 @@ from skdl.display.pictures import (
 )
 from skdl.display.schedule import ScheduleDisplay
 from skdl.display.summary import model_summary
+from skdl.display.surprise import SurpriseDisplay
 from skdl.display.training import TrainingDisplay
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "LRFindDisplay",
     "MistakesDisplay",
     "ScheduleDisplay",
+    "SurpriseDisplay",
     "TrainingDisplay",
     "model_summary",
 ]

@@ -80,7 +80,7 @@ class TrainingDisplay:
         TrainingDisplay
         """
         model = inside(estimator)
-        if not hasattr(model, "history_"):
+        if not len(getattr(model, "history_", ())):
             raise TypeError(
                 f"{type(estimator).__name__} has no training history; give a fitted "
                 "estimator of skdl, or a Pipeline, search or the like that holds one."

@@ -10,7 +10,10 @@ from skdl.estimators.tables.entity_embedding_regressor import EntityEmbeddingReg
 from skdl.estimators.tables.neural_classifier import NeuralClassifier
 from skdl.estimators.tables.neural_regressor import NeuralRegressor
 from skdl.estimators.tables.transformer import EmbeddingTransformer
+from skdl.estimators.text.text_classifier import TextClassifier
 from skdl.estimators.text.text_lm import TextLM
+from skdl.estimators.text.text_outlier_detector import TextOutlierDetector
+from skdl.estimators.text.text_regressor import TextRegressor
 
 __all__ = [
     "EmbeddingTransformer",
@@ -21,5 +24,8 @@ __all__ = [
     "ImageRegressor",
     "NeuralClassifier",
     "NeuralRegressor",
+    "TextClassifier",
     "TextLM",
+    "TextOutlierDetector",
+    "TextRegressor",
 ]

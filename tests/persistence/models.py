@@ -14,6 +14,7 @@ from skdl import (
     ImageClassifier,
     NeuralClassifier,
     NeuralRegressor,
+    TextClassifier,
     TextLM,
 )
 
@@ -87,6 +88,12 @@ MODELS = {
         "transform",
     ),
     "pieces": (TextLM(**LM, analyzer="bpe", max_vocab=280), TEXTS, None, "transform"),
+    "labels": (
+        TextClassifier(random_state=0),
+        TEXTS,
+        np.arange(len(TEXTS)) % 2,
+        "predict_proba",
+    ),
     "search": (_search(), X, LABELS, "predict_proba"),
     "pipeline": (
         make_pipeline(

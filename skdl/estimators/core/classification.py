@@ -24,29 +24,38 @@ from skdl.training.objectives import (
 
 
 @parameters
-class ClassifierParameters:
-    """What classifiers can be told.
+class ClassWeightParameter:
+    """How classes are weighed.
 
     Parameters
     ----------
     class_weight : dict, "balanced" or None
         Weights of the classes; "balanced" makes them count alike, by the training rows
         of all calls so far. They multiply `sample_weight`. Not for label indicators.
+    """
+
+    class_weight: dict | str | None = None
+
+    _constraints = {"class_weight": [StrOptions({"balanced"}), dict, None]}
+
+
+@parameters
+class ClassifierParameters(ClassWeightParameter):
+    """What classifiers that are networks can be told.
+
+    Parameters
+    ----------
     label_smoothing : float
         Share of each target that is spread evenly over all classes, in [0, 1) (Szegedy
         et al. 2016, arXiv 1512.00567, section 7).
     """
 
-    class_weight: dict | str | None = None
     label_smoothing: float = 0.0
 
-    _constraints = {
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-    }
+    _constraints = {"label_smoothing": [Interval(Real, 0, 1, closed="left")]}
 
 
-class ClassifierTask(ClassifierMixin):
+class Classification(ClassifierMixin):
     """Binary, multiclass and multilabel classification.
 
     Attributes
@@ -74,47 +83,6 @@ class ClassifierTask(ClassifierMixin):
             if "_target" in vars(self):
                 self._target.harden()
         return self
-
-    @answers_names
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ):
-        """Train for one epoch on these samples, going on from the present state.
-
-        Scales, missing values, categories and the counts of classes go on being
-        learned. The learning rate is constant: `lr`, or after `fit`, so as not to undo
-        it, `lr` times the mean of `schedule` over its last quarter, .087 for
-        "one_cycle", until `lr` is set anew. The optimizer's state is kept.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Labels.
-        classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come; needed in the first call, not used for
-            label indicators.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples.
-
-        Returns
-        -------
-        self : estimator
-            The fitted estimator.
-        """
-        self._check_parameters()
-        fitted = self.__sklearn_is_fitted__()
-        if classes is None and not fitted and np.ndim(plain(y)) < 2:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if classes is not None:
-            classes = check_classes(classes)
-            if fitted and not np.array_equal(classes, self.classes_):
-                raise ValueError(
-                    f"classes={classes.tolist()} is not the same as in the first call "
-                    f"to partial_fit: {self.classes_.tolist()}."
-                )
-        return self._partial_fit(X, y, sample_weight, classes)
 
     @answers_names
     def predict(self, X: Any) -> np.ndarray:
@@ -218,3 +186,48 @@ class ClassifierTask(ClassifierMixin):
 
     def _task_attributes(self, target: ClassTarget) -> dict[str, Any]:
         return {"classes_": target.classes}
+
+
+class ClassifierTask(Classification):
+    """Classification that goes on with more samples, call by call."""
+
+    @answers_names
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ):
+        """Train for one epoch on these samples, going on from the present state.
+
+        Scales, missing values, categories and the counts of classes go on being
+        learned. The learning rate is constant: `lr`, or after `fit`, so as not to undo
+        it, `lr` times the mean of `schedule` over its last quarter, .087 for
+        "one_cycle", until `lr` is set anew. The optimizer's state is kept.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed in the first call, not used for
+            label indicators.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        self : estimator
+            The fitted estimator.
+        """
+        self._check_parameters()
+        fitted = self.__sklearn_is_fitted__()
+        if classes is None and not fitted and np.ndim(plain(y)) < 2:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if classes is not None:
+            classes = check_classes(classes)
+            if fitted and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"classes={classes.tolist()} is not the same as in the first call "
+                    f"to partial_fit: {self.classes_.tolist()}."
+                )
+        return self._partial_fit(X, y, sample_weight, classes)

@@ -205,7 +205,7 @@ class NetworkEstimator(
     def _take_state(self, state: dict[str, Any]) -> None:
         """Take the state and go where `device` says, if this machine has it."""
         super()._take_state(state)
-        if "network_" in state:
+        if state.get("network_") is not None:
             device = runtime_after_loading(self.device).device
             self.network_.to(device)
             self.device_ = str(device)

@@ -54,36 +54,10 @@ class RegressorParameters:
     }
 
 
-class RegressorTask(RegressorMixin):
+class Regression(RegressorMixin):
     """Regression on one or many targets."""
 
     _score_name = "R^2"
-
-    @answers_names
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None):
-        """Train for one epoch on these samples, going on from the present state.
-
-        Scales of inputs and target, missing values and categories go on being learned.
-        The learning rate is constant: `lr`, or after `fit`, so as not to undo it, `lr`
-        times the mean of `schedule` over its last quarter, .087 for "one_cycle", until
-        `lr` is set anew. The optimizer's state is kept.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Inputs.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples.
-
-        Returns
-        -------
-        self : estimator
-            The fitted estimator.
-        """
-        self._check_parameters()
-        return self._partial_fit(X, y, sample_weight)
 
     @answers_names
     def predict(self, X: Any) -> np.ndarray:
@@ -182,3 +156,33 @@ class RegressorTask(RegressorMixin):
             return Quantiles(target.quantiles)
         options = {"quantile": self.quantile} if self.loss == "quantile" else {}
         return REGRESSION_OBJECTIVES[self.loss](target.n_outputs, **options)
+
+
+class RegressorTask(Regression):
+    """Regression that goes on with more samples, call by call."""
+
+    @answers_names
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None):
+        """Train for one epoch on these samples, going on from the present state.
+
+        Scales of inputs and target, missing values and categories go on being learned.
+        The learning rate is constant: `lr`, or after `fit`, so as not to undo it, `lr`
+        times the mean of `schedule` over its last quarter, .087 for "one_cycle", until
+        `lr` is set anew. The optimizer's state is kept.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        self : estimator
+            The fitted estimator.
+        """
+        self._check_parameters()
+        return self._partial_fit(X, y, sample_weight)

@@ -1,16 +1,17 @@
-"""The encoder that a TextLM's parameters describe."""
+"""The encoder that an estimator's parameters describe."""
 
 from typing import Any
 
-from skdl.data.analyzers import resolve_analyzer
+from skdl.data.analyzers import WORDS_AND_MARKS, resolve_analyzer
 from skdl.data.text import TextEncoder
 
 
 def new_encoder(settings: Any) -> TextEncoder:
-    """Return the encoder that a TextLM's parameters describe, not yet fitted."""
+    """Return the encoder that an estimator's parameters describe, not yet fitted."""
+    pattern = settings.token_pattern
     analyzer = resolve_analyzer(
         settings.analyzer,
-        token_pattern=settings.token_pattern,
+        token_pattern=WORDS_AND_MARKS if pattern == "auto" else pattern,
         min_frequency=settings.min_frequency,
         max_vocab=settings.max_vocab,
     )

@@ -24,7 +24,12 @@ from skdl.estimators.text.network import (
     new_network,
     step_work,
 )
-from skdl.estimators.text.windows import Windows, choose_windows, training_streams
+from skdl.estimators.text.windows import (
+    Windows,
+    choose_windows,
+    tell_of_minutes,
+    training_streams,
+)
 from skdl.networks.language_model import Continued
 from skdl.training.loop import Outcome
 from skdl.training.runtime import Runtime, resolve_runtime
@@ -115,7 +120,8 @@ class LanguageModelEstimator(NetworkEstimator):
         -----
         UserWarning
             If the text is shorter than ``batch_size * bptt``: fewer streams are used.
-            Not where ``batch_size="auto"``.
+            Not where ``batch_size="auto"``. And if a fit on a CPU is going to take more
+            than about two minutes, and ``verbose=0``.
         """
         self._check_parameters()
         context = self._init_callback_context(max_subtasks=self.max_epochs)
@@ -202,6 +208,8 @@ class LanguageModelEstimator(NetworkEstimator):
                 self, parts, stream, runtime, warm=warm, checkpoint=checkpoint
             )
             batches = training_streams(self, windows, parts.encoder, stream, runtime)
+            if not continued:
+                tell_of_minutes(self, parts, windows, batches.n_tokens, runtime)
             validate = None
             if held_out is not None:
                 validate = validation(

@@ -29,8 +29,8 @@ class TextLM(
         What a token is: a word, a character, or a piece found by byte pair encoding
         (with the extra ``text``); or a function from a text to its tokens.
     token_pattern : str, default=None
-        For words, a regular expression that matches one, such as ``r"[a-z]+"``. None
-        splits at whitespace.
+        For words, a regular expression that matches one, such as ``r"[a-z]+"``. "auto"
+        takes words and punctuation marks, None splits at whitespace.
     lowercase : bool, default=False
         Whether to put texts into lower case.
     min_frequency : int, default=2

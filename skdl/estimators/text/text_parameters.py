@@ -16,8 +16,8 @@ _PENALTY = Interval(Real, 0, STEEPEST, closed="both")
 
 
 @parameters
-class TextParameters:
-    """What a language model is and reads.
+class TokenParameters:
+    """What texts are cut into.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ class TextParameters:
         What a token is: a word, a character, or a piece found by byte pair encoding
         (with the extra ``text``); or a function from a text to its tokens.
     token_pattern : str
-        For words, a regular expression that matches one, such as ``r"[a-z]+"``. None
-        splits at whitespace.
+        For words, a regular expression that matches one, such as ``r"[a-z]+"``. "auto"
+        takes words and punctuation marks, None splits at whitespace.
     lowercase : bool
         Whether to put texts into lower case.
     min_frequency : int
@@ -35,6 +35,29 @@ class TextParameters:
     max_vocab : int
         Tokens that are kept at most, the most frequent ones. None keeps all; for "bpe"
         it is 10,000.
+    """
+
+    analyzer: str | Callable[[str], Sequence[str]] = "word"
+    token_pattern: str | None = None
+    lowercase: bool = False
+    min_frequency: int = 2
+    max_vocab: int | None = None
+
+    _constraints = {
+        "analyzer": [StrOptions({"word", "char", "bpe"}), callable],
+        "token_pattern": [str, None],
+        "lowercase": ["boolean"],
+        "min_frequency": [_COUNT],
+        "max_vocab": [Interval(Integral, 3, None, closed="left"), None],
+    }
+
+
+@parameters
+class TextParameters(TokenParameters):
+    """What a language model is and reads.
+
+    Parameters
+    ----------
     embedding_dim : int
         Width of the vectors of tokens.
     hidden_size : int
@@ -88,11 +111,6 @@ class TextParameters:
         mean, or all three beside each other. May be changed after fitting.
     """
 
-    analyzer: str | Callable[[str], Sequence[str]] = "word"
-    token_pattern: str | None = None
-    lowercase: bool = False
-    min_frequency: int = 2
-    max_vocab: int | None = None
     embedding_dim: int = 256
     hidden_size: int = 256
     num_layers: int = 2
@@ -109,11 +127,6 @@ class TextParameters:
     pooling: str = "all"
 
     _constraints = {
-        "analyzer": [StrOptions({"word", "char", "bpe"}), callable],
-        "token_pattern": [str, None],
-        "lowercase": ["boolean"],
-        "min_frequency": [_COUNT],
-        "max_vocab": [Interval(Integral, 3, None, closed="left"), None],
         "embedding_dim": [_COUNT],
         "hidden_size": [_COUNT],
         "num_layers": [_COUNT],

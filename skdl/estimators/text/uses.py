@@ -5,24 +5,26 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
+import pandas as pd
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skdl.data.text import TextEncoder, TokenStream, check_texts
-from skdl.estimators.core.checks import is_count, is_number
+from skdl.estimators.core.checks import is_count
 from skdl.estimators.core.description import described
 from skdl.estimators.core.left_out import LeftOut
-from skdl.estimators.core.state import draw_seed, seed_source
-from skdl.training.surroundings import own_settings
-from skdl.training.text.documents import document_nll, document_vectors, read_to_end
-from skdl.training.text.generation import Sampling, generate
+from skdl.estimators.text.writing import TextWriting
+from skdl.training.text.documents import (
+    document_nll,
+    document_vectors,
+    token_surprise,
+)
 
 # What document vectors are made of, in the order of their columns.
 POOLINGS = ("last", "max", "mean")
 
 
-class TextUse(TransformerMixin):
+class TextUse(TextWriting, TransformerMixin):
     """Methods of a fitted TextLM."""
 
     network_: Any
@@ -96,6 +98,51 @@ class TextUse(TransformerMixin):
         stream = self._stream(X)
         nll = self._document_nll(stream)
         return -nll / stream.lengths if per_token else -nll
+
+    def surprise(self, X: Any) -> pd.DataFrame:
+        """Return how surprising every token is.
+
+        Parameters
+        ----------
+        X : iterable of str
+            Documents; each is read without knowing the others.
+
+        Returns
+        -------
+        DataFrame
+            A row for every token, ``<eos>`` too: `document` (its position in X),
+            `position` in it, the `token` as it stands there, whether it is `known` or
+            read as ``<unk>``, its `nats` (minus the logarithm of its probability), and
+            the nats that were `expected`: high where much may come, such as a name or a
+            number. What stands out has more nats than were expected.
+
+        Examples
+        --------
+        >>> from skdl import TextLM
+        >>> lm = TextLM(hidden_size=8, embedding_dim=8, batch_size=2, max_epochs=2,
+        ...             bptt=5).fit(["open read close", "open write close"] * 10)
+        >>> found = lm.surprise(["open read open"])
+        >>> found["token"].tolist()
+        ['open', 'read', 'open', '<eos>']
+        """
+        texts = check_texts(X)
+        stream = self._stream(texts)
+        encoder = self._lm_encoder
+        nats, expected = token_surprise(
+            self.network_, stream.ids, stream.lengths, encoder.end_id
+        )
+        ends = np.cumsum(stream.lengths)
+        starts = np.repeat(ends - stream.lengths, stream.lengths)
+        return pd.DataFrame(
+            {
+                "document": np.repeat(np.arange(len(texts)), stream.lengths),
+                "position": np.arange(len(stream)) - starts,
+                "token": encoder.as_read(texts),
+                "known": stream.ids != encoder.unknown_id,
+                "nats": nats,
+                "expected": expected,
+            }
+        )
 
     def bits_per_character(self, X: Any) -> float:
         """Return the bits that a character takes, the end of a document counted as one.
@@ -175,148 +222,38 @@ class TextUse(TransformerMixin):
         names = [f"{kind}{i}" for kind in self._pooled() for i in range(width)]
         return np.array([f"textlm_{name}" for name in names], dtype=object)
 
-    # What comes next.
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the likeliest next token after each text.
+    def nearest(self, word: str, k: int = 10) -> pd.Series:
+        """Return the tokens whose vectors are most like that of a word.
 
         Parameters
         ----------
-        X : iterable of str
-            Beginnings.
+        word : str
+            A token of the vocabulary.
+        k : int, default=10
+            How many others.
 
         Returns
         -------
-        ndarray of str of shape (n_texts,)
-        """
-        return self.predict_next(X, k=1)[0][:, 0]
-
-    def predict_next(self, prefixes: Any, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
-        """Return the likeliest next tokens after each text, and their probabilities.
-
-        Parameters
-        ----------
-        prefixes : iterable of str
-            Beginnings; words that the model does not know are ``<unk>``.
-        k : int, default=5
-            How many tokens.
-
-        Returns
-        -------
-        tokens : ndarray of str of shape (n_texts, k)
-            The likeliest first.
-        probabilities : ndarray of shape (n_texts, k)
-            float64; those of all tokens sum to one.
+        Series
+            Cosines of the angles to them by token, the nearest first.
 
         Raises
         ------
         ValueError
-            If k is not between 1 and the size of the vocabulary.
-        """
-        hidden, _ = self._read(prefixes)
-        names = np.array(self._lm_encoder.tokens, dtype=object)
-        if not is_count(k) or k > len(names):
-            raise ValueError(
-                f"k must be an integer between 1 and {len(names)}, got {k!r}."
-            )
-        tokens, chances = [], []
-        for part in hidden.split(256):
-            with torch.inference_mode(), own_settings(training=False):
-                scores = self.network_.softmax.log_prob(part).double()
-                found = scores.softmax(1).topk(k, dim=1)
-            tokens.append(names[found.indices.cpu().numpy()])
-            chances.append(found.values.cpu().numpy())
-        return np.concatenate(tokens), np.concatenate(chances)
-
-    def generate(
-        self,
-        prompts: Any = ("",),
-        *,
-        max_new_tokens: int = 50,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        no_unk: bool = True,
-        stop: str | None = "<eos>",
-        random_state: int | np.random.RandomState | None = None,
-    ) -> list[str]:
-        """Write on from beginnings.
-
-        Parameters
-        ----------
-        prompts : iterable of str, default=("",)
-            Beginnings; they are written on side by side.
-        max_new_tokens : int, default=50
-            Tokens to write at most.
-        temperature : float, default=1.0
-            Below 1 likely tokens become likelier; 0 always takes the likeliest.
-        top_k : int, default=None
-            Draw from this many of the likeliest tokens only.
-        top_p : float, default=None
-            Draw from the likeliest tokens that together have this probability only
-            (Holtzman et al. 2019, arXiv 1904.09751, section 3.1).
-        no_unk : bool, default=True
-            Never write ``<unk>``.
-        stop : str or None, default="<eos>"
-            The token that ends a text, and is not written. None never stops, and never
-            writes ``<eos>``.
-        random_state : int, RandomState instance or None, default=None
-            An int gives the same text every time. None draws anew.
-
-        Returns
-        -------
-        list of str
-            What was written after each prompt, without the prompt.
-
-        Raises
-        ------
-        ValueError
-            If an option is out of range, or `stop` is not in the vocabulary.
+            If the word is not in the vocabulary, or k is no positive integer.
         """
         check_is_fitted(self)
-        encoder = self._lm_encoder
-        _check_sampling(max_new_tokens, temperature, top_k, top_p)
-        stop_id = encoder.id_of(stop) if isinstance(stop, str) else None
-        if stop is not None and stop_id is None:
-            raise ValueError(f"stop must be a token of the vocabulary, got {stop!r}.")
-        banned = [encoder.unknown_id] if no_unk else []
-        if stop is None:
-            banned.append(encoder.end_id)
-        if len(banned) == len(encoder.tokens):
+        if not is_count(k):
+            raise ValueError(f"k must be a positive integer, got {k!r}.")
+        place = self._lm_encoder.id_of(word) if isinstance(word, str) else None
+        if place is None:
             raise ValueError(
-                "The vocabulary has nothing but <unk> and <eos>: there is nothing to "
-                "write. Fit on more text, or lower min_frequency."
+                f"word must be a token of the vocabulary (see tokens_), got {word!r}."
             )
-        hidden, states = self._read(prompts)
-        written = generate(
-            self.network_,
-            hidden,
-            states,
-            max_new_tokens=max_new_tokens,
-            sampling=Sampling(float(temperature), top_k, top_p, tuple(banned)),
-            stop=stop_id,
-            seed=draw_seed(seed_source(random_state)),
-        )
-        return [encoder.decode(ids) for ids in written]
-
-    def _read(self, texts: Any) -> tuple[torch.Tensor, list]:
-        stream = self._stream(texts)
-        end = self._lm_encoder.end_id
-        return read_to_end(self.network_, stream.ids, stream.lengths, end)
-
-
-def _check_sampling(
-    max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None
-) -> None:
-    if not is_count(max_new_tokens):
-        raise ValueError(
-            f"max_new_tokens must be a positive integer, got {max_new_tokens!r}."
-        )
-    if not is_number(temperature) or temperature < 0:
-        raise ValueError(
-            f"temperature must be a number that is not negative, got {temperature!r}."
-        )
-    if top_k is not None and not is_count(top_k):
-        raise ValueError(f"top_k must be None or a positive integer, got {top_k!r}.")
-    if top_p is not None and not (is_number(top_p) and 0 < top_p <= 1):
-        raise ValueError(f"top_p must be None or a number in (0, 1], got {top_p!r}.")
+        vectors = self.network_.embedding.weight.detach().cpu().double().numpy()
+        lengths = np.linalg.norm(vectors, axis=1)
+        cosines = vectors @ vectors[place]
+        cosines /= np.maximum(lengths * lengths[place], np.finfo(np.float64).tiny)
+        tokens = pd.Index(self._lm_encoder.tokens, name="token")
+        found = pd.Series(cosines, index=tokens, name="cosine")
+        return found.drop(word).nlargest(k)

@@ -31,6 +31,7 @@ _OF_FREE, _OF_TOTAL = 0.8, 0.5
 # seconds.
 _STEPS, _ROUNDS, _SECONDS = 3, 7, 10.0
 _MOST_UNCERTAIN = 0.05
+_LONG = 2.0  # minutes after which people wonder
 _LR = 1e-3  # where the rate is not yet known
 
 # Columns of the report that may have gaps.
@@ -108,6 +109,29 @@ def training_streams(
         variable=settings.variable_bptt,
         device=runtime.device,
     )
+
+
+def tell_of_minutes(
+    settings: Any, parts: FittedParts, windows: Windows, n_tokens: int, runtime: Runtime
+) -> None:
+    """Warn that a fit takes minutes, where nothing else shows how it goes.
+
+    By the formula for a step, which is that of one core: it may be twice too long. Of a
+    GPU it is not known well enough.
+    """
+    if settings.verbose or runtime.device.type != "cpu":
+        return
+    speed = _cost(settings, parts, runtime).tokens_per_second(
+        batch_size=windows.batch_size, bptt=windows.bptt
+    )
+    minutes = settings.max_epochs * n_tokens / speed / 60
+    if minutes > _LONG:
+        warn_user(
+            f"This fit reads {n_tokens:,} tokens {settings.max_epochs} times, which "
+            f"takes about {minutes:.0f} minutes on a core. verbose=1 shows how it "
+            "goes; fewer max_epochs, a smaller hidden_size or cell='qrnn' take less.",
+            UserWarning,
+        )
 
 
 def _choice(

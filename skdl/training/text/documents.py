@@ -14,6 +14,9 @@ from skdl.training.survival.out_of_memory import as_memory_error
 _BATCH = 64  # documents that are read side by side
 _WINDOW = 128  # tokens of each that are read at once
 
+_SCORES = 1 << 22  # that are made at once where those of all tokens are needed
+_LEAST = -1e4  # of log-probabilities: none at all times none would not be a number
+
 States = list[tuple[Tensor, Tensor]]
 
 
@@ -102,6 +105,47 @@ def document_nll(
         nll = passage.output.nll(passage.target).double().sum(0)
         result[passage.documents] += nll.cpu().numpy()
     return result
+
+
+@own_settings(training=False)
+@as_memory_error("reading texts")
+def token_surprise(
+    model: nn.Module, ids: np.ndarray, lengths: np.ndarray, first: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how surprising each token is, and how surprising it was expected to be.
+
+    Returns
+    -------
+    nats : ndarray of shape (n_tokens,), float32
+        Minus the logarithm of a token's probability.
+    expected : ndarray of shape (n_tokens,), float32
+        The mean of that over all tokens there might have been: the entropy.
+    """
+    nats, expected = (np.empty(len(ids), dtype=np.float32) for _ in range(2))
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    for passage in read_documents(model, ids, lengths, first):
+        n_steps = len(passage.target)
+        rows = passage.documents
+        where = starts[rows] + np.arange(n_steps)[:, None]  # (T, n)
+        starts[rows] += n_steps
+        output, target = passage.output, passage.target.flatten()
+        hidden = output.hidden.flatten(0, 1)
+        size = max(1, _SCORES // len(output.softmax.bias))
+        found = [
+            _surprise(output.softmax.log_prob(part).float(), tokens)
+            for part, tokens in zip(hidden.split(size), target.split(size), strict=True)
+        ]
+        nats[where], expected[where] = (
+            torch.cat(values).view(passage.target.shape).cpu().numpy()
+            for values in zip(*found, strict=True)
+        )
+    return nats, expected
+
+
+def _surprise(log_prob: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Return minus the log-probability of tokens (n,), and the entropies (n,)."""
+    entropy = -(log_prob.exp() * log_prob.clamp(min=_LEAST)).sum(1)
+    return -log_prob.gather(1, tokens.unsqueeze(1))[:, 0], entropy
 
 
 @own_settings(training=False)

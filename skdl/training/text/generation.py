@@ -12,6 +12,9 @@ from skdl.training.text.documents import States
 # Divided by less, differences of log-probabilities leave the range of float32.
 _COLDEST = 1e-6
 
+# <unk> and <eos> may be banned anyway; something has to be left.
+_NEVER_WRITTEN = 2
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -69,6 +72,69 @@ def _nucleus(probabilities: Tensor, top_p: float) -> Tensor:
     return torch.zeros_like(probabilities).scatter_(1, order, ordered)
 
 
+class Repetition:
+    """What texts have written already, and how that counts against writing it again.
+
+    Parameters
+    ----------
+    texts : list of list of int
+        Tokens so far, of the beginnings; what is written is added to copies.
+    penalty : float
+        Log-probabilities of tokens that a text has already are multiplied by it
+        (Keskar et al. 2019, arXiv 1909.05858, section 4.1): 1 changes nothing.
+    ngram_size : int or None
+        No run of so many tokens is written twice.
+
+    Examples
+    --------
+    >>> import torch
+    >>> repetition = Repetition([[0, 1, 0]], penalty=1.0, ngram_size=2)
+    >>> repetition.weighed(torch.tensor([[0.2, 0.4, 0.3, 0.1]]).log(), [0]).exp()
+    tensor([[0.2000, 0.0000, 0.3000, 0.1000]])
+    """
+
+    def __init__(
+        self, texts: list[list[int]], *, penalty: float, ngram_size: int | None
+    ) -> None:
+        self._penalty, self._size = penalty, ngram_size
+        self._texts: list[list[int]] = [[] for _ in texts]
+        self._follows: list[dict[tuple[int, ...], set[int]]] = [{} for _ in texts]
+        for row, text in enumerate(texts):
+            for token in text:
+                self.add(row, token)
+
+    def add(self, row: int, token: int) -> None:
+        """Add a token to a text."""
+        text = self._texts[row]
+        if self._size is not None and len(text) >= self._size - 1:
+            self._follows[row].setdefault(self._end(row), set()).add(token)
+        text.append(token)
+
+    def _end(self, row: int) -> tuple[int, ...]:
+        """Return the tokens that the next one would make a run with."""
+        text, n = self._texts[row], (self._size or 1) - 1
+        return tuple(text[len(text) - n :])
+
+    def weighed(self, log_prob: Tensor, rows: list[int]) -> Tensor:
+        """Return log-probabilities (B, V) of the next tokens of some texts."""
+        if self._penalty == 1 and self._size is None:
+            return log_prob
+        scores = log_prob.clone()
+        for i, row in enumerate(rows):
+            if self._penalty != 1 and self._texts[row]:
+                seen = torch.tensor(sorted(set(self._texts[row])), device=scores.device)
+                scores[i, seen] *= self._penalty
+            banned = self._banned(row)
+            if 0 < len(banned) < scores.shape[1] - _NEVER_WRITTEN:
+                scores[i, banned] = -torch.inf
+        return scores
+
+    def _banned(self, row: int) -> list[int]:
+        if self._size is None or len(self._texts[row]) < self._size - 1:
+            return []
+        return sorted(self._follows[row].get(self._end(row), ()))
+
+
 @own_settings(training=False)
 @as_memory_error("writing texts")
 @torch.inference_mode()
@@ -81,6 +147,7 @@ def generate(
     sampling: Sampling,
     stop: int | None,
     seed: int,
+    repetition: Repetition | None = None,
 ) -> list[list[int]]:
     """Write on from where documents end, a token at a time.
 
@@ -98,6 +165,8 @@ def generate(
         The token after which a text is done; it is not part of it.
     seed : int
         Of what is drawn.
+    repetition : Repetition, optional
+        Keeps texts from repeating themselves.
 
     Returns
     -------
@@ -109,11 +178,16 @@ def generate(
     texts: list[list[int]] = [[] for _ in range(len(hidden))]
     writing = list(range(len(hidden)))
     for _ in range(max_new_tokens):
-        tokens = sampling(softmax.log_prob(hidden), generator)  # type: ignore[operator]
+        scores = softmax.log_prob(hidden)  # type: ignore[operator]
+        if repetition is not None:
+            scores = repetition.weighed(scores, writing)
+        tokens = sampling(scores, generator)
         drawn = tokens.tolist()
         kept = [i for i, token in enumerate(drawn) if token != stop]
         for i in kept:
             texts[writing[i]].append(drawn[i])
+            if repetition is not None:
+                repetition.add(writing[i], drawn[i])
         if not kept:
             break
         if len(kept) < len(drawn):

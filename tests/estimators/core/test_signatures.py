@@ -19,7 +19,9 @@ from skdl import (
     ImageRegressor,
     NeuralClassifier,
     NeuralRegressor,
+    TextClassifier,
     TextLM,
+    TextRegressor,
 )
 
 MOST = {
@@ -30,6 +32,8 @@ MOST = {
     ImageClassifier: 34,
     ImageRegressor: 34,
     TextLM: 40,
+    TextClassifier: 30,
+    TextRegressor: 29,
 }
 ROOT = Path(skdl.__file__).parents[1]
 

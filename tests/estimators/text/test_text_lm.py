@@ -425,6 +425,19 @@ def test_bpe_model_writes_text():
     assert set(text.split()) <= set(" ".join(TEXTS).split())
 
 
+def test_a_fit_of_minutes_is_told_of_once_unless_progress_is_shown(monkeypatch):
+    monkeypatch.setattr("skdl.estimators.text.windows._LONG", 0.0)
+    with pytest.warns(
+        UserWarning, match=r"reads 3\d\d tokens 1 times.*minutes"
+    ) as told:
+        make(max_epochs=1).fit(TEXTS)
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(max_epochs=1, verbose=1).fit(TEXTS)
+
+
 # Starting from another model.
 
 

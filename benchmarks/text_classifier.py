@@ -1,0 +1,293 @@
+"""TextClassifier on film reviews, beside TF-IDF with logistic regression.
+
+    python benchmarks/text_classifier.py                  # all parts but the readers'
+    python benchmarks/text_classifier.py --parts folds    # ten folds
+    python benchmarks/text_classifier.py --parts few      # 100 and 400 labels
+    python benchmarks/text_classifier.py --parts ablation # pieces, on validation folds
+    python benchmarks/text_classifier.py --parts order    # where word order says it
+    python benchmarks/text_classifier.py --parts readers --folds 0 [--epochs 3]
+
+Folds are those of Pang & Lee (2004). The penalty of TF-IDF is tuned on the training
+part of each fold, as in language_model.py. TextClassifier was set by its
+out-of-fold loss on the training parts of two folds. `readers` trains language models
+first, on WikiText-2 and then on the reviews, which takes hours.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from _common import bar, begin, load, print_table
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.pipeline import make_pipeline
+from sklearn.semi_supervised import SelfTrainingClassifier
+
+from skdl import FineTuning, TextClassifier, TextLM
+from skdl.datasets import load_movie_reviews, load_wikitext2
+
+
+def tfidf() -> Any:
+    """Return TF-IDF and logistic regression as they come."""
+    return make_pipeline(TfidfVectorizer(), LogisticRegression())
+
+
+def tuned_tfidf() -> Any:
+    """Return damped TF-IDF with a penalty tuned on what it is fitted on."""
+    classifier = LogisticRegressionCV(
+        Cs=(1.0, 3.0, 10.0, 30.0, 100.0),
+        cv=5,
+        l1_ratios=(0,),
+        scoring="accuracy",
+        max_iter=1000,
+        use_legacy_attributes=False,
+    )
+    return make_pipeline(TfidfVectorizer(sublinear_tf=True, min_df=2), classifier)
+
+
+def folds(options: argparse.Namespace) -> None:
+    """Ten folds: accuracy, and seconds of a fit."""
+    makers: dict[str, Callable[[], Any]] = {
+        "TF-IDF as it comes": tfidf,
+        "TF-IDF tuned": tuned_tfidf,
+        "TextClassifier": lambda: TextClassifier(random_state=0),
+    }
+    found = {
+        name: [scored(make, k) for k in options.folds] for name, make in makers.items()
+    }
+    rows = []
+    for name, values in found.items():
+        accuracy, seconds = np.array(values).T
+        error = (
+            accuracy.std(ddof=1) / len(accuracy) ** 0.5 if len(accuracy) > 1 else 0.0
+        )
+        rows.append([name, accuracy.mean(), error, seconds.mean()])
+    print_table([f"{len(options.folds)} folds", "accuracy", "error", "seconds"], rows)
+    bar("TextClassifier, accuracy", rows[-1][1], 0.885, at_most=False)
+    bar("TextClassifier, minutes a fold", rows[-1][3] / 60, 6.0, at_most=True)
+
+
+def scored(make: Callable[[], Any], fold: int) -> tuple[float, float]:
+    """Return accuracy and seconds of a fit on all folds but one."""
+    data = load(load_movie_reviews)
+    test = (data.fold == fold).to_numpy()
+    texts, y = data.data.to_numpy(), data.target.to_numpy()
+    started = time.perf_counter()
+    model = make().fit(texts[~test].tolist(), y[~test])
+    seconds = time.perf_counter() - started
+    return model.score(texts[test].tolist(), y[test]), seconds
+
+
+def few(options: argparse.Namespace) -> None:
+    """Few labels beside many texts: accuracy on 400 other reviews, draw by draw."""
+    data = load(load_movie_reviews)
+    texts, y = data.data.to_numpy(), data.target.to_numpy()
+    for n_labels, lead in ((100, 0.03), (400, 0.02)):
+        found: dict[str, list[float]] = {}
+        for draw in range(options.draws):
+            order = np.random.RandomState(draw).permutation(len(texts))
+            test, known, rest = (
+                order[:400],
+                order[400 : 400 + n_labels],
+                order[400 + n_labels :],
+            )
+            for name, model in few_label_models(texts, y, known, rest).items():
+                found.setdefault(name, []).append(
+                    np.mean(model.predict(texts[test].tolist()) == y[test])
+                )
+        rows = [
+            [name, np.mean(v), np.std(v) / len(v) ** 0.5] for name, v in found.items()
+        ]
+        print_table(
+            [f"{n_labels} labels, {options.draws} draws", "accuracy", "error"], rows
+        )
+        ours = np.mean(found["TextClassifier, unlabeled="])
+        for other in ("TF-IDF as it comes", "TF-IDF tuned", "SelfTrainingClassifier"):
+            ahead = ours - np.mean(found[other])
+            bar(f"ahead of {other}", ahead, lead, at_most=False)
+        print()
+
+
+def few_label_models(
+    texts: np.ndarray, y: np.ndarray, known: np.ndarray, rest: np.ndarray
+) -> dict[str, Any]:
+    """Return models fitted on the known labels, with the other texts where they can."""
+    labelled, labels, others = texts[known].tolist(), y[known], texts[rest].tolist()
+    tuned = tuned_tfidf().fit(labelled, labels)
+    codes = (labels == "pos").astype(int)
+    vectorizer, classifier = (step for _, step in tuned.steps)
+    self_trained = SelfTrainingClassifier(
+        LogisticRegression(C=classifier.C_, max_iter=1000)
+    )
+    self_trained.fit(
+        vectorizer.transform([*labelled, *others]),
+        np.concatenate([codes, np.full(len(others), -1)]),
+    )
+    return {
+        "TF-IDF as it comes": tfidf().fit(labelled, labels),
+        "TF-IDF tuned": tuned,
+        "SelfTrainingClassifier": _OnTexts(vectorizer, self_trained),
+        "TextClassifier": TextClassifier(random_state=0).fit(labelled, labels),
+        "TextClassifier, unlabeled=": TextClassifier(random_state=0).fit(
+            labelled, labels, unlabeled=others
+        ),
+    }
+
+
+class _OnTexts:
+    """A classifier of 0 and 1 on what a vectorizer makes of texts."""
+
+    def __init__(self, vectorizer: Any, model: Any) -> None:
+        self._vectorizer, self._model = vectorizer, model
+
+    def predict(self, texts: list[str]) -> np.ndarray:
+        """Return "neg" and "pos"."""
+        codes = self._model.predict(self._vectorizer.transform(texts))
+        return np.where(codes == 1, "pos", "neg")
+
+
+def ablation(options: argparse.Namespace) -> None:
+    """Pieces of the words' side: loss and accuracy on texts not learned from."""
+    data = load(load_movie_reviews)
+    variants: dict[str, dict[str, Any]] = {
+        "as it is": {},
+        "words alone": {"ngram_range": (1, 1)},
+        "words and pairs": {"ngram_range": (1, 2)},
+        "split at whitespace": {"token_pattern": None},
+        "every word, however rare": {"min_frequency": 1},
+    }
+    rows = []
+    for name, settings in variants.items():
+        reports, scores = [], []
+        for fold in options.folds[:2]:
+            training = (data.fold != fold).to_numpy()
+            model = TextClassifier(random_state=0, **settings)
+            model.fit(data.data[training].tolist(), data.target[training].to_numpy())
+            reports.append(model.branches_["loss"])
+            scores.append(model.oof_score_)
+        mean = sum(reports[1:], start=reports[0]) / len(reports)
+        branches = [
+            float(mean[b]) for b in ("presence", "tf-idf", "topics", "together")
+        ]
+        rows.append([name, *branches, np.mean(scores)])
+    headers = [
+        "out-of-fold loss",
+        "presence",
+        "tf-idf",
+        "topics",
+        "together",
+        "accuracy",
+    ]
+    print_table(headers, rows)
+
+
+def order(options: argparse.Namespace) -> None:
+    """Which of two words comes first, some words apart: what only a reader sees."""
+    texts, y = ordered_texts(900, np.random.RandomState(0))
+    training, test = slice(0, 600), slice(600, 900)
+    settings = {"embedding_dim": 32, "hidden_size": 32, "batch_size": 10}
+    lm = TextLM(**settings, max_epochs=5, random_state=0).fit(texts[training])
+    ways: dict[str, dict[str, Any]] = {
+        "words": {},
+        "language model as it is": {"language_model": lm},
+        "gradual thawing, rates / 2.6": {"fine_tuning": "gradual"},
+        "rates / 2.6": {"fine_tuning": FineTuning(layer_lr_decay=1 / 2.6)},
+        "gradual thawing": {
+            "fine_tuning": FineTuning(freeze="reading", thaw="gradual")
+        },
+        "head alone": {"fine_tuning": FineTuning(freeze="reading")},
+        "all at one rate": {"fine_tuning": FineTuning()},
+    }
+    rows = []
+    for name, options_ in ways.items():
+        given = {"language_model": lm, **options_} if options_ else {}
+        started = time.perf_counter()
+        model = TextClassifier(random_state=0, **given).fit(
+            texts[training], y[training]
+        )
+        seconds = time.perf_counter() - started
+        rows.append([name, model.score(texts[test], y[test]), seconds])
+    print_table(["which word comes first", "accuracy", "seconds"], rows)
+
+
+def ordered_texts(n: int, rng: np.random.RandomState) -> tuple[list[str], np.ndarray]:
+    """Return texts of twelve words whose label is which of two of them comes first."""
+    words = np.array([f"w{i}" for i in range(20)])
+    texts, labels = [], []
+    for _ in range(n):
+        text = rng.choice(words, 12).astype(object)
+        first = rng.randint(0, 9)
+        second = rng.randint(first + 3, 12)
+        labels.append(rng.randint(2))
+        text[first], text[second] = ("up", "down") if labels[-1] else ("down", "up")
+        texts.append(" ".join(text))
+    return texts, np.array(labels)
+
+
+def readers(options: argparse.Namespace) -> None:
+    """Read with a language model of WikiText-2 that goes on with the reviews."""
+    data, wiki = load(load_movie_reviews), load(load_wikitext2)
+    settings = {"cell": "qrnn", "embedding_dim": 128, "hidden_size": 256}
+    common = {**settings, "lowercase": True, "token_pattern": "auto", "batch_size": 40}
+    started = time.perf_counter()
+    general = TextLM(**common, max_epochs=options.epochs, verbose=2, random_state=0)
+    general.fit(wiki.train)
+    rows = [["language model of WikiText-2", np.nan, time.perf_counter() - started]]
+    ways: dict[str, dict[str, Any]] = {
+        "words": {},
+        "and vectors": {"language_model": None},
+        "and a reader": {"language_model": None, "fine_tuning": "gradual"},
+    }
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for fold in options.folds:
+        training = (data.fold != fold).to_numpy()
+        started = time.perf_counter()
+        own = TextLM(
+            **common,
+            init_from=FrozenEstimator(general),
+            min_frequency=5,
+            max_epochs=options.epochs,
+            random_state=0,
+        ).fit(data.data[training].tolist())
+        rows.append(
+            [f"fold {fold}, language model", np.nan, time.perf_counter() - started]
+        )
+        for name, given in ways.items():
+            if given:
+                given = {**given, "language_model": own}
+            make = lambda given=given: TextClassifier(random_state=0, **given)  # noqa: E731
+            found[name].append(scored(make, fold))
+    for name, values in found.items():
+        rows.append([name, *np.mean(values, axis=0)])
+    print_table([f"folds {options.folds}", "accuracy", "seconds"], rows)
+    best = max(np.mean(values, axis=0)[0] for values in found.values())
+    bar("with a language model, accuracy", best, 0.90, at_most=False)
+
+
+PARTS = {
+    "folds": folds,
+    "few": few,
+    "ablation": ablation,
+    "order": order,
+    "readers": readers,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    usual = [name for name in PARTS if name != "readers"]
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual)
+    parser.add_argument("--folds", nargs="+", type=int, default=list(range(10)))
+    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=3)
+    options = parser.parse_args()
+    begin("TextClassifier")
+    for part in options.parts:
+        PARTS[part](options)
+
+
+if __name__ == "__main__":
+    main()

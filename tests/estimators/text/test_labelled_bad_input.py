@@ -1,0 +1,198 @@
+"""Wrong input to estimators on labelled texts: one clear error, nothing half-fitted."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+
+from skdl import NeuralClassifier, TextClassifier, TextLM, TextRegressor
+
+TEXTS = ["a fine film", "what a bore", "fine acting", "a bore of a film"] * 3
+LABELS = ["+", "-"] * 6
+SMALL = {"embedding_dim": 4, "hidden_size": 4, "max_epochs": 1, "min_frequency": 1}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TextClassifier(random_state=0).fit(TEXTS, LABELS)
+
+
+@pytest.fixture(scope="module")
+def lm():
+    return TextLM(**SMALL, batch_size=2, bptt=5, random_state=0).fit(TEXTS)
+
+
+NOT_TEXTS = {
+    "one string": "a fine film",
+    "bytes": [b"a fine film", *TEXTS[1:]],
+    "None": [None, *TEXTS[1:]],
+    "NaN": [math.nan, *TEXTS[1:]],
+    "NA in a Series of objects": pd.Series([pd.NA, *TEXTS[1:]], dtype=object),
+    "NA of strings": pd.Series([pd.NA, *TEXTS[1:]], dtype="string"),
+    "NA of Python's strings": pd.Series([pd.NA, *TEXTS[1:]], dtype="string[python]"),
+    "NaN of str": pd.Series([None, *TEXTS[1:]], dtype="str"),
+    "NaT": [pd.NaT, *TEXTS[1:]],
+    "a number": [3, *TEXTS[1:]],
+    "a mapping": dict(enumerate(TEXTS)),
+    "two columns": pd.DataFrame({"a": TEXTS, "b": TEXTS}),
+    "nothing": [],
+}
+
+
+@pytest.mark.parametrize("kind", NOT_TEXTS)
+def test_what_is_no_text_is_refused_and_changes_nothing(model, kind):
+    before = dict(vars(model))
+    for call in (
+        lambda X: model.fit(X, LABELS),
+        model.predict,
+        lambda X: TextRegressor().fit(X, np.arange(12.0)),
+    ):
+        with pytest.raises((ValueError, TypeError), match="^X "):
+            call(NOT_TEXTS[kind])
+    assert dict(vars(model)) == before
+
+
+@pytest.mark.parametrize("texts", ["one string", [None], [b"a"]])
+def test_unlabelled_texts_are_texts(texts):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        TextClassifier().fit(TEXTS, LABELS, unlabeled=texts)
+    assert "about unlabeled" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["+"] * 12, "only one class"),
+        ([None, *LABELS[1:]], "1 missing labels"),
+        ([math.nan, *[1.0, 0.0] * 5, 1.0], "NaN|missing"),
+        ([1, *LABELS[1:]], "mixes text and other labels"),
+        (LABELS[:5], "inconsistent"),
+        (np.arange(12) + 0.5, "Unknown label type"),
+        (None, "TextLM"),
+        (np.arange(36).reshape(12, 3), "MultiOutputClassifier"),
+    ],
+    ids=str,
+)
+def test_labels_that_are_none_are_refused(y, message):
+    with pytest.raises(ValueError, match=message):
+        TextClassifier().fit(TEXTS, y)
+
+
+def test_a_missing_label_is_told_where_its_text_may_go():
+    with pytest.raises(ValueError, match="missing") as caught:
+        TextClassifier().fit(TEXTS, [None, *LABELS[1:]])
+    assert "unlabeled" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ngram_range": (2, 1)}, "smaller one first"),
+        ({"ngram_range": (0, 1)}, "positive integers"),
+        ({"ngram_range": 2}, "ngram_range"),
+        ({"ngram_range": "12"}, "ngram_range"),
+        ({"token_pattern": "("}, "token_pattern"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"bptt": 0}, "bptt"),
+        ({"fine_tuning": "fast"}, "fine_tuning"),
+        ({"fine_tuning": "gradual"}, "language_model is None"),
+        ({"warm_start": True}, "warm_start must be False"),
+        ({"class_weight": {"?": 2.0}}, "class_weight names"),
+    ],
+    ids=str,
+)
+def test_parameters_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        TextClassifier(**options).fit(TEXTS, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("language_model", "error", "message"),
+    [
+        ("a path", TypeError, "must be a TextLM"),
+        (NeuralClassifier(), TypeError, "got NeuralClassifier"),
+        (FrozenEstimator(TextLM()), ValueError, "not fitted"),
+    ],
+    ids=["text", "another", "frozen too early"],
+)
+def test_what_is_no_language_model_is_refused(language_model, error, message):
+    with pytest.raises(error, match=message):
+        TextClassifier(language_model=language_model).fit(TEXTS, LABELS)
+
+
+def test_held_out_texts_without_a_network_to_stop_are_refused():
+    with pytest.raises(ValueError, match="X_val chooses the best epoch"):
+        TextClassifier().fit(TEXTS, LABELS, X_val=TEXTS, y_val=LABELS)
+    with pytest.raises(ValueError, match="without y_val"):
+        TextClassifier().fit(TEXTS, LABELS, X_val=TEXTS)
+
+
+def test_a_model_that_is_not_fitted_says_so():
+    with pytest.raises(NotFittedError):
+        TextClassifier().predict(TEXTS)
+
+
+def test_names_from_elsewhere_are_answered():
+    with pytest.raises(TypeError, match="that is max_vocab"):
+        TextClassifier(max_features=1000)
+    with pytest.raises(ValueError, match="that is analyzer"):
+        TextClassifier().set_params(tokenizer=str.split)
+
+
+# What looks wrong and is not.
+
+
+def test_empty_and_unknown_texts_get_an_answer(model):
+    chances = model.predict_proba(["", "zzz zzz", "\ud800"])
+    assert np.isfinite(chances).all()
+    empty = TextClassifier(random_state=0).fit([""] * 4, [0, 1, 1, 1])
+    assert empty.predict([""]).tolist() == [1]
+
+
+def test_lone_surrogates_are_characters():
+    texts = ["\ud800 fine", "\udfff bore"] * 6
+    model = TextClassifier(random_state=0).fit(texts, LABELS)
+    assert model.predict(["fine"]).tolist() == ["+"]
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_a_handful_of_texts_is_enough(n):
+    model = TextClassifier(random_state=0).fit(TEXTS[:n], LABELS[:n])
+    assert set(model.predict(TEXTS)) <= {"+", "-"}
+
+
+def test_texts_shorter_than_the_window_are_fine_tuned_on(lm):
+    """The language model has words of its own; texts may be of one word, or none."""
+    model = TextClassifier(
+        language_model=lm,
+        fine_tuning="gradual",
+        max_epochs=2,
+        bptt=500,
+        analyzer="char",
+        random_state=0,
+    )
+    texts = ["fine", "bore", "", "bore"] * 3
+    model.fit(texts, LABELS)
+    assert np.isfinite(model.predict_proba(texts)).all()
+    assert model.language_model_.tokens_ == lm.tokens_
+
+
+def test_a_language_model_of_other_cells_and_ties():
+    lm = TextLM(**SMALL, cell="qrnn", tie_weights=False, batch_size=2, bptt=5)
+    model = TextClassifier(
+        language_model=lm, fine_tuning="gradual", max_epochs=1, random_state=0
+    )
+    assert model.fit(TEXTS, LABELS).predict(TEXTS).shape == (12,)
+
+
+@pytest.mark.slow
+def test_a_document_of_a_million_tokens_is_learned_from_and_read(lm):
+    texts = [*TEXTS, "a fine bore of a film " * 170_000]
+    model = TextClassifier(
+        language_model=lm, fine_tuning="gradual", max_epochs=1, random_state=0
+    )
+    model.fit(texts, [*LABELS, "+"])
+    assert np.isfinite(model.predict_proba(texts)).all()
