@@ -85,3 +85,17 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path):
     found = {link: problem_of(page, link) for link in links_of(page)}
     assert list(found) == ["b.md", "#d", "#a-title"]
     assert [bool(what) for what in found.values()] == [True, True, False]
+
+
+def test_commands_that_figures_come_from_are_there():
+    wrong = []
+    for page in PAGES:
+        text = re.sub(r"\s+", " ", page.read_text())
+        for name, options in re.findall(r"python (benchmarks/\w+\.py)([^`]*)`", text):
+            script = ROOT / name
+            source = script.read_text() if script.is_file() else ""
+            flags = re.findall(r"--[a-z-]+", options)
+            absent = [flag for flag in flags if f'"{flag}"' not in source]
+            if not source or absent:
+                wrong.append((page.name, name, absent))
+    assert not wrong
