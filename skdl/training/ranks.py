@@ -124,7 +124,8 @@ def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks | None:
             stacklevel=2,
         )
         return None
-    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    # Objects go by the CPU, and a fit with device="cpu" does too.
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=_PATIENCE)
     return Ranks(dist.get_rank(), dist.get_world_size())
 
