@@ -9,9 +9,9 @@
     python benchmarks/text_classifier.py --parts readers --folds 0 [--epochs 3]
 
 Folds are those of Pang & Lee (2004). The penalty of TF-IDF is tuned on the training
-part of each fold, as in language_model.py. TextClassifier was set by its out-of-fold loss
-on the training parts of two folds. `own` trains a language model on the training part of
-each fold, `readers` first on WikiText-2 and then there: minutes and hours.
+part of each fold, as in language_model.py. TextClassifier was set by its out-of-fold
+loss on the training parts of two folds. `own` trains a language model on the training
+part of each fold, `readers` first on WikiText-2 and then there: minutes and hours.
 """
 
 import argparse
