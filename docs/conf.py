@@ -1,5 +1,6 @@
 """How Sphinx builds the site: `make docs`."""
 
+import inspect
 import os
 import re
 import warnings
@@ -12,6 +13,8 @@ matplotlib.use("agg")
 # Examples write their pictures beside the built pages.
 os.environ.setdefault("SKDL_OUTPUT", os.path.join(os.path.dirname(__file__), "_build"))
 os.makedirs(os.environ["SKDL_OUTPUT"], exist_ok=True)
+# Diagrams in the gallery link to the pages beside it.
+os.environ["SKDL_DOCS"] = ".."
 warnings.filterwarnings("ignore", message="X does not have valid feature names")
 
 project = "skdl"
@@ -69,6 +72,23 @@ def without_foreign_references(app, what, name, obj, options, lines):
     lines[:] = _ELSEWHERE.sub(r"\1", text).split("\n")
 
 
+def with_groups(app, what, name, obj, options, lines):
+    """Put what a class's parameters are for before its long list of them."""
+    if what != "class" or "Parameters" not in lines:
+        return
+    groups = []
+    for base in reversed(obj.__mro__):
+        own = list(vars(base).get("__annotations__", {}))
+        if own and "_constraints" in vars(base):
+            title = inspect.cleandoc(base.__doc__).partition("\n")[0].rstrip(".")
+            names = ", ".join(f"``{parameter}``" for parameter in own)
+            groups.append(f"- {title}: {names}")
+    if groups:
+        place = lines.index("Parameters")
+        lines[place:place] = [*groups, ""]
+
+
 def setup(app):
     """Tell Sphinx of what is above."""
+    app.connect("autodoc-process-docstring", with_groups, priority=100)
     app.connect("autodoc-process-docstring", without_foreign_references)

@@ -69,12 +69,12 @@ compare(
 # mean of ``|predicted - sales| / sales``.
 try:
     table, sales = load_rossmann(return_X_y=True)
-    kept = table["Store"] <= 40
+    kept = table["Store"] <= 20
     table, sales = table[kept], sales[kept]
     title = "Rossmann stores"
 except FileNotFoundError:
     table, sales = make_store_sales(
-        30_000, n_stores=40, random_state=0, return_X_y=True
+        15_000, n_stores=20, random_state=0, return_X_y=True
     )
     title = "Generated stores"
 n_train = len(table) * 9 // 10

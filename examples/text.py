@@ -27,10 +27,10 @@ OUTPUT = Path(os.environ.get("SKDL_OUTPUT", "output"))
 OUTPUT.mkdir(exist_ok=True)
 
 try:
-    texts = load_movie_reviews().data[:200].tolist()
+    texts = load_movie_reviews().data[:120].tolist()
     beginnings = ["the film is", "i have never seen"]
 except FileNotFoundError:
-    texts = make_reviews(600, random_state=0).data.tolist()
+    texts = make_reviews(400, random_state=0).data.tolist()
     beginnings = ["the film is", "i found the"]
 held_out, texts = texts[::10], [t for i, t in enumerate(texts) if i % 10]
 
@@ -39,6 +39,7 @@ held_out, texts = texts[::10], [t for i, t in enumerate(texts) if i % 10]
 model = TextLM(
     lowercase=True,
     min_frequency=3,
+    hidden_size=128,
     max_epochs=2,
     batch_size=16,
     random_state=0,

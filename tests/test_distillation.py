@@ -1,18 +1,19 @@
 """Networks that learn what slow models say."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import LinearSVC
 
-from skdl import (
-    EntityEmbeddingClassifier,
-    NeuralClassifier,
-    NeuralRegressor,
-    distill,
-)
+from skdl import NeuralClassifier, NeuralRegressor, distill
 
 SMALL = {"hidden_layer_sizes": 16, "random_state": 0}
 
@@ -35,30 +36,74 @@ def test_labels_alone_are_a_plain_fit_of_the_student(blobs):
     X, y = blobs
     student = NeuralClassifier(**SMALL, max_epochs=3)
     made = distill(RandomForestClassifier(3), X, y, student, cv=2, label_share=1.0)
-    expected = student.fit(X, y, sample_weight=np.ones(len(y)))
+    expected = student.fit(X, y)
     assert np.allclose(made.predict_proba(X), expected.predict_proba(X), atol=1e-5)
 
 
-def test_copies_of_a_row_are_held_out_together(blobs, monkeypatch):
+def test_a_classifier_of_others_learns_weighted_copies(blobs):
     X, y = blobs
-    frame = pd.DataFrame(X)
-    frame["kind"] = np.array(["u", "v"])[y % 2]
     seen = {}
-    plain = EntityEmbeddingClassifier.fit
 
-    def fit(self, X, y, **given):
-        seen.update(given, X=X, y=y)
-        return plain(self, X, y, **given)
+    class Student(LogisticRegression):
+        def fit(self, X, y, sample_weight):
+            seen.update(X=X, y=y, weight=sample_weight)
+            return super().fit(X, y, sample_weight)
 
-    monkeypatch.setattr(EntityEmbeddingClassifier, "fit", fit)
-    student = EntityEmbeddingClassifier(**SMALL, validation=4, max_epochs=2)
-    distill(RandomForestClassifier(5), frame.iloc[:, :6], y, student, cv=2)
-    rows, weight = seen["groups"], seen["sample_weight"]
-    assert len(rows) > len(y)
-    total = np.bincount(rows, weight)
-    assert (total > 0.9).all()
-    assert np.allclose(total, 1, atol=0.05)
-    assert frame.iloc[rows, :6].equals(seen["X"])
+    made = distill(RandomForestClassifier(5), X, y, Student(), cv=2)
+    assert made.score(X, y) > 0.9
+    assert len(seen["X"]) > len(X)
+    assert seen["weight"].sum() == pytest.approx(len(X), rel=0.05)
+
+
+@pytest.fixture(scope="module")
+def small(blobs):
+    X, y = blobs
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    frame["kind"] = np.array(["u", "v"])[y % 2]
+    forest = RandomForestClassifier(10, random_state=0)
+    one_hot = OneHotEncoder(sparse_output=False)
+    columns = make_column_transformer((one_hot, ["kind"]), remainder="passthrough")
+    teacher = make_pipeline(columns, forest)
+    return distill(teacher, frame, y, cv=2, random_state=0), frame, y
+
+
+def test_the_default_student_is_one_small_network(small):
+    made, frame, y = small
+    assert made.network_.n_members == 1
+    assert made.hidden_layer_sizes == (128, 128)
+    assert made.predict_proba(frame[:3]).shape == (3, 3)
+    assert len(made.oof_prediction_) == len(y)
+
+
+def test_what_nobody_observed_is_not_measured(small):
+    made, frame, _ = small
+    assert not hasattr(made, "oof_score_")
+    with pytest.raises(ValueError, match="predict_set needs rows"):
+        made.predict_set(frame)
+
+
+def test_a_student_is_kept_and_goes_on_with_labels_as_any_other(small):
+    made, frame, y = small
+    again = pickle.loads(pickle.dumps(made))
+    assert np.array_equal(again.predict_proba(frame), made.predict_proba(frame))
+    again.partial_fit(frame, y)
+    with pytest.raises(ValueError, match="label indicators"):
+        again.partial_fit(frame, np.eye(3)[y].astype(int))
+    assert not np.array_equal(again.predict_proba(frame), made.predict_proba(frame))
+    assert again.score(frame, y) > 0.8
+
+
+def test_class_weights_of_a_student_go_by_the_most_probable_classes(blobs):
+    X, y = blobs
+    plain = NeuralClassifier(**SMALL, max_epochs=3)
+    for weight in ("balanced", {0: 5.0, 1: 1.0, 2: 1.0}):
+        student = NeuralClassifier(**SMALL, max_epochs=3, class_weight=weight)
+        made = distill(GaussianNB(), X, y, student, cv=2, random_state=0)
+        assert made.get_params()["class_weight"] == weight
+        if weight != "balanced":
+            other = distill(GaussianNB(), X, y, plain, cv=2, random_state=0)
+            first = made.predict_proba(X)[:, 0].mean()
+            assert first > other.predict_proba(X)[:, 0].mean()
 
 
 def test_a_regressor_learns_predictions_and_targets(line):

@@ -1,6 +1,7 @@
 """Packs of networks whose inputs are categories and numbers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -156,6 +157,13 @@ class PackedEmbeddingNetwork(Pack):
         self.cosine = cosine
         self.effects = effects
         self.head = head
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state, also of files from before there were cosines."""
+        super().__setstate__(state)
+        if "numeric" in self._modules:
+            self._modules["piecewise"] = self._modules.pop("numeric")
+            self.cosine = None
 
     def grow(self, sizes: Sequence[int], n_groups: Sequence[int]) -> None:
         """Append rows to vocabularies and groups to groupings."""

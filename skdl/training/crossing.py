@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skdl.training.blind import BlindRows
-from skdl.training.objectives import Objective
+from skdl.training.objectives import CrossEntropy, Objective
 from skdl.training.optimization.schedules import Schedule
 from skdl.training.trainer import Batch, BatchSource
 
@@ -149,13 +149,14 @@ class OutOfFold:
     def uninformed_loss(self, raw: Tensor) -> float:
         """Return the loss of predicting how frequent the classes or labels are."""
         target = self.target
+        one_of_several = isinstance(self._member, CrossEntropy)
         if target.ndim == 1:
             target = functional.one_hot(target, raw.shape[2])
         weight = torch.ones(len(target)) if self._weight is None else self._weight
         weight = weight.to(target.device, torch.float64)
         share = (target.double() * weight[:, None]).sum(0) / weight.sum()
         share = share.clamp(1e-9, 1 - 1e-9)
-        logits = share.log() if self.target.ndim == 1 else share.logit()
+        logits = share.log() if one_of_several else share.logit()
         return self.loss(logits.to(raw).expand_as(raw))
 
     def predictions(self, raw: Tensor, temperature: float = 1.0) -> Tensor:

@@ -50,7 +50,10 @@ class CrossEntropy:
     takes_logits: ClassVar[bool] = True
 
     def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
-        """Return the cross-entropy; `raw` (B, K), `target` (B,) int64."""
+        """Return the cross-entropy; `raw` (B, K), `target` (B,) int64.
+
+        Or probabilities (B, K) as `target`.
+        """
         smoothing = self.label_smoothing
         if weight is None:
             return functional.cross_entropy(raw, target, label_smoothing=smoothing)

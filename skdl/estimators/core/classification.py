@@ -66,6 +66,24 @@ class Classification(ClassifierMixin):
 
     _score_name = "accuracy"
 
+    # While a fit learns from probabilities: the classes whose they are.
+    _soft_classes: np.ndarray | None = None
+
+    def _fit_probabilities(self, X: Any, probabilities: np.ndarray, classes: Any):
+        """Fit with probabilities of the classes (n, K) in place of labels.
+
+        The loss is the cross-entropy to them, scores are those of the most probable
+        classes. What is fitted takes labels from then on, as any other.
+        """
+        self._soft_classes = np.asarray(classes)
+        try:
+            self.fit(X, probabilities)  # type: ignore[attr-defined]
+        finally:
+            vars(self).pop("_soft_classes", None)
+            if "_target" in vars(self):
+                self._target.harden()
+        return self
+
     @answers_names
     def predict(self, X: Any) -> np.ndarray:
         """Predict labels.
@@ -127,11 +145,14 @@ class Classification(ClassifierMixin):
         check_class_weight(self.class_weight)
 
     def _check_target(self, y: Any) -> np.ndarray:
-        return check_class_y(y)
+        return check_class_y(y) if self._soft_classes is None else y
 
     def _new_target(
         self, rows: Rows, classes: Any, *, more_to_come: bool = False
     ) -> ClassTarget:
+        soft = self._soft_classes
+        if soft is not None:
+            return ClassTarget(rows.y, soft, soft=True)
         target = ClassTarget(rows.y, classes)
         if not target.multilabel and target.n_outputs < 2:
             raise ValueError(
@@ -154,7 +175,8 @@ class Classification(ClassifierMixin):
         if isinstance(self.class_weight, str):  # "balanced"
             weight = target.balanced_weight(rows.y)
         else:
-            weight = weights_of_rows(self.class_weight, rows.y, target.classes)
+            labels = target.labels(rows.y)
+            weight = weights_of_rows(self.class_weight, labels, target.classes)
         if rows.weight is not None:
             weight = weight * rows.weight
         return Rows(rows.X, rows.y, moderate(weight), score_weight=rows.score_weight)

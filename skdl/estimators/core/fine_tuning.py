@@ -1,5 +1,6 @@
 """FineTuning: how training goes on from weights that are good already."""
 
+import html
 from collections.abc import Sequence
 from numbers import Integral, Real
 
@@ -59,6 +60,10 @@ class FineTuning(BaseEstimator):
         self.freeze = freeze
         self.thaw = thaw
         self.layer_lr_decay = layer_lr_decay
+
+    def _html_repr(self) -> str:
+        """Return the HTML of notebooks: scikit-learn's diagrams want a `fit`."""
+        return f"<pre>{html.escape(repr(self))}</pre>"
 
     def check(self) -> None:
         """Refuse values that are out of range."""

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
 from skdl.estimators.core.checks import check_betas
+from skdl.estimators.core.documentation_link import DocumentationLink
 from skdl.estimators.core.fine_tuning import FineTuning
 from skdl.estimators.core.fit_identity import (
     checkpoint_file,
@@ -21,6 +22,7 @@ from skdl.estimators.core.fit_identity import (
 from skdl.estimators.core.history import History
 from skdl.estimators.core.parameters import RunningParameters, TrainingParameters
 from skdl.estimators.core.plain_state import PlainState
+from skdl.estimators.core.ranks import in_ranks
 from skdl.estimators.core.wrong_names import unexpected
 from skdl.training.loop import Outcome
 from skdl.training.optimization.schedules import check_schedule
@@ -44,6 +46,7 @@ _CHECKED: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 class NetworkEstimator(
     PlainState,
+    DocumentationLink,
     CallbackSupportMixin,
     BaseEstimator,
     RunningParameters,
@@ -98,8 +101,8 @@ class NetworkEstimator(
         return getattr(self, "fine_tuning", None)
 
     def _runtime(self) -> Runtime:
-        """Return where and how to train."""
-        return resolve_runtime(self.device, self.precision)
+        """Return where and how to train, and with which other processes."""
+        return in_ranks(resolve_runtime(self.device, self.precision))
 
     def set_params(self, **params: Any):
         """Set parameters, also nested ones (``name__option``).

@@ -28,12 +28,21 @@ class ClassTarget:
         The labels in sorted order; for label indicators the numbers of the columns.
     multilabel : bool
         Whether the target is a matrix of label indicators.
+    soft : bool
+        Whether y is probabilities of the classes (n, n_classes), while a fit learns
+        from such.
     counts : ndarray of shape (n_classes,)
         Rows of each class seen so far.
     """
 
-    def __init__(self, y: np.ndarray, classes: np.ndarray | None = None) -> None:
-        self.multilabel = y.ndim == 2
+    soft = False
+
+    def __init__(
+        self, y: np.ndarray, classes: np.ndarray | None = None, *, soft: bool = False
+    ) -> None:
+        self.multilabel = y.ndim == 2 and not soft
+        if soft:
+            self.soft = True
         if self.multilabel:
             self.classes = np.arange(y.shape[1])
         else:
@@ -43,6 +52,15 @@ class ClassTarget:
     def n_outputs(self) -> int:
         """Columns of the network's output."""
         return len(self.classes)
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether encoded targets are numbers of classes."""
+        return not (self.multilabel or self.soft)
+
+    def harden(self) -> None:
+        """Take labels from now on."""
+        vars(self).pop("soft", None)
 
     def fit(self, y: np.ndarray, weight: np.ndarray | None) -> None:
         """Count the classes of the training rows; there may be classes without any."""
@@ -60,17 +78,26 @@ class ClassTarget:
 
     def _count(self, y: np.ndarray) -> None:
         if not self.multilabel:
-            codes = self.encode(y).numpy()
-            self.counts += np.bincount(codes, minlength=self.n_outputs)
+            self.counts += np.bincount(self._codes(y), minlength=self.n_outputs)
+
+    def _codes(self, y: np.ndarray) -> np.ndarray:
+        """Return numbers of classes, of the most probable ones where y is soft."""
+        return y.argmax(axis=1) if self.soft else self.encode(y).numpy()
+
+    def labels(self, y: np.ndarray) -> np.ndarray:
+        """Return labels, the most probable ones where y is soft."""
+        return self.classes[self._codes(y)] if self.soft else y
 
     def balanced_weight(self, y: np.ndarray) -> np.ndarray:
         """Return weights that make the classes of all rows so far count alike."""
         seen = np.maximum(self.counts, 1)
         each = self.counts.sum() / (np.count_nonzero(self.counts) * seen)
-        return each[self.encode(y).numpy()]
+        return each[self._codes(y)]
 
     def encode(self, y: np.ndarray) -> Tensor:
-        """Return class numbers (n,) int64, or label indicators (n, K) float32."""
+        """Return class numbers (n,) int64; indicators, probabilities (n, K) float32."""
+        if self.soft:
+            return torch.from_numpy(y.astype(np.float32))
         if self.multilabel:
             if y.ndim != 2 or y.shape[1] != self.n_outputs:
                 raise ValueError(
@@ -103,7 +130,8 @@ class ClassTarget:
         if self.multilabel:
             correct = ((predicted > 0.5) == (target > 0.5)).all(dim=1).double()
         else:
-            correct = (predicted.argmax(dim=1) == target).double()
+            codes = target.argmax(dim=1) if self.soft else target
+            correct = (predicted.argmax(dim=1) == codes).double()
         if weight is None:
             return correct.mean().item()
         return ((correct * weight).sum() / weight.sum()).item()

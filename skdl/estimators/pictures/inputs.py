@@ -138,6 +138,12 @@ def _refuse_one_picture(X: Any, name: str, shape: PictureShape | None) -> None:
                 "taken: give one by itself as X[None] or [X]."
             )
         return
+    if isinstance(X, str | os.PathLike) and os.path.isdir(X):
+        raise TypeError(
+            f"X is the folder {os.fspath(X)!r}, but {name} takes a list of files: "
+            f"sorted(pathlib.Path({os.fspath(X)!r}).glob('*/*.png')), whose labels, "
+            "with a folder for each class, are [file.parent.name for file in X]."
+        )
     single = looks_like_pictures(X)
     strange = X is None or isinstance(X, Mapping | set | frozenset | Iterator)
     if single or strange or np.isscalar(X):

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+from skdl.estimators.core.documentation_link import DocumentationLink
 from skdl.estimators.core.plain_state import PlainState
 
 
-class TransformerState(PlainState):
+class TransformerState(PlainState, DocumentationLink):
     """Stores vectors without the vocabularies, which the network's estimator has."""
 
     estimator_: Any

@@ -215,6 +215,12 @@ def test_a_wrong_channel_count_is_refused(model, digits):
         model.predict(X[:, :4, :4])
 
 
+def test_a_folder_is_answered_with_how_to_list_its_files(model, tmp_path):
+    for X in (tmp_path, str(tmp_path)):
+        with pytest.raises(TypeError, match=r"X is the folder .*glob\('\*/\*.png'\)"):
+            model.fit(X, [0, 1])
+
+
 def test_unreadable_files_are_named_or_left_out(model, folder, tmp_path):
     paths, y = folder
     bad = tmp_path / "broken.png"

@@ -1,9 +1,15 @@
 """What a notebook shows of a table's estimator, and what a wrong category is told."""
 
-import pytest
+from pathlib import Path
 
-from skdl import EmbeddingTransformer, EntityEmbeddingRegressor
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+
+import skdl
+from skdl import EmbeddingTransformer, EntityEmbeddingRegressor, FineTuning
 from skdl.datasets import make_store_sales
+from skdl.estimators.core import documentation_link
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +57,37 @@ def test_the_html_of_an_estimator_has_what_was_changed_first_and_no_box_of_names
     assert len(model.get_feature_names_out()) > 0  # it is still there
     transformer = EmbeddingTransformer(model, drop_harmful=False).fit(X, y)
     assert 'class="features fitted"' in transformer._repr_html_()
+
+
+ESTIMATORS = [name for name in skdl.__all__ if hasattr(getattr(skdl, name), "fit")]
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_the_question_mark_of_a_diagram_leads_to_the_page_of_the_class(
+    name, monkeypatch
+):
+    kind = getattr(skdl, name)
+    page = f"https://skdl.example/api/skdl.{name}.html"
+    monkeypatch.setenv("SKDL_DOCS", "https://skdl.example/")
+    assert f'href="{page}"' in kind()._repr_html_()
+    assert f'href="{page}"' in make_pipeline(kind())._repr_html_()
+    assert name in (Path(__file__).parents[3] / "docs" / "api.rst").read_text()
+
+
+def test_where_there_is_no_site_a_diagram_has_no_link(monkeypatch):
+    monkeypatch.delenv("SKDL_DOCS", raising=False)
+    monkeypatch.setattr(documentation_link, "_published", lambda: "")
+    assert "sk-estimator-doc-link" in make_pipeline(PCA())._repr_html_()
+    assert 'rel="noreferrer"' not in EmbeddingTransformer()._repr_html_()
+
+    class Mine(EmbeddingTransformer):
+        pass
+
+    Mine.__module__ = "mine"
+    monkeypatch.setenv("SKDL_DOCS", "https://skdl.example")
+    assert "skdl.example" not in Mine()._repr_html_()
+
+
+def test_a_notebook_shows_what_has_no_fit():
+    found = FineTuning(freeze="body")._repr_mimebundle_()
+    assert found["text/html"] == "<pre>FineTuning(freeze=&#x27;body&#x27;)</pre>"
