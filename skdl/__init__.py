@@ -31,7 +31,9 @@ from skdl.estimators import (
 )
 from skdl.export import onnx_inputs, to_onnx
 from skdl.lr_find import LRFindResult, lr_find
+from skdl.packed_search import PackedSearchCV
 from skdl.persistence import TRUSTED_TYPES, load, save, show_versions
+from skdl.predict_to_parquet import predict_to_parquet
 from skdl.search_spaces import SearchSpace, search_spaces
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "MistakesDisplay",
     "NeuralClassifier",
     "NeuralRegressor",
+    "PackedSearchCV",
     "ScheduleDisplay",
     "TRUSTED_TYPES",
     "SearchSpace",
@@ -66,6 +69,7 @@ __all__ = [
     "lr_find",
     "model_summary",
     "onnx_inputs",
+    "predict_to_parquet",
     "save",
     "show_versions",
     "to_onnx",

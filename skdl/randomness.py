@@ -12,7 +12,7 @@ in the state that this fit left them in, and given back as they were.
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -87,6 +87,9 @@ class Randomness:
 
 _loans = threading.RLock()
 _current: ContextVar[Randomness | None] = ContextVar("skdl_randomness", default=None)
+_side_by_side: ContextVar[tuple[Randomness, ...]] = ContextVar(
+    "skdl_side_by_side", default=()
+)
 
 
 def _free_the_loan() -> None:
@@ -107,6 +110,31 @@ def drawing_from(randomness: Randomness) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def drawing_side_by_side(streams: Sequence[Randomness]) -> Iterator[None]:
+    """Draw inside for several fits that are trained as one; each has its own stream."""
+    token = _side_by_side.set(tuple(streams))
+    try:
+        with drawing_from(streams[0]):
+            yield
+    finally:
+        _side_by_side.reset(token)
+
+
+def generators_side_by_side(device: torch.device) -> list[torch.Generator | None]:
+    """Return what each of the fits that are trained as one draws from on a device.
+
+    Raises
+    ------
+    RuntimeError
+        Outside of `drawing_side_by_side`.
+    """
+    streams = _side_by_side.get()
+    if not streams:
+        raise RuntimeError("Only fits that are trained side by side have streams.")
+    return [stream.generator(device) for stream in streams]
 
 
 def generator_on(device: torch.device) -> torch.Generator | None:

@@ -51,7 +51,9 @@ INNER = {
     "display": {"estimators.core", "training"},  # a range test and schedules are drawn
     "lr_find": {"estimators.core", "display"},
     "search_spaces": {"estimators"},
-    "persistence": {"estimators", "training", "_version"},
+    "packed_search": {"estimators.core", "estimators.tables"},
+    "predict_to_parquet": {"estimators.tables", "data", "training"},
+    "persistence": {"estimators", "packed_search", "training", "_version"},
     "export": {"estimators", "data", "training"},
     "distillation": {"estimators"},
     "datasets": set(),
@@ -64,7 +66,9 @@ INNER = {
         "estimators",
         "export",
         "lr_find",
+        "packed_search",
         "persistence",
+        "predict_to_parquet",
         "search_spaces",
     },
 }

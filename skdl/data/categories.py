@@ -7,13 +7,12 @@ decided by the values it was fitted on (`reading.py`).
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from numbers import Number
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from skdl.data.factors import Counted, Factors
 from skdl.data.reading import Distinct, Reading
 from skdl.data.values import (
     blurred_width,
@@ -34,91 +33,6 @@ _HASHED_SHARE = 4
 
 # Attributes of a vocabulary that follow from the others.
 _FOLLOWS = ("_by_width", "_codes")
-
-
-@dataclass(frozen=True)
-class Factors:
-    """A column as numbers of its distinct values.
-
-    Attributes
-    ----------
-    codes : ndarray of int, shape (n_samples,)
-        Positions in `values`; -1 is missing.
-    values : ndarray of object, shape (n_values,)
-        Distinct values, some of which may have no row.
-    looked_up : list
-        The last vocabulary that looked the values up, and what it found.
-    """
-
-    codes: np.ndarray
-    values: np.ndarray
-    looked_up: list = field(default_factory=list, repr=False, compare=False)
-
-    def take(self, rows: Any) -> "Factors":
-        """Return some of the rows."""
-        return Factors(self.codes[rows], self.values, self.looked_up)
-
-    def counts(self) -> np.ndarray:
-        """Return the rows of each value."""
-        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
-
-
-def factorize(column: Any) -> Factors:
-    """Find the distinct values of a column.
-
-    Parameters
-    ----------
-    column : pandas.Series or ndarray of shape (n_samples,)
-        Of any type whose values can be hashed.
-
-    Returns
-    -------
-    Factors
-        Two values are distinct if they are not equal or one of them is a boolean; those
-        of a floating type narrower than float64 keep it.
-    """
-    kind = getattr(column, "dtype", None)
-    if isinstance(kind, pd.CategoricalDtype):
-        return Factors(column.cat.codes.to_numpy(), _objects(column.cat.categories))
-    if not isinstance(kind, np.dtype):
-        codes, values = pd.factorize(column, use_na_sentinel=True)
-        return Factors(codes, _objects(values))
-    array = np.asarray(column)
-    if not kind.isnative:
-        array = array.astype(kind.newbyteorder("="))
-    codes, values = pd.factorize(array, use_na_sentinel=True)
-    if kind == np.dtype(object):
-        return _booleans_apart(array, codes, _objects(values))
-    return Factors(codes, _objects(values))
-
-
-def _objects(values: Any) -> np.ndarray:
-    """Return an array of Python's objects; floats narrower than Python's stay so."""
-    kind = getattr(values.dtype, "numpy_dtype", values.dtype)
-    is_plain = isinstance(kind, np.dtype) and kind.kind in "iufb"
-    if is_plain and (kind.kind != "f" or kind.itemsize == 8):
-        return np.asarray(values, dtype=object)
-    items = list(np.asarray(values, dtype=kind) if is_plain else values)
-    result = np.empty(len(items), dtype=object)
-    result[:] = items
-    return result
-
-
-def _booleans_apart(
-    column: np.ndarray, codes: np.ndarray, values: np.ndarray
-) -> Factors:
-    """Tell True from 1, and False from 0: Python's hashes do not."""
-    for i, value in enumerate(values.tolist()):
-        if not isinstance(value, Number | np.bool_) or value not in (0, 1):
-            continue
-        rows = np.flatnonzero(codes == i)
-        is_truth = np.array([isinstance(v, bool | np.bool_) for v in column[rows]])
-        if is_truth.any() and not is_truth.all():
-            codes = codes.copy()
-            codes[rows[is_truth]] = len(values)
-            values[i] = column[rows[~is_truth][0]]
-            values = np.append(values, np.array([bool(value)], dtype=object))
-    return Factors(codes, values)
 
 
 class Vocabulary:
@@ -254,7 +168,12 @@ class Vocabulary:
     def _counts_of(self, columns: Iterable[Factors]) -> np.ndarray:
         counts = np.zeros(len(self), dtype=np.int64)
         for column in columns:
-            counts += np.bincount(self.encode(column), minlength=len(self))
+            if isinstance(column, Counted):
+                codes = self.lookup(column)
+                np.add.at(counts, codes[:-1], column.rows)
+                counts[codes[-1]] += column.n_missing
+            else:
+                counts += np.bincount(self.encode(column), minlength=len(self))
         return counts
 
     @property

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skdl.data.categories import Factors, factorize
 from skdl.data.containers import as_pandas, is_frame
+from skdl.data.factors import Factors, factorize
 from skdl.data.values import are_numbers, has_dates, is_complex, misfit
 
 # What a column may hold.

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skdl.data.statistics import ColumnStatistics
+from skdl.data.streamed import StreamedTable
 
 # Values encoded at a time: small enough to stay in a core's cache.
 _CHUNK_VALUES = 1 << 17
@@ -95,7 +96,7 @@ class NumericEncoder:
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_features)
+        X : ndarray of shape (n_samples, n_features) or StreamedTable
             Floating point; NaN is missing.
         rng : numpy.random.RandomState
             Draws the rows that quartiles are computed from where there are many.
@@ -104,11 +105,45 @@ class NumericEncoder:
         -------
         self
         """
+        if isinstance(X, StreamedTable):
+            return self.fit_chunks((part for _, part in X.chunks()), *X.shape, rng)
         n_rows, n_features = X.shape
-        seen = ColumnStatistics(n_features).extended(X)
-        self.statistics, self._looked_at = seen, n_rows
+        return self.fit_chunks([X], n_rows, n_features, rng)
+
+    def fit_chunks(
+        self,
+        chunks: Iterable[np.ndarray],
+        n_rows: int,
+        n_features: int,
+        rng: np.random.RandomState,
+    ):
+        """Learn the same of rows that come one part after the other.
+
+        Parameters
+        ----------
+        chunks : iterable of ndarray
+            Of `n_rows` rows and `n_features` columns all together.
+        rng : numpy.random.RandomState
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        chosen = None
         if n_rows > _QUARTILE_ROWS:
-            X = X[np.sort(rng.choice(n_rows, _QUARTILE_ROWS, replace=False))]
+            chosen = np.sort(rng.choice(n_rows, _QUARTILE_ROWS, replace=False))
+        seen, first, samples = ColumnStatistics(n_features), 0, []
+        for chunk in chunks:
+            seen, last = seen.extended(chunk), first + len(chunk)
+            if chosen is None:
+                samples.append(chunk)
+            else:
+                a, b = np.searchsorted(chosen, [first, last])
+                samples.append(chunk[chosen[a:b] - first])
+            first = last
+        X = samples[0] if len(samples) == 1 else np.concatenate(samples)
+        self.statistics, self._looked_at = seen, n_rows
         self.center, self.factor = np.zeros(n_features), np.zeros(n_features)
         for j in range(n_features):
             column = X[:, j]

@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skdl.data.categories import FIRST, MISSING, UNKNOWN, Factors, Vocabulary
+from skdl.data.categories import FIRST, MISSING, UNKNOWN, Vocabulary
+from skdl.data.factors import Factors, Tally
 from skdl.data.groups import NEW, Groups
 from skdl.data.numeric import NumericEncoder, Rescaling
+from skdl.data.streamed import StreamedTable
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class TableEncoder:
 
         Parameters
         ----------
-        table : Table
+        table : Table or StreamedTable
             The training rows.
         rng : numpy.random.RandomState
             For the sample that quartiles are computed from.
@@ -134,13 +136,40 @@ class TableEncoder:
         -------
         self
         """
+        if isinstance(table, StreamedTable):
+            return self._fit_stream(table, rng)
+        self._fit_vocabularies(table)
+        self.numeric.fit(table.numeric, rng)
+        new = [Groups(self.max_categories) for _ in self.columns_of_groups]
+        self.groupings = self._learned(new, table)
+        return self
+
+    def _fit_vocabularies(self, table: Table) -> None:
         self.vocabularies = [
             Vocabulary(self.max_categories).fit(columns)
             for columns in self._by_vocabulary(table)
         ]
-        self.numeric.fit(table.numeric, rng)
-        new = [Groups(self.max_categories) for _ in self.columns_of_groups]
-        self.groupings = self._learned(new, table)
+
+    def _fit_stream(self, table: StreamedTable, rng: np.random.RandomState):
+        """Learn the same of rows that are read once, piece by piece."""
+        if self.columns_of_groups:
+            raise ValueError(
+                "random_effects cannot be learned of rows that are read piece by "
+                "piece: give a frame, or leave random_effects out."
+            )
+        n_categorical = len(self.vocabulary_of_column)
+        tallies = [Tally() for _ in range(n_categorical)]
+
+        def numbers() -> Iterator[np.ndarray]:
+            for _, part in table.chunks():
+                for tally, column in zip(tallies, part.factors, strict=True):
+                    tally.add(column)
+                yield part.numeric
+
+        n_rows, n_features = table.shape
+        self.numeric.fit_chunks(numbers(), n_rows, n_features - n_categorical, rng)
+        counted: list[Factors] = [tally.factors() for tally in tallies]
+        self._fit_vocabularies(Table(counted, np.empty((0, 0))))
         return self
 
     def extended(self, table: Table) -> tuple["TableEncoder", Rescaling | None]:

@@ -55,16 +55,17 @@ class Dropout(nn.Module):
             return x
         if x.device.type != "cpu":
             return _dropped(x, self.p)
-        return x * self._mask(x)
+        mask = self.mask(x.numel(), generator_on(x.device))
+        return x * mask.view(x.shape).to(x.dtype)
 
-    def _mask(self, x: Tensor) -> Tensor:
-        """Return a mask of the shape and type of `x`."""
-        pool, size, generator = self._pool, x.numel(), generator_on(x.device)
+    def mask(self, size: int, generator: torch.Generator | None) -> Tensor:
+        """Return a mask of so many values, (size,) float32, on the CPU."""
+        pool = self._pool
         if self._left == 0 or pool is None or len(pool) < 2 * size:
             pool = self._draw(max(min(_POOL, _USES * size), 4 * size), generator)
         self._left -= 1
         start = int(torch.randint(len(pool) - size + 1, (), generator=generator))
-        return pool[start : start + size].view(x.shape).to(x.dtype)
+        return pool[start : start + size]
 
     def _draw(self, size: int, generator: torch.Generator | None) -> Tensor:
         source = torch.default_generator if generator is None else generator

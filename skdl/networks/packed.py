@@ -168,14 +168,14 @@ class PackedMLP(Pack):
             )
             for _ in range(n_members)
         ]
-        self.layers = nn.Sequential(*map(_packed, zip(*members, strict=True)))
+        self.layers = nn.Sequential(*map(packed_layer, zip(*members, strict=True)))
 
     def each(self, x: Tensor) -> Tensor:
         """Return the members' raw outputs, (M, B, n_outputs)."""
         return self.layers(x)
 
 
-def _packed(layers: tuple) -> nn.Module:
+def packed_layer(layers: tuple) -> nn.Module:
     """Stack layers of one place in their networks."""
     if isinstance(layers[0], nn.Linear):
         return PackedLinear(layers)

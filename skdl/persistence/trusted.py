@@ -6,13 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from skdl import estimators
+from skdl.packed_search import PackedSearchCV
 
 # skdl's own, for `skops.io.load(path, trusted=list(TRUSTED_TYPES))`. All else that skdl
 # stores is plain data.
 TRUSTED_TYPES: tuple[str, ...] = tuple(
     sorted(
         f"{kind.__module__}.{kind.__qualname__}"
-        for kind in (getattr(estimators, name) for name in estimators.__all__)
+        for kind in (
+            PackedSearchCV,
+            *(getattr(estimators, name) for name in estimators.__all__),
+        )
     )
 )
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from skdl.training.optimization.resuming import made_of, misfit
+from skdl.training.ranks import agreed
 from skdl.training.stopping import EarlyStopping
 from skdl.training.survival.checkpoint import Checkpoint, load_mask_states, mask_states
 from skdl.training.survival.interrupts import interrupts_held
@@ -128,6 +129,8 @@ def train(
     """
     if stopping is not None and validate is None:
         raise ValueError("Early stopping needs validation data.")
+    ranks = trainer.runtime.ranks
+    validate, on_epoch_end = agreed(validate, ranks), agreed(on_epoch_end, ranks)
     run = _Run(trainer, batches, validate, stopping, saves=checkpoint is not None)
     if checkpoint is not None and checkpoint.state is not None:
         run.load_state_dict(checkpoint.state)
@@ -137,7 +140,8 @@ def train(
             if on_epoch_begin is not None:
                 on_epoch_begin()
             reason = run.next(max_epochs, on_epoch_end)
-            if checkpoint is not None and reason is None:
+            writes = checkpoint is not None and (ranks is None or ranks.is_first)
+            if checkpoint is not None and writes and reason is None:
                 last = run.last_epoch == max_epochs
                 checkpoint.save(run.last_epoch, run.state_dict(), last=last)
         except KeyboardInterrupt:

@@ -18,6 +18,7 @@ from skdl.randomness import (
     random_states,
     set_random_states,
 )
+from skdl.training.ranks import Ranks
 from skdl.training.survival.out_of_memory import MemoryLimit
 from skdl.training.threads import one_thread, threads_here
 
@@ -44,11 +45,14 @@ class Runtime:
         The type of the arithmetic in training; weights stay float32.
     memory : MemoryLimit
         How many rows of a batch fit, as far as is known.
+    ranks : Ranks or None, default=None
+        The processes that train together, where there are several.
     """
 
     device: torch.device
     precision: torch.dtype = torch.float32
     memory: MemoryLimit = field(default_factory=MemoryLimit, compare=False)
+    ranks: Ranks | None = None
 
     def autocast(self) -> AbstractContextManager:
         """Run what is inside in this runtime's precision."""

@@ -75,6 +75,8 @@ class Trainer:
         Updated after every step; validated and kept in place of the last weights.
     freezing : Freezing or None, default=None
         Layers that are not trained, by epoch.
+    guard : StepGuard or None, default=None
+        What tells which steps to take, where that is not one that suits the optimizer.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Trainer:
         clip_grad_norm: float | None = None,
         average: WeightAverage | None = None,
         freezing: Freezing | None = None,
+        guard: StepGuard | None = None,
     ) -> None:
         self.network = network
         self.objective = objective
@@ -100,8 +103,8 @@ class Trainer:
         self.average = average
         self.freezing = freezing
         device = runtime.device
-        self.guard = StepGuard(device)
-        if device.type == "cuda" and takes_found_inf(optimizer):
+        self.guard = guard or StepGuard(device)
+        if guard is None and device.type == "cuda" and takes_found_inf(optimizer):
             self.guard = DeviceGuard(optimizer, device)
         self.steps = 0  # of this epoch
         self._batch_dim = 0
@@ -151,9 +154,7 @@ class Trainer:
         """Take one step and return the batch's mean loss, on the device."""
         for parameter in self._parameters:
             parameter.grad = None
-        loss = self.runtime.memory.gradients(
-            batch, self._batch_dim, self.network, self._backward
-        )
+        loss = self._gradients(batch)
         if self.clip_grad_norm is None:
             seen = [p.grad for p in self._parameters if p.grad is not None]
         else:
@@ -166,6 +167,12 @@ class Trainer:
         else:
             self._mend_statistics()
         return loss
+
+    def _gradients(self, batch: Batch) -> Tensor:
+        """Add the gradient of a batch to parameters without one; return its loss."""
+        return self.runtime.memory.gradients(
+            batch, self._batch_dim, self.network, self._backward
+        )
 
     def _backward(self, batch: Batch, share: float) -> Tensor:
         """Add the gradient of a share of the loss; return the loss."""

@@ -6,7 +6,7 @@ import torch
 
 from skdl.data.binned import BinnedTableEncoder, untrained_rows
 from skdl.data.bins import BinEncoder
-from skdl.data.categories import factorize
+from skdl.data.factors import factorize
 from skdl.data.table import Table, TableEncoder
 
 N = 40

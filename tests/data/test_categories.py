@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skdl.data.categories import MISSING, UNKNOWN, Vocabulary, factorize
+from skdl.data.categories import MISSING, UNKNOWN, Vocabulary
+from skdl.data.factors import factorize
 from skdl.data.table import Table, TableEncoder
 
 

@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from skdl.data.categories import UNKNOWN, Factors, Vocabulary, factorize
+from skdl.data.categories import UNKNOWN, Vocabulary
+from skdl.data.factors import Factors, factorize
 from skdl.data.values import parsed, sort_key, spelled
 
 

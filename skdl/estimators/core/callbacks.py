@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from skdl.estimators.core.ranks import ranks_of_fit
 from skdl.training.loop import EpochRecord, Outcome, SoFar
 from skdl.training.progress import ProgressLine
 
@@ -43,8 +44,10 @@ class EpochReporter:
         unit: str = "epoch",
         share: Callable[[int], float] | None = None,
     ) -> None:
+        ranks = ranks_of_fit()
+        self._is_first = ranks is None or ranks.is_first
         self._estimator = estimator
-        self._context = context
+        self._context = context if self._is_first else None
         self._data = data
         self._epoch_context: Any = None
         self._line: ProgressLine | None = None
@@ -60,7 +63,7 @@ class EpochReporter:
         self._snapshot = snapshot
         if self._line is not None:
             self._line.close()
-        if self._estimator.verbose:
+        if self._estimator.verbose and self._is_first:
             every_epoch = int(self._estimator.verbose) > 1
             self._line = ProgressLine(
                 max_epochs,

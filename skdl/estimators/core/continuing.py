@@ -35,7 +35,8 @@ _FIXED = (
     *("random_effects", "hidden_size", "num_layers", "tie_weights"),
     *("cell", "softmax", "zoneout", "init_from"),
     # How inputs are read.
-    *("scale_inputs", "image_shape", "categorical_features", "max_categories"),
+    *("scale_inputs", "numeric_embedding", "image_shape"),
+    *("categorical_features", "max_categories"),
     *("analyzer", "token_pattern", "lowercase", "min_frequency", "max_vocab"),
 )
 

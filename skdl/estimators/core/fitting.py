@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from skdl.data.batches import ResidentBatches, StreamedBatches
-from skdl.data.picture_files import PictureFiles
 from skdl.estimators.core.auto_lr import AUTO_RANGE, find_auto_lr
+from skdl.estimators.core.batches import make_batches
 from skdl.estimators.core.continuing import lr_is_new, tell_of_new_state
 from skdl.estimators.core.fit_identity import match_training
 from skdl.estimators.core.inputs import about_held_out
@@ -28,6 +27,7 @@ from skdl.training.optimization.optimizers import OptimizerSettings, build_optim
 from skdl.training.optimization.resuming import saved_state, take_over
 from skdl.training.optimization.schedules import late_rate, resolve_schedule
 from skdl.training.range_test import sweep
+from skdl.training.rank_trainer import new_trainer
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
 from skdl.training.survival.checkpoint import Checkpoint
@@ -84,35 +84,6 @@ def pace_of_few_rows(n_rows: int, batch_size: int) -> float:
     (0.5, 1.0)
     """
     return min(1.0, (n_rows / batch_size) ** 0.5)
-
-
-def make_batches(
-    rows: Rows,
-    parts: FittedParts,
-    runtime: Runtime,
-    batch_size: int,
-    *,
-    weight_scale: float = 1.0,
-    shuffle: bool = True,
-) -> BatchSource:
-    """Encode rows and put them where the network is."""
-    target = parts.target.encode(rows.y).to(runtime.device)
-    weight = None
-    if rows.weight is not None:
-        scaled = (rows.weight * weight_scale).astype(np.float32)
-        weight = torch.from_numpy(scaled).to(runtime.device)
-    if isinstance(rows.X, PictureFiles):  # too many to be kept in memory
-        return StreamedBatches(
-            lambda chosen: parts.encoder.transform(rows.X[chosen]),
-            target,
-            weight,
-            batch_size=batch_size,
-            shuffle=shuffle,
-        )
-    inputs = tuple(t.to(runtime.device) for t in parts.encoder.transform(rows.X))
-    return ResidentBatches(
-        inputs, target, weight, batch_size=batch_size, shuffle=shuffle
-    )
 
 
 def fit_parts(
@@ -366,7 +337,7 @@ def _build_trainer(
         average = WeightAverage(parts.network, n_steps)
     elif settings.weight_averaging == "nt_asgd" and not continued:
         average = TriggeredAverage(parts.network)
-    return Trainer(
+    return new_trainer(
         parts.network,
         parts.objective,
         optimizer,

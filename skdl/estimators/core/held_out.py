@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from skdl.data.streamed import StreamedTable
 from skdl.estimators.core.rows import Rows
 
 
@@ -37,6 +38,8 @@ def split_validation(
     -------
     training, validation : Rows
     """
+    if isinstance(rows.X, StreamedTable):
+        return _split_by_hash(rows, fraction, seed)
     everything = np.arange(len(rows))
     if len(rows) < 2:
         raise ValueError(
@@ -53,3 +56,15 @@ def split_validation(
         everything, test_size=fraction, stratify=stratify, random_state=seed
     )
     return rows.take(training), rows.take(validation)
+
+
+def _split_by_hash(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
+    """Split rows that are read piece by piece by what their numbers are hashed to."""
+    shares = np.random.Generator(np.random.Philox(seed)).random(
+        len(rows), dtype=np.float32
+    )
+    chosen = shares < fraction
+    if chosen.all() or not chosen.any():
+        chosen[:] = False
+        chosen[int(shares.argmin())] = True
+    return rows.take(np.flatnonzero(~chosen)), rows.take(np.flatnonzero(chosen))

@@ -22,6 +22,7 @@ from skdl.estimators.core.fit_identity import (
 from skdl.estimators.core.history import History
 from skdl.estimators.core.parameters import RunningParameters, TrainingParameters
 from skdl.estimators.core.plain_state import PlainState
+from skdl.estimators.core.ranks import in_ranks
 from skdl.estimators.core.wrong_names import unexpected
 from skdl.training.loop import Outcome
 from skdl.training.optimization.schedules import check_schedule
@@ -100,8 +101,8 @@ class NetworkEstimator(
         return getattr(self, "fine_tuning", None)
 
     def _runtime(self) -> Runtime:
-        """Return where and how to train."""
-        return resolve_runtime(self.device, self.precision)
+        """Return where and how to train, and with which other processes."""
+        return in_ranks(resolve_runtime(self.device, self.precision))
 
     def set_params(self, **params: Any):
         """Set parameters, also nested ones (``name__option``).

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from skdl.data.streamed import StreamedTable
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.learning_on import TRIAL_ROWS, with_new_target
 from skdl.estimators.core.rows import (
@@ -42,6 +43,11 @@ def training_parts(
 def _extended_parts(
     settings: Any, rows: Rows, runtime: Runtime, *, continued: bool
 ) -> FittedParts:
+    if isinstance(rows.X, StreamedTable):
+        raise ValueError(
+            "Rows that are read piece by piece are not gone on with: fit anew, or give "
+            "partial_fit one frame after the other."
+        )
     encoder, network = settings._grown(rows.X)
     target, change = settings._target.extended(rows.y, rows.weight)
     if change is not None:

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from torch import nn
 
+from skdl.estimators.core.ranks import ranks_of_fit
 from skdl.training.surroundings import own_settings
 from skdl.training.survival.out_of_memory import as_memory_error
 
@@ -63,9 +64,16 @@ def _tensors(state: Any) -> Iterator[torch.Tensor]:
 
 
 def seed_source(random_state: Any) -> np.random.RandomState:
-    """Return a source of seeds; None is fresh entropy, not NumPy's global state."""
+    """Return a source of seeds; None is fresh entropy, not NumPy's global state.
+
+    Of several processes that train together all have that of the first.
+    """
     if random_state is None:
-        return np.random.RandomState(np.random.SeedSequence().generate_state(4))
+        entropy = np.random.SeedSequence().generate_state(4)
+        ranks = ranks_of_fit()
+        return np.random.RandomState(
+            entropy if ranks is None else ranks.from_first(entropy)
+        )
     return check_random_state(random_state)
 
 

@@ -5,8 +5,9 @@ import warnings
 from types import FrameType
 
 # What stands between a user's call and the work: skdl, and the wrappers that
-# `with_callbacks` puts around `fit` and scikit-learn around `transform`.
-_OURS = ("skdl", "sklearn.callback", "sklearn.utils._set_output")
+# `with_callbacks` and `_fit_context` put around `fit` and scikit-learn around
+# `transform`.
+_OURS = ("skdl", "sklearn.base", "sklearn.callback", "sklearn.utils._set_output")
 
 
 def warn_user(message: str, category: type[Warning]) -> None:

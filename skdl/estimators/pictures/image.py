@@ -20,6 +20,7 @@ from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.checks import MOST
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
+from skdl.estimators.core.ranks import in_ranks
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
 from skdl.estimators.pictures.inputs import (
@@ -194,7 +195,9 @@ class ImageEstimator(NeuralEstimator):
         return encoder, network
 
     def _runtime(self) -> Runtime:
-        return resolve_runtime(self.device, self.precision, prefer_bfloat16=True)
+        return in_ranks(
+            resolve_runtime(self.device, self.precision, prefer_bfloat16=True)
+        )
 
     def _augmented(self, batches: Any, parts: FittedParts) -> Any:
         augmentation = resolve_augmentation(self.augmentation)

@@ -12,6 +12,7 @@ from torch import nn
 
 from skdl.data.binned import BinnedTableEncoder
 from skdl.data.bins import BinEncoder
+from skdl.data.open_rows import row_source
 from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.checks import MOST, STEEPEST
 from skdl.estimators.core.constructor import parameters
@@ -22,6 +23,7 @@ from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.tables.cross_fit import ATTRIBUTES, cross_fit
 from skdl.estimators.tables.packs import new_pack
 from skdl.estimators.tables.recipe import ONE_NETWORK, Recipe
+from skdl.estimators.tables.streaming import streamed_rows
 from skdl.estimators.tables.validation import (
     CHOICES,
     FEWEST_ROWS,
@@ -153,11 +155,14 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training inputs.
+            Training inputs. Or rows that are read piece by piece, on which one network
+            is trained: Parquet files (a path, a directory, a list of paths), a Dataset
+            of PyArrow, a large memory map, or a list of frames or another object that
+            gives frames whenever it is iterated (see docs/scaling.md).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Training targets.
+            Training targets; of rows read piece by piece also the name of a column.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples; those of weight zero are left out.
+            Weights of the samples; those of weight zero are left out. Likewise.
         X_val, y_val : array-like, default=None
             Held-out data whose loss and score are recorded after every epoch and,
             with ``early_stopping=True``, decide when to stop. Nothing is learned from
@@ -193,6 +198,12 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         self._check_parameters()
         held_out = {"X_val": X_val, "y_val": y_val}
         held_out["sample_weight_val"] = sample_weight_val
+        source = row_source(X)
+        if source is not None:
+            self._refuse_folds(groups)
+            return self._fit_all(
+                source, y, sample_weight, X_val, y_val, sample_weight_val
+            )
         folds = folds_for(self, held_out)
         if folds is not None:
             return self._cross_fit(X, y, sample_weight, groups, folds)
@@ -207,6 +218,24 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
                 "there is partial_fit. Fit it anew, or a clone."
             )
         return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
+
+    def _refuse_folds(self, groups: Any) -> None:
+        """Refuse what would need all rows at once."""
+        validation = self.validation
+        one = validation is None or validation == "auto" or self._stops_early
+        if not one or groups is not None:
+            what = f"validation={validation!r}" if groups is None else "groups"
+            raise ValueError(
+                f"{what} needs all rows in memory, but these are read piece by piece: "
+                "one network is trained. A share such as validation=0.1 or X_val is "
+                "held out."
+            )
+
+    def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
+        source = row_source(X)
+        if source is None:
+            return super()._rows(X, y, sample_weight, reset=reset)
+        return streamed_rows(self, source, y, sample_weight, reset=reset)
 
     @with_callbacks
     def _fit_for_vectors(

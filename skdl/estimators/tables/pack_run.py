@@ -28,6 +28,7 @@ from skdl.training.objectives import BinaryCrossEntropy, CrossEntropy
 from skdl.training.optimization.growing_average import GrowingAverage
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.optimization.schedules import SCHEDULES, late_rate
+from skdl.training.rank_trainer import new_trainer
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
 from skdl.training.trainer import Trainer
@@ -141,7 +142,7 @@ class PackRun:
             betas=tuple(recipe.betas),
             momentum=recipe.betas[0],
         )
-        return Trainer(
+        return new_trainer(
             parts.network,
             parts.objective,
             build_optimizer(self.estimator.optimizer, parts.network, settings),

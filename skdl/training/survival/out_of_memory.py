@@ -3,7 +3,7 @@
 import gc
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -200,7 +200,9 @@ def _in_parts(
     """Add up the gradients of parts of a batch; return the whole batch's mean loss."""
     inputs, target, weight = batch
     pieces = [t.tensor_split(n_parts, dim) for t in (*inputs, target)]
-    weights = [None] * n_parts if weight is None else weight.tensor_split(n_parts)
+    weights: Sequence[Tensor | None] = [None] * n_parts
+    if weight is not None:
+        weights = weight.tensor_split(n_parts, min(dim, weight.ndim - 1))
     carries = hasattr(network, "carried_states")
     before = _split_states(network.carried_states, n_parts) if carries else []
     n, after = target.shape[dim], []

@@ -1,0 +1,208 @@
+"""Tables that are read piece by piece, and batches of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skdl.data.batches import Batch, batch_sizes
+from skdl.data.row_sources import RowSource
+from skdl.randomness import generator_on
+
+# Rows that are in memory, encoded, and shuffled among each other.
+BLOCK_ROWS = 1 << 19
+
+
+class StreamedTable:
+    """Rows of a source, or some of them, that are validated as they are read.
+
+    Parameters
+    ----------
+    source : RowSource
+        Where they are.
+    convert : callable
+        Takes a frame of rows and returns what an encoder takes.
+    n_features : int
+        Columns.
+    kept : ndarray of bool, shape (n_rows_of_source,), optional
+        Which of the source's rows there are.
+    """
+
+    ndim = 2
+
+    def __init__(
+        self,
+        source: RowSource,
+        convert: Callable[[Any], Any],
+        n_features: int,
+        kept: np.ndarray | None = None,
+    ) -> None:
+        self.source, self._convert, self._kept = source, convert, kept
+        sizes = source.sizes
+        self._starts = np.cumsum([0, *sizes])
+        self.sizes = sizes
+        if kept is not None:
+            ends = zip(self._starts[:-1], self._starts[1:], strict=True)
+            self.sizes = [int(kept[a:b].sum()) for a, b in ends]
+        self.shape = (int(sum(self.sizes)), n_features)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | np.ndarray) -> Any:
+        """Return the first rows, read; or a table of some rows, in their order."""
+        if isinstance(rows, slice):
+            _, first = next(self.chunks())
+            return first[rows]
+        mask = np.zeros(self._starts[-1], dtype=bool)
+        own = np.arange(len(mask)) if self._kept is None else np.flatnonzero(self._kept)
+        mask[own[rows]] = True
+        return StreamedTable(self.source, self._convert, self.shape[1], mask)
+
+    def chunks(self, order: Sequence[int] | None = None) -> Iterator[tuple[int, Any]]:
+        """Yield the number of the first of some rows, and the rows.
+
+        Parameters
+        ----------
+        order : sequence of int, optional
+            Of the pieces; by default as they come.
+        """
+        firsts = np.cumsum([0, *self.sizes])
+        n_read = np.zeros(len(self.sizes), dtype=np.int64)  # of the source's rows
+        n_given = np.zeros(len(self.sizes), dtype=np.int64)
+        for piece, frame in self.source.read(order or range(len(self.sizes))):
+            start = self._starts[piece] + n_read[piece]
+            n_read[piece] += len(frame)
+            if self._kept is not None:
+                kept = self._kept[start : start + len(frame)]
+                if not kept.any():
+                    continue
+                if not kept.all():
+                    frame = frame[kept]
+            first = int(firsts[piece] + n_given[piece])
+            n_given[piece] += len(frame)
+            yield first, self._convert(frame)
+
+
+class BlockBatches:
+    """Batches of rows that are read anew in every epoch, a block ahead of training.
+
+    Pieces come in an order of their own in each epoch where the source can do that;
+    they are joined to blocks, whose rows are shuffled. Rows that are one block stay in
+    memory and are shuffled as `ResidentBatches` does it.
+
+    Parameters
+    ----------
+    table : StreamedTable
+        The rows.
+    encode : callable
+        Takes some of them, returns their inputs.
+    target : Tensor
+        Of all rows.
+    weight : Tensor of shape (n_rows,) or None
+        Weights of the rows.
+    batch_size : int
+        Rows in a batch.
+    device : torch.device
+        Where training runs.
+    shuffle : bool, default=True
+        Whether each epoch has an order of its own, from the fit's generator.
+    block_rows : int, optional
+        Rows of a block.
+    """
+
+    lr_factor = 1.0
+    batch_dim = 0
+
+    def __init__(
+        self,
+        table: StreamedTable,
+        encode: Callable[[Any], tuple[Tensor, ...]],
+        target: Tensor,
+        weight: Tensor | None,
+        *,
+        batch_size: int,
+        device: torch.device,
+        shuffle: bool = True,
+        block_rows: int | None = None,
+    ) -> None:
+        self._table, self._encode = table, encode
+        self._rest = [target] if weight is None else [target, weight]
+        self._device, self._shuffle = device, shuffle
+        self._blocks = _blocks(batch_sizes(len(table), batch_size), block_rows)
+        self._resident: list[Tensor] | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self._blocks))
+
+    def tensors(self) -> list[Tensor]:
+        """Return what is in memory of all rows."""
+        return self._rest
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self._resident is not None:
+            yield from self._batches(self._resident, self._blocks[0])
+            return
+        blocks = self._read(self._order())
+        with ThreadPoolExecutor(1) as ahead:
+            upcoming = ahead.submit(next, blocks)
+            for i, sizes in enumerate(self._blocks):
+                block = upcoming.result()
+                if i + 1 < len(self._blocks):
+                    upcoming = ahead.submit(next, blocks)
+                elif i == 0:
+                    self._resident = block
+                yield from self._batches(block, sizes)
+
+    def _order(self) -> list[int]:
+        """Return the order in which pieces are read in this epoch."""
+        n_pieces = len(self._table.sizes)
+        if len(self._blocks) == 1 or not self._shuffle or self._table.source.has_order:
+            return list(range(n_pieces))
+        generator = generator_on(torch.device("cpu"))
+        return torch.randperm(n_pieces, generator=generator).tolist()
+
+    def _read(self, order: Sequence[int]) -> Iterator[list[Tensor]]:
+        """Yield the inputs, targets and weights of each block."""
+        parts: list[list[Tensor]] = []
+        n_rows, wanted = 0, iter([sum(sizes) for sizes in self._blocks])
+        size = next(wanted)
+        for first, rows in self._table.chunks(order):
+            inputs = self._encode(rows)
+            last = first + len(inputs[0])
+            part = [*inputs, *(t[first:last] for t in self._rest)]
+            while part and n_rows + len(part[0]) >= size:
+                cut = size - n_rows
+                parts.append([t[:cut] for t in part])
+                yield [torch.cat(same) for same in zip(*parts, strict=True)]
+                rest = [t[cut:] for t in part]
+                part = rest if len(rest[0]) else []
+                parts, n_rows, size = [], 0, next(wanted, 1 << 62)
+            if part:
+                parts.append(part)
+                n_rows += len(part[0])
+
+    def _batches(self, block: list[Tensor], sizes: list[int]) -> Iterator[Batch]:
+        n_inputs = len(block) - len(self._rest)
+        block = [t.to(self._device) for t in block]
+        if self._shuffle:
+            order = torch.randperm(
+                len(block[0]),
+                device=self._device,
+                generator=generator_on(self._device),
+            )
+            block = [t.index_select(0, order) for t in block]
+        for parts in zip(*(t.split(sizes) for t in block), strict=True):
+            rest = parts[n_inputs:]
+            yield parts[:n_inputs], rest[0], rest[1] if len(rest) > 1 else None
+
+
+def _blocks(sizes: list[int], block_rows: int | None) -> list[list[int]]:
+    """Share batches out to blocks of about so many rows."""
+    most = block_rows or BLOCK_ROWS
+    n_blocks = max(1, -(-sum(sizes) // most))
+    per_block = -(-len(sizes) // n_blocks)
+    return [sizes[i : i + per_block] for i in range(0, len(sizes), per_block)]

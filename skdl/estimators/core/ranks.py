@@ -1,0 +1,58 @@
+"""Fits that several processes, started by torchrun, train together."""
+
+import functools
+import os
+import sys
+from dataclasses import replace
+
+import torch
+from joblib.parallel import get_active_backend
+
+from skdl.training.ranks import Ranks, join_ranks
+from skdl.training.runtime import Runtime
+
+
+def ranks_of_fit() -> Ranks | None:
+    """Return the processes that this fit is shared out to; None if it is alone.
+
+    Raises
+    ------
+    RuntimeError
+        In a worker of joblib, which is none of these processes.
+    """
+    is_launched = all(name in os.environ for name in ("RANK", "MASTER_ADDR"))
+    if is_launched and int(os.environ.get("WORLD_SIZE") or 1) > 1 and _is_worker():
+        raise RuntimeError(
+            f"WORLD_SIZE={os.environ['WORLD_SIZE']}: torchrun's processes train one "
+            "network together, but this fit is in a worker of joblib, where the others "
+            "cannot meet it. Give n_jobs=1, or start the script without torchrun."
+        )
+    ranks = join_ranks()
+    if ranks is not None:
+        _tell(ranks)
+    return ranks
+
+
+def _is_worker() -> bool:
+    backend, _ = get_active_backend()
+    return (getattr(backend, "nesting_level", 0) or 0) > 0
+
+
+@functools.cache  # once is enough
+def _tell(ranks: Ranks) -> None:
+    if ranks.is_first:
+        print(
+            f"skdl: {ranks.size} processes share each batch of a fit", file=sys.stderr
+        )
+
+
+def in_ranks(runtime: Runtime) -> Runtime:
+    """Return a runtime with the processes that train together, each on its own GPU."""
+    ranks = ranks_of_fit()
+    if ranks is None:
+        return runtime
+    device = runtime.device
+    if device.type == "cuda" and device.index is None:
+        local = int(os.environ.get("LOCAL_RANK", ranks.rank))
+        device = torch.device("cuda", local)
+    return replace(runtime, device=device, ranks=ranks)

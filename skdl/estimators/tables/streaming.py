@@ -1,0 +1,120 @@
+"""Fits of rows that are read piece by piece."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils.validation import _check_y
+
+from skdl.data.open_rows import row_source
+from skdl.data.row_sources import RowSource
+from skdl.data.streamed import StreamedTable
+from skdl.estimators.core.inputs import plain
+from skdl.estimators.core.labels import labels_as_given
+from skdl.estimators.core.rows import Rows, check_weight
+
+
+def streamed_rows(
+    estimator: Any, source: RowSource, y: Any, sample_weight: Any, *, reset: bool
+) -> Rows:
+    """Validate the first rows, and targets and weights of all; see `NeuralEstimator`.
+
+    Parameters
+    ----------
+    estimator : DenseEstimator
+        Learns the columns, with `reset`, from the first rows.
+    source : RowSource
+        All rows.
+    y, sample_weight : str, list of str or array-like
+        Columns of the source, or values of all rows.
+    reset : bool
+        Whether this is `fit`.
+    """
+    columns = [*_names(source, y), *_names(source, sample_weight)]
+    y = _column_or_values(source, y)
+    sample_weight = _column_or_values(source, sample_weight)
+    source = source.without(columns)
+    first = first_rows(source)
+    estimator._check_inputs(first, reset=reset)
+    n_rows = sum(source.sizes)
+    y = _check_y(labels_as_given(plain(y)), multi_output=True, estimator=estimator)
+    if len(y) != n_rows:
+        raise ValueError(f"X has {n_rows} rows, but y has {len(y)}.")
+    y = estimator._check_target(y)
+    weight = check_weight(plain(sample_weight), y)
+
+    def convert(frame: Any) -> Any:
+        return estimator._check_inputs(frame, reset=False)
+
+    table = StreamedTable(source, convert, first.shape[1])
+    return Rows(table, y, weight, score_weight=weight)
+
+
+def _names(source: RowSource, given: Any) -> list[Any]:
+    """Return the columns of a source that are named."""
+    if source.names is None or given is None:
+        return []
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given, list) and given and all(isinstance(n, str) for n in given):
+        return given if all(name in source.names for name in given) else []
+    return []
+
+
+def _column_or_values(source: RowSource, given: Any) -> Any:
+    if isinstance(given, str):
+        return source.column(given)
+    names = _names(source, given)
+    if names:
+        return np.stack([source.column(name) for name in names], axis=1)
+    return given
+
+
+def first_rows(source: RowSource) -> Any:
+    """Return rows in which each column has a value, if there are any.
+
+    A column that is missing throughout the first rows says nothing of what it holds.
+    """
+    found = []
+    for _, part in source.read(range(len(source.sizes))):
+        if not isinstance(part, pd.DataFrame):
+            return part
+        found.append(part if not found else part[_unknown(found[0], part)].head(1000))
+        if not found[0].isna().all().any():
+            return part if len(found) == 1 else found[0]
+        found = [pd.concat(found, ignore_index=True)]
+    return found[0]
+
+
+def _unknown(before: pd.DataFrame, part: pd.DataFrame) -> pd.Series:
+    """Return which rows have a value in columns that had none."""
+    empty = before.columns[before.isna().all()]
+    return part[empty].notna().any(axis=1)
+
+
+def predicted(model: Any, X: Any, method: str) -> Iterator[pd.DataFrame]:
+    """Yield what a model says of rows that are read piece by piece, as frames."""
+    source = row_source(X)
+    if source is None:
+        source = row_source([X])
+    if source is None:
+        raise TypeError(
+            "X must be Parquet files, a Dataset, a frame or what gives frames; got a "
+            f"{type(X).__name__}."
+        )
+    names = getattr(model, "feature_names_in_", None)
+    if names is not None and source.names is not None:
+        source = source.without([n for n in source.names if n not in set(names)])
+    for _, part in source.read(range(len(source.sizes))):
+        found = np.asarray(getattr(model, method)(part))
+        yield _as_columns(model, found, method)
+
+
+def _as_columns(model: Any, found: np.ndarray, method: str) -> pd.DataFrame:
+    if found.ndim == 1:
+        return pd.DataFrame({"prediction": found})
+    labels = range(found.shape[1])
+    if method == "predict_proba":
+        labels = getattr(model, "classes_", labels)
+    return pd.DataFrame(found, columns=[f"{method}_{label}" for label in labels])

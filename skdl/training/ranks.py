@@ -1,0 +1,136 @@
+"""Several processes that train one network: each takes its share of every batch.
+
+All ranks have the same rows and draw the same order of them. Of each batch a rank works
+through its part; gradients and losses are added up over the ranks, so that all take the
+same step, and what is decided by a loss is decided by the first rank for all.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+# What a launcher such as torchrun sets.
+_SET_BY_LAUNCHERS = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+# How long a rank waits for one that does not answer; one that has died is noticed at
+# once.
+_PATIENCE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The process group that a fit is part of.
+
+    Attributes
+    ----------
+    rank : int
+        Which of the processes this is.
+    size : int
+        How many there are.
+    """
+
+    rank: int
+    size: int
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this rank decides, writes files and shows progress."""
+        return self.rank == 0
+
+    def add_up(self, tensors: list[Tensor]) -> None:
+        """Replace tensors by their sums over all ranks."""
+        if not tensors:
+            return
+        flat = torch.cat([t.reshape(-1) for t in tensors])
+        self._collective(dist.all_reduce, flat)
+        for tensor, part in zip(
+            tensors, flat.split([t.numel() for t in tensors]), strict=True
+        ):
+            tensor.copy_(part.view(tensor.shape))
+
+    def from_first(self, value: Any) -> Any:
+        """Return the first rank's value of something small."""
+        box = [value]
+        self._collective(dist.broadcast_object_list, box, src=0)
+        return box[0]
+
+    def same_weights(self, network: nn.Module) -> None:
+        """Give all ranks the weights of the first."""
+        for tensor in network.state_dict().values():
+            self._collective(dist.broadcast, tensor, src=0)
+
+    def check_same(self, what: str, value: Any) -> None:
+        """Refuse to go on if a rank has another value than the others.
+
+        Raises
+        ------
+        ValueError
+            On all ranks.
+        """
+        found: list[Any] = [None] * self.size
+        self._collective(dist.all_gather_object, found, value)
+        if any(other != found[0] for other in found):
+            raise ValueError(
+                f"All ranks of a fit must be given the same {what}, of which each "
+                f"takes its share; rank by rank there is {found}."
+            )
+
+    def _collective(self, function: Any, *args: Any, **options: Any) -> None:
+        try:
+            function(*args, **options)
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"Rank {self.rank} of {self.size} cannot reach the others: one of "
+                "them has ended, with an error of its own or killed. The fit ends on "
+                f"all ranks. ({str(error).splitlines()[0]})"
+            ) from error
+
+
+def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks | None:
+    """Return the process group that this process is in, joining it if need be.
+
+    Parameters
+    ----------
+    environment : mapping, optional
+        By default `os.environ`.
+
+    Returns
+    -------
+    Ranks or None
+        None where the process is alone.
+    """
+    if not dist.is_available():
+        return None
+    if dist.is_initialized():
+        size = dist.get_world_size()
+        return Ranks(dist.get_rank(), size) if size > 1 else None
+    environment = os.environ if environment is None else environment
+    wanted = environment.get("WORLD_SIZE", "")
+    if not wanted.isdigit() or int(wanted) < 2:
+        return None
+    absent = [name for name in _SET_BY_LAUNCHERS if not environment.get(name)]
+    if absent:
+        warnings.warn(
+            f"WORLD_SIZE={wanted} is set, but {', '.join(absent)} not: this process "
+            "was not started by torchrun, and fits alone. Start it with torchrun, or "
+            "unset WORLD_SIZE.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return None
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, timeout=_PATIENCE)
+    return Ranks(dist.get_rank(), dist.get_world_size())
+
+
+def agreed(function: Callable[..., Any] | None, ranks: Ranks | None) -> Any:
+    """Return a function that all ranks run, and whose result is the first one's."""
+    if function is None or ranks is None:
+        return function
+    return lambda *args: ranks.from_first(function(*args))

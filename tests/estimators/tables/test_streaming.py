@@ -1,0 +1,267 @@
+"""Rows that are read piece by piece: what is learned is what all rows teach at once."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+
+from skdl import (
+    EntityEmbeddingClassifier,
+    EntityEmbeddingRegressor,
+    NeuralRegressor,
+    predict_to_parquet,
+)
+from skdl.data import open_rows, row_sources, streamed
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+ds = pytest.importorskip("pyarrow.dataset")
+
+N = 600
+MODEL = EntityEmbeddingRegressor(
+    hidden_layer_sizes=(8,), max_epochs=2, batch_size=64, random_state=0
+)
+
+
+def make_frame():
+    rng = np.random.RandomState(0)
+    frame = pd.DataFrame(
+        {
+            "shop": rng.choice(list("abcdefgh"), N),
+            "open": rng.rand(N) > 0.3,
+            "price": rng.randn(N),
+            "stock": pd.array(rng.randint(0, 9, N), dtype="Int64"),
+        }
+    )
+    frame.loc[::7, "price"] = np.nan
+    frame.loc[:40, "shop"] = None
+    frame.loc[::9, "stock"] = pd.NA
+    frame["sales"] = frame["price"].fillna(0) + frame["open"]
+    frame["weight"] = rng.randint(0, 3, N).astype(float)
+    return frame
+
+
+FRAME = make_frame()
+X, Y = FRAME[["shop", "open", "price", "stock"]], FRAME["sales"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sales")
+    for i in range(3):
+        part = FRAME.iloc[200 * i : 200 * (i + 1)].drop(columns="weight")
+        part.to_parquet(path / f"{i}.parquet", row_group_size=70, index=False)
+    part.iloc[:0].to_parquet(path / "3.parquet", index=False)  # no rows
+    return path
+
+
+@pytest.fixture(scope="module")
+def in_memory():
+    return clone(MODEL).fit(X, Y)
+
+
+class Frames:
+    """Gives frames each time it is iterated."""
+
+    def __iter__(self):
+        return iter([FRAME.iloc[:100], FRAME.iloc[:0], FRAME.iloc[100:]])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda folder: folder,
+        lambda folder: str(folder),
+        lambda folder: sorted(folder.glob("*.parquet")),
+        lambda folder: ds.dataset(folder),
+    ],
+    ids=["path", "text", "list of files", "dataset"],
+)
+def test_files_teach_what_the_same_rows_in_memory_teach(given, folder, in_memory):
+    model = clone(MODEL).fit(given(folder), "sales")
+    assert (model.predict(X) == in_memory.predict(X)).all()
+    assert model.feature_names_in_.tolist() == list(X)
+    pd.testing.assert_frame_equal(
+        model.history_.drop(columns="seconds"),
+        in_memory.history_.drop(columns="seconds"),
+    )
+    pd.testing.assert_frame_equal(
+        model.embeddings_["shop"], in_memory.embeddings_["shop"]
+    )
+
+
+def test_frames_teach_what_the_same_rows_in_memory_teach():
+    model = clone(MODEL).fit(Frames(), "sales", "weight")
+    other = clone(MODEL).fit(X, Y, FRAME["weight"])
+    assert (model.predict(X) == other.predict(X)).all()
+    listed = clone(MODEL).fit([X.iloc[:300], X.iloc[300:]], Y, FRAME["weight"])
+    assert (listed.predict(X) == other.predict(X)).all()
+
+
+def test_a_memory_map_is_read_in_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(open_rows, "_LARGE", 100)
+    monkeypatch.setattr(row_sources, "_ROWS", 128)
+    values = np.random.RandomState(0).randn(N, 3)
+    np.save(tmp_path / "x.npy", values)
+    model = NeuralRegressor(hidden_layer_sizes=(4,), max_epochs=1, random_state=0)
+    mapped = clone(model).fit(np.load(tmp_path / "x.npy", mmap_mode="r"), Y)
+    assert (mapped.predict(values) == model.fit(values, Y).predict(values)).all()
+
+
+def test_rows_of_many_blocks_are_each_seen_once_an_epoch(folder, monkeypatch):
+    monkeypatch.setattr(streamed, "BLOCK_ROWS", 150)
+    seen = []
+
+    def convert(frame):
+        return frame["price"].fillna(0).to_numpy()
+
+    def encode(values):
+        return (torch.from_numpy(np.array(values)).unsqueeze(1),)
+
+    source = open_rows.row_source(folder)
+    table = streamed.StreamedTable(source, convert, 4)
+    target = torch.arange(N)
+    batches = streamed.BlockBatches(
+        table, encode, target, None, batch_size=64, device=torch.device("cpu")
+    )
+    price = torch.from_numpy(FRAME["price"].fillna(0).to_numpy(copy=True))
+    for _ in range(2):
+        found = list(batches)
+        assert len(found) == len(batches) == 10
+        order = torch.cat([t for _, t, _ in found])
+        assert order.sort().values.equal(target)
+        assert torch.cat([x for (x,), _, _ in found])[:, 0].equal(price[order])
+        seen.append(order)
+    assert not seen[0].equal(seen[1])
+
+
+def test_a_share_of_rows_is_held_out_and_files_may_be_too(folder, monkeypatch):
+    monkeypatch.setattr(streamed, "BLOCK_ROWS", 150)
+    model = clone(MODEL).set_params(validation=0.25).fit(folder, "sales")
+    assert model.history_["validation_loss"].notna().all()
+    files = sorted(folder.glob("*.parquet"))
+    model = clone(MODEL).fit(files[:2], "sales", X_val=files[2], y_val="sales")
+    other = clone(MODEL).fit(X[:400], Y[:400], X_val=X[400:], y_val=Y[400:])
+    np.testing.assert_allclose(
+        model.history_["validation_loss"], other.history_["validation_loss"], rtol=0.5
+    )
+
+
+def test_predictions_are_written_as_they_are_made(folder, in_memory, tmp_path):
+    path = predict_to_parquet(in_memory, folder, tmp_path / "found.parquet")
+    found = pd.read_parquet(path)["prediction"]
+    np.testing.assert_allclose(found, in_memory.predict(X), rtol=1e-6)
+    model = EntityEmbeddingClassifier(
+        hidden_layer_sizes=(4,), max_epochs=1, random_state=0
+    ).fit(X, FRAME["open"].map({True: "yes", False: "no"}))
+    predict_to_parquet(model, folder, path, method="predict_proba")
+    found = pd.read_parquet(path)
+    assert list(found) == ["predict_proba_no", "predict_proba_yes"]
+    np.testing.assert_allclose(found, model.predict_proba(X), rtol=1e-6)
+    assert [p.name for p in tmp_path.iterdir()] == ["found.parquet"]
+    with pytest.raises(ValueError, match="method must be one of"):
+        predict_to_parquet(model, folder, path, method="fit")
+
+
+# What is wrong with files.
+
+
+def altered(folder, tmp_path, change):
+    """Return a copy of the files whose second one is changed."""
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    change(pd.read_parquet(folder / "1.parquet")).to_parquet(
+        tmp_path / "1.parquet", index=False
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.drop(columns="price"), r"1.parquet lacks the columns \['price'\]"),
+        (lambda f: f.assign(more=1), r"1.parquet has \['more'\] besides"),
+        (lambda f: f.assign(price=f["price"].astype(str)), "'price' is .*string in"),
+    ],
+    ids=["absent", "added", "other type"],
+)
+def test_files_with_other_columns_are_refused_by_name(
+    change, message, folder, tmp_path
+):
+    model = clone(MODEL)
+    with pytest.raises(ValueError, match=message):
+        model.fit(altered(folder, tmp_path, change), "sales")
+    assert not hasattr(model, "network_")
+
+
+def test_levels_that_differ_by_file_are_the_same_categories(
+    folder, tmp_path, in_memory
+):
+    def as_category(frame):
+        return frame.assign(shop=frame["shop"].astype("category"))
+
+    for i in range(3):
+        frame = pd.read_parquet(folder / f"{i}.parquet")
+        as_category(frame).to_parquet(tmp_path / f"{i}.parquet", index=False)
+    model = clone(MODEL).fit(tmp_path, "sales")
+    assert (model.predict(X) == in_memory.predict(X)).all()
+
+
+def test_a_file_that_vanishes_ends_the_fit_and_leaves_the_estimator(
+    folder, tmp_path, in_memory, monkeypatch
+):
+    monkeypatch.setattr(streamed, "BLOCK_ROWS", 150)
+    files = altered(folder, tmp_path, lambda f: f)
+    model = clone(in_memory)
+    model.fit(X, Y)
+
+    order = streamed.BlockBatches._order
+
+    def vanish(batches):
+        (files / "2.parquet").unlink(missing_ok=True)
+        return order(batches)
+
+    monkeypatch.setattr(streamed.BlockBatches, "_order", vanish)
+    with pytest.raises(FileNotFoundError, match=r"2.parquet was there and is gone"):
+        model.fit(files, "sales")
+    assert (model.predict(X) == in_memory.predict(X)).all()
+
+
+def test_an_iterator_is_refused_since_it_cannot_begin_again():
+    with pytest.raises(TypeError, match="gives its rows once"):
+        clone(MODEL).fit(iter([FRAME]), "sales")
+
+
+def test_an_iterable_that_gives_less_the_second_time_is_refused():
+    class Once:
+        frames = [FRAME.iloc[:300], FRAME.iloc[300:]]
+
+        def __iter__(self):
+            while self.frames:
+                yield self.frames.pop()
+
+    with pytest.raises(ValueError, match="did not give the same rows"):
+        clone(MODEL).fit(Once(), "sales")
+
+
+@pytest.mark.parametrize(
+    ("options", "fit", "message"),
+    [
+        ({"validation": 4}, {}, "validation=4 needs all rows in memory"),
+        ({"random_effects": ["shop"]}, {}, "random_effects cannot be learned"),
+        ({}, {"y": "sale"}, "There is no column 'sale'"),
+        ({}, {"y": [1.0, 2.0]}, "X has 600 rows, but y has 2"),
+    ],
+    ids=["folds", "random effects", "no column", "too few targets"],
+)
+def test_what_cannot_be_done_piece_by_piece_is_said(options, fit, message, folder):
+    with pytest.raises(ValueError, match=message):
+        clone(MODEL).set_params(**options).fit(folder, **{"y": "sales", **fit})
+
+
+def test_warm_start_asks_for_partial_fit(folder):
+    model = clone(MODEL).set_params(warm_start=True).fit(folder, "sales")
+    with pytest.raises(ValueError, match="give partial_fit one frame after the other"):
+        model.fit(folder, "sales")

@@ -1,0 +1,93 @@
+"""Searches on the engines that joblib runs: the same result, and threads shared out."""
+
+import os
+from contextlib import contextmanager
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import GridSearchCV
+
+from skdl import NeuralClassifier
+
+RNG = np.random.RandomState(0)
+X = RNG.randn(80, 3)
+Y = (X[:, 0] > 0).astype(int)
+MODEL = NeuralClassifier(hidden_layer_sizes=(8,), max_epochs=3, random_state=0)
+GRID = {"lr": [1e-5, 1e-2]}
+
+
+def score_and_threads(estimator, X, y):
+    """Return a score, and how many threads a worker computes with."""
+    return {
+        "score": estimator.score(X, y),
+        "threads": torch.get_num_threads(),
+        "process": os.getpid(),
+    }
+
+
+def search():
+    return GridSearchCV(MODEL, GRID, cv=2, scoring=score_and_threads, refit="score")
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return search().fit(X, Y)
+
+
+@contextmanager
+def loky():
+    with joblib.parallel_config("loky", n_jobs=2):
+        yield
+
+
+@contextmanager
+def threads():
+    with joblib.parallel_config("threading", n_jobs=2):
+        yield
+
+
+@contextmanager
+def dask():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.Client(
+            processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None
+        ),
+        joblib.parallel_config("dask"),
+    ):
+        yield
+
+
+@contextmanager
+def ray():
+    engine = pytest.importorskip("ray")
+    from ray.util.joblib import register_ray
+
+    register_ray()
+    engine.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        with joblib.parallel_config("ray", n_jobs=2):
+            yield
+    finally:
+        engine.shutdown()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("engine", [loky, threads, dask, ray])
+def test_engines_find_what_one_process_finds(engine, alone):
+    with engine():
+        found = search().fit(X, Y)
+    assert found.best_params_ == alone.best_params_
+    scores = found.cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(scores, alone.cv_results_["mean_test_score"])
+    assert (found.predict_proba(X) == alone.predict_proba(X)).all()
+
+
+def test_processes_share_the_threads_of_the_machine():
+    with loky():
+        found = search().fit(X, Y).cv_results_
+    of_each = {found[f"split{i}_test_threads"][j] for i in (0, 1) for j in (0, 1)}
+    assert max(of_each) <= max(1, joblib.cpu_count() // 2)
+    assert found["split0_test_process"][0] != os.getpid()
