@@ -18,10 +18,11 @@ from sklearn.model_selection._validation import (
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_method_params, indexable
 
+from skdl.estimators.core.documentation_link import DocumentationLink
 from skdl.packed_search.evaluation import Evaluation
 
 
-class PackedSearchCV(BaseSearchCV):
+class PackedSearchCV(DocumentationLink, BaseSearchCV):
     """Search over parameters whose candidates and folds are trained as one network.
 
     scikit-learn's `GridSearchCV`, or with `n_iter` its `RandomizedSearchCV`, for

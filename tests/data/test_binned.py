@@ -73,3 +73,15 @@ def test_a_category_of_blind_rows_alone_is_untrained():
     assert (1, code) not in set(zip(members.tolist(), rows.tolist(), strict=True))
     assert 0 not in rows  # the unknown category's own
     assert not unknown.any()
+
+
+def test_tables_with_many_bins_are_predicted_in_smaller_chunks():
+    rng = np.random.RandomState(0)
+    few, many = (Table([], rng.randn(600, n)) for n in (2, 60))
+    sizes = [
+        BinnedTableEncoder(BinEncoder())
+        .fit_with_target(X, np.arange(600) % 2, rng)
+        .inference_rows
+        for X in (few, many)
+    ]
+    assert 256 <= sizes[1] < sizes[0] == TableEncoder.inference_rows

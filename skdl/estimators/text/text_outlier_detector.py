@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdl.data.text import check_texts
 from skdl.estimators.core.checks import is_number
+from skdl.estimators.core.documentation_link import DocumentationLink
 from skdl.estimators.core.plain_state import PlainState
 from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
 from skdl.estimators.core.wrong_names import answers_names
@@ -24,7 +25,7 @@ _HELD_OUT = 0.2  # share of the texts that the threshold is found on
 _RARE = 2000  # a token less frequent than one in so many is a name or a number
 
 
-class TextOutlierDetector(OutlierMixin, PlainState, BaseEstimator):
+class TextOutlierDetector(OutlierMixin, PlainState, DocumentationLink, BaseEstimator):
     """Finds texts in which something comes that was not to be expected there.
 
     A language model learns what follows what. A token counts by how much more
