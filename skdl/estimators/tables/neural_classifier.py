@@ -25,8 +25,8 @@ class NeuralClassifier(
     ----------
     hidden_layer_sizes : int, sequence of int or None, default=None
         Units of each hidden layer of the default network; empty for a linear model.
-        None is (256, 256) with folds as `validation` (narrower below 500 rows) and
-        (256, 128) of one network.
+        None is (256, 256) with folds as `validation` (narrower below 500 rows, a third
+        layer for real targets from 1,000 rows on) and (256, 128) of one network.
     activation : str, default="silu"
         "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
         or "identity".

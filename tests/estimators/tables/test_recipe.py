@@ -25,6 +25,15 @@ def test_few_rows_are_soon_done_and_numbers_take_longer_than_classes():
     assert recipe_for(1_000, 5, 3).max_steps < steps[1]
 
 
+def test_many_rows_have_a_third_layer_where_numbers_are_predicted():
+    depth = {
+        (n, k): len(recipe_for(n, 5, k).hidden_layer_sizes)
+        for n in (999, 1_000)
+        for k in (0, 3)
+    }
+    assert depth == {(999, 0): 2, (1_000, 0): 3, (999, 3): 2, (1_000, 3): 2}
+
+
 def test_the_targets_of_few_rows_have_no_say_in_the_bins():
     assert recipe_for(999, 5, 2).n_leaves == 1
     assert recipe_for(1_000, 5, 2).n_leaves == 32
