@@ -1,16 +1,17 @@
 """TextClassifier on film reviews, beside TF-IDF with logistic regression.
 
-    python benchmarks/text_classifier.py                  # all parts but the readers'
+    python benchmarks/text_classifier.py                  # all parts but the last two
     python benchmarks/text_classifier.py --parts folds    # ten folds
     python benchmarks/text_classifier.py --parts few      # 100 and 400 labels
     python benchmarks/text_classifier.py --parts ablation # pieces, on validation folds
     python benchmarks/text_classifier.py --parts order    # where word order says it
+    python benchmarks/text_classifier.py --parts own --folds 0 [--epochs 3]
     python benchmarks/text_classifier.py --parts readers --folds 0 [--epochs 3]
 
 Folds are those of Pang & Lee (2004). The penalty of TF-IDF is tuned on the training
-part of each fold, as in language_model.py. TextClassifier was set by its
-out-of-fold loss on the training parts of two folds. `readers` trains language models
-first, on WikiText-2 and then on the reviews, which takes hours.
+part of each fold, as in language_model.py. TextClassifier was set by its out-of-fold
+loss on the training parts of two folds. `own` trains a language model on the training
+part of each fold, `readers` first on WikiText-2 and then there: minutes and hours.
 """
 
 import argparse
@@ -227,6 +228,34 @@ def ordered_texts(n: int, rng: np.random.RandomState) -> tuple[list[str], np.nda
     return texts, np.array(labels)
 
 
+def own(options: argparse.Namespace) -> None:
+    """Read with a language model that has read nothing but the training texts."""
+    data, rows = load(load_movie_reviews), []
+    for fold in options.folds:
+        training = (data.fold != fold).to_numpy()
+        texts, y = data.data[training].tolist(), data.target[training].to_numpy()
+        lm = TextLM.from_preset("quick", max_epochs=options.epochs, random_state=0)
+        started = time.perf_counter()
+        lm.fit(texts)
+        rows.append([f"fold {fold}, language model", "", "", seconds_since(started)])
+        for name, fine_tuning in (("language model", None), ("reader", "gradual")):
+            started = time.perf_counter()
+            model = TextClassifier(
+                language_model=lm, fine_tuning=fine_tuning, random_state=0
+            ).fit(texts, y)
+            branch = model.branches_.loc[name]
+            figures = [float(branch["loss"]), float(branch["weight"])]
+            rows.append([f"fold {fold}, {name}", *figures, seconds_since(started)])
+        together = float(model.branches_.loc["together", "loss"])
+        rows.append([f"fold {fold}, words and vectors", together, "", ""])
+    print_table(["what it has not learned from", "loss", "weight", "seconds"], rows)
+
+
+def seconds_since(started: float) -> float:
+    """Return the seconds since a reading of the clock."""
+    return time.perf_counter() - started
+
+
 def readers(options: argparse.Namespace) -> None:
     """Read with a language model of WikiText-2 that goes on with the reviews."""
     data, wiki = load(load_movie_reviews), load(load_wikitext2)
@@ -272,13 +301,14 @@ PARTS = {
     "few": few,
     "ablation": ablation,
     "order": order,
+    "own": own,
     "readers": readers,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    usual = [name for name in PARTS if name != "readers"]
+    usual = [name for name in PARTS if name not in ("own", "readers")]
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual)
     parser.add_argument("--folds", nargs="+", type=int, default=list(range(10)))
     parser.add_argument("--draws", type=int, default=10)

@@ -1,10 +1,12 @@
 """A language model
 ================
 
-A language model on film reviews: what it finds likely, writes and sees alike.
+A language model on film reviews: what it finds likely, writes and sees alike. And what
+texts are for besides: few labels beside many texts, and log lines that are not like the
+others.
 
 Takes the film reviews of the benchmarks, or where they are not there reviews made by
-rule. Draws ``text_training.png`` into ``output/`` (or
+rule. Draws ``text_training.png`` and ``text_surprise.png`` into ``output/`` (or
 ``$SKDL_OUTPUT``).
 """
 
@@ -12,7 +14,13 @@ rule. Draws ``text_training.png`` into ``output/`` (or
 import os
 from pathlib import Path
 
-from skdl import TextLM, TrainingDisplay
+from skdl import (
+    SurpriseDisplay,
+    TextClassifier,
+    TextLM,
+    TextOutlierDetector,
+    TrainingDisplay,
+)
 from skdl.datasets import load_movie_reviews, make_reviews
 
 OUTPUT = Path(os.environ.get("SKDL_OUTPUT", "output"))
@@ -58,3 +66,19 @@ for text, more in zip(
 # %%
 # A vector for every document.
 print(model.set_output(transform="pandas").transform(held_out).iloc[:3, :4])
+
+# %%
+# Few labels beside many texts: which words go together is learned from all of them.
+reviews, labels = make_reviews(300, random_state=0, return_X_y=True)
+few = TextClassifier(random_state=0)
+few.fit(reviews[:30], labels[:30], unlabeled=reviews[30:200])
+print(f"accuracy with 30 labels: {few.score(reviews[200:], labels[200:]):.2f}")
+
+# %%
+# A line that is not like the others, though each of its words is common.
+logs = ["open read close", "open write sync close"] * 100
+detector = TextOutlierDetector(random_state=0).fit(logs)
+print(detector.predict([logs[0], "open write close"]))
+SurpriseDisplay.from_estimator(detector, ["open write close"]).figure_.savefig(
+    OUTPUT / "text_surprise.png", dpi=100
+)

@@ -17,12 +17,8 @@ from skdl import (
     NeuralRegressor,
     PackedSearchCV,
 )
-from skdl.estimators.tables.side_by_side import (
-    packs_of,
-    prepare,
-    share_equal_rows,
-    train_side_by_side,
-)
+from skdl.estimators.tables.prepared import prepare, share_equal_rows
+from skdl.estimators.tables.side_by_side import packs_of, train_side_by_side
 
 RNG = np.random.RandomState(0)
 X = RNG.randn(101, 4)
@@ -86,6 +82,30 @@ def test_each_network_is_the_one_that_is_fitted_alone(options):
         )
         assert estimator.lr_ == alone.lr_
         assert estimator.n_iter_ == alone.n_iter_
+
+
+def test_each_network_is_stopped_when_it_would_be_alone():
+    model = clone(MODEL).set_params(
+        max_epochs=9, validation=0.2, n_iter_no_change=2, class_weight="balanced"
+    )
+    models = [clone(model).set_params(lr=lr, dropout=0.2) for lr in (0.003, 0.3)]
+    folds = list(KFold(3).split(X))
+    found, packs = trained_together(models, X, Y, folds, WEIGHT)
+    assert len(packs) < len(found)
+    for i, estimator in enumerate(found):
+        train, _ = folds[i % 3]
+        alone = clone(models[i // 3]).fit(X[train], Y[train], WEIGHT[train])
+        assert estimator.best_epoch_ == alone.best_epoch_
+        assert estimator.n_iter_ == alone.n_iter_
+        np.testing.assert_allclose(
+            estimator.history_["validation_loss"],
+            alone.history_["validation_loss"],
+            rtol=1e-4,
+        )
+        np.testing.assert_allclose(
+            estimator.predict_proba(X), alone.predict_proba(X), atol=1e-5
+        )
+    assert len({estimator.n_iter_ for estimator in found}) > 1
 
 
 def test_tables_whose_folds_know_other_categories_are_one_pack():
@@ -191,16 +211,12 @@ def test_a_candidate_that_diverges_harms_no_other():
 @pytest.mark.parametrize(
     ("model", "grid", "reason"),
     [
-        (
-            NeuralClassifier(hidden_layer_sizes=(4,), early_stopping=True),
-            {},
-            "early_stopping=True",
-        ),
+        (MODEL, {"lr": ["auto"]}, "lr='auto'"),
         (MODEL, {"optimizer": ["muon"]}, "optimizer='muon'"),
         (MODEL, {"n_estimators": [2]}, "n_estimators=2"),
         (make_pipeline(StandardScaler(), MODEL), {}, "Pipeline is none of"),
     ],
-    ids=["early stopping", "muon", "several networks", "pipeline"],
+    ids=["auto", "muon", "several networks", "pipeline"],
 )
 def test_what_trains_in_a_way_of_its_own_is_fitted_one_by_one(model, grid, reason):
     search = PackedSearchCV(model, grid, cv=2)

@@ -18,14 +18,13 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
 from skdl.estimators.core.user_warnings import warn_user
-from skdl.estimators.tables.side_by_side import (
+from skdl.estimators.tables.prepared import (
     Member,
-    packs_of,
     prepare,
     reason_to_fit_alone,
     share_equal_rows,
-    train_side_by_side,
 )
+from skdl.estimators.tables.side_by_side import packs_of, train_side_by_side
 
 # What `fit` may be given of the rows where they are trained side by side.
 _METADATA = {"sample_weight"}

@@ -30,17 +30,18 @@ class PackedSearchCV(DocumentationLink, BaseSearchCV):
     `EntityEmbeddingRegressor`. The networks of all candidates and folds that have the
     same shape are one pack with stacked weights: one step of a hundred small networks
     costs little more than a few of them. Each has its own rate, decay, dropout, class
-    weights and rows, and ends as if it had been fitted alone, but for rounding.
+    weights and rows, is stopped early where that is asked for, and ends as if it had
+    been fitted alone, but for rounding.
 
     Candidates that differ in `lr`, `weight_decay`, `betas`, `dropout`,
     `embedding_dropout`, `class_weight` or `random_state` are trained together; those
     that differ in anything else (`hidden_layer_sizes`, `batch_size`, `max_epochs`, ...)
     or whose folds have other numbers of rows are packs of their own. What trains in a
     way of its own is fitted one by one, with a warning: folds as `validation` (set
-    `max_epochs` to have one network instead), a `network` of one's own, early
-    stopping, ``lr="auto"``, ``optimizer="muon"``, `clip_grad_norm`, `random_effects`,
-    `n_estimators`, Pipelines and estimators of other kinds. So is, without a warning, a
-    candidate whose training diverges.
+    `max_epochs` to have one network instead), a `network` of one's own, ``lr="auto"``,
+    ``optimizer="muon"``, `clip_grad_norm`, `random_effects`, `n_estimators`, Pipelines
+    and estimators of other kinds. So is, without a warning, a candidate whose training
+    diverges.
 
     Parameters
     ----------

@@ -127,7 +127,7 @@ def fit_parts(
     validate = None
     if held_out is not None:
         with about_held_out():
-            validate = _validation(parts, held_out, runtime)
+            validate = validation_of(parts, held_out, runtime)
     with _about_batches_of_one_row():
         return train_parts(
             settings,
@@ -350,9 +350,10 @@ def _build_trainer(
     )
 
 
-def _validation(
+def validation_of(
     parts: FittedParts, held_out: Rows, runtime: Runtime
 ) -> Callable[[], tuple[float, float]]:
+    """Return what gives loss and score of the network on held-out rows."""
     scale = 1.0 if held_out.weight is None else 1.0 / held_out.weight.mean()
     size = parts.encoder.inference_rows
     batches = make_batches(

@@ -12,7 +12,7 @@ from torch import nn
 
 from skdl.data.binned import BinnedTableEncoder
 from skdl.data.bins import BinEncoder
-from skdl.data.open_rows import row_source
+from skdl.data.open_rows import is_files, row_source
 from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.checks import MOST, STEEPEST
 from skdl.estimators.core.constructor import parameters
@@ -236,6 +236,15 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         if source is None:
             return super()._rows(X, y, sample_weight, reset=reset)
         return streamed_rows(self, source, y, sample_weight, reset=reset)
+
+    def _new_inputs(self, X: Any) -> Any:
+        if is_files(X):
+            raise TypeError(
+                f"X is {X!r}, but rows of files are not predicted all at once: "
+                "skdl.predict_to_parquet(model, X, path) writes predictions as they "
+                "are made, or give a table of rows such as pandas.read_parquet(X)."
+            )
+        return super()._new_inputs(X)
 
     @with_callbacks
     def _fit_for_vectors(

@@ -19,6 +19,7 @@ from skdl.data.table import Table, TableEncoder
 from skdl.estimators.core.checks import check_flat, check_groups, is_count
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.learning_on import with_new_scales
+from skdl.estimators.tables.column_table import column_table
 from skdl.estimators.tables.dense import DenseEstimator
 from skdl.estimators.tables.embedding_sizes import (
     MOST_ENTRIES,
@@ -66,6 +67,10 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
 
     Attributes
     ----------
+    columns_ : DataFrame
+        How each column is treated, a row a column: its `kind`, "category" or "number";
+        the `categories` that are known; the `bins` of a number and the `entries` of a
+        value's vector, 0 where there are none; whether there were `missing` values.
     harmful_features_ : list
         With folds as `validation`: columns of categories that have no vectors, since
         with them rows that a network had not seen were predicted worse, by three
@@ -308,6 +313,12 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         check_is_fitted(self)
         table = self._new_inputs(X)
         return self._vectors().transform(table, self._encoder.indices(table))
+
+    @property
+    def columns_(self) -> pd.DataFrame:
+        """How each column is treated."""
+        check_is_fitted(self)
+        return column_table(self._schema, self._encoder, self.network_)
 
     @property
     def random_effects_(self) -> dict[Any, pd.DataFrame]:

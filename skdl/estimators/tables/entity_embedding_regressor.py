@@ -185,6 +185,10 @@ class EntityEmbeddingRegressor(
 
     Attributes
     ----------
+    columns_ : DataFrame
+        How each column is treated, a row a column: its `kind`, "category" or "number";
+        the `categories` that are known; the `bins` of a number and the `entries` of a
+        value's vector, 0 where there are none; whether there were `missing` values.
     harmful_features_ : list
         With folds as `validation`: columns of categories that have no vectors, since
         with them rows that a network had not seen were predicted worse, by three

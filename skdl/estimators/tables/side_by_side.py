@@ -1,38 +1,22 @@
 """Fits of single networks that are trained as one, each as if it were alone."""
 
 import math
-import pickle
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from skdl.data.side_by_side import BatchesSideBySide
-from skdl.estimators.core.fitting import (
-    FittedParts,
-    resolve_batch_size,
-    training_batches,
-)
-from skdl.estimators.core.parts import training_parts
-from skdl.estimators.core.state import draw_seed, seed_source
-from skdl.estimators.tables.dense import DenseEstimator
-from skdl.estimators.tables.validation import folds_for
+from skdl.estimators.tables.prepared import Member
 from skdl.networks.side_by_side import (
     give_back,
-    rates_of,
-    shape_of,
     side_by_side,
 )
-from skdl.randomness import Randomness, drawing_from, drawing_side_by_side
-from skdl.training.loop import Outcome, train
-from skdl.training.optimization.optimizers import OptimizerSettings
+from skdl.randomness import Randomness, drawing_side_by_side
+from skdl.training.loop import EpochRecord, Outcome, train
 from skdl.training.optimization.schedules import late_rate, resolve_schedule
-from skdl.training.runtime import Runtime
 from skdl.training.side_by_side import (
-    ELEMENTWISE,
     MemberGuard,
     OwnRowsMean,
     Slices,
@@ -41,173 +25,9 @@ from skdl.training.side_by_side import (
 from skdl.training.surroundings import own_settings
 from skdl.training.trainer import Trainer
 
-# What members of a pack may have each for itself.
-OF_ITS_OWN = (
-    "lr",
-    "weight_decay",
-    "betas",
-    "dropout",
-    "embedding_dropout",
-    "class_weight",
-    "random_state",
-)
 # Values of all members' activations in a layer up to which a pack is not cut, so that
 # what a step needs is some hundred megabytes at most.
 _MOST_VALUES = 1 << 22
-
-
-@dataclass
-class Member:
-    """A fit that is ready to be trained.
-
-    Attributes
-    ----------
-    number : int
-        Which of the fits it is.
-    estimator : DenseEstimator
-        Not fitted yet but for what its checks have found.
-    parts : FittedParts
-        Encoder, target, objective and a network that has not learned yet.
-    runtime : Runtime
-        Where to train.
-    randomness : Randomness
-        What the fit draws from.
-    tensors : list of Tensor
-        Inputs, target and, where there are any, weights of the training rows.
-    work : float
-        Multiplications of a step.
-    """
-
-    number: int
-    estimator: Any
-    parts: FittedParts
-    runtime: Runtime
-    randomness: Randomness
-    tensors: list[Tensor]
-    work: float
-
-    @property
-    def batch_size(self) -> int:
-        """Rows in a step."""
-        return resolve_batch_size(self.estimator.batch_size, len(self.tensors[0]))
-
-    def stream(self) -> tuple:
-        """Return what members have in common that will draw the same numbers."""
-        states = [g.get_state().numpy().tobytes() for g in self.randomness.generators()]
-        return (*states, *rates_of(self.parts.network))
-
-    def kind(self) -> tuple:
-        """Return what members must have in common to be trained as one."""
-        given = self.estimator.get_params(deep=False)
-        same = [(k, _hashable(v)) for k, v in given.items() if k not in OF_ITS_OWN]
-        tensors = [(tuple(t.shape), t.dtype) for t in self.tensors]
-        shape = shape_of(self.parts.network)
-        return type(self.estimator), *same, shape, *tensors
-
-    def settings(self) -> OptimizerSettings:
-        """Return what its optimizer is told."""
-        setting = self.estimator._setting
-        first, second = (float(beta) for beta in setting("betas"))
-        return OptimizerSettings(
-            lr=float(setting("lr")),
-            weight_decay=float(setting("weight_decay")),
-            betas=(first, second),
-            momentum=first,
-        )
-
-
-def reason_to_fit_alone(estimator: Any) -> str | None:
-    """Return why an estimator cannot be trained beside others; None if it can.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Its parameters say.
-    """
-    if not isinstance(estimator, DenseEstimator):
-        return f"{type(estimator).__name__} is none of skdl's estimators for tables"
-    given = {
-        "network": estimator.network is not None,
-        "n_estimators": estimator.n_estimators != 1,
-        "optimizer": estimator.optimizer not in ELEMENTWISE,
-        "lr": isinstance(estimator.lr, str),
-        "clip_grad_norm": estimator.clip_grad_norm is not None,
-        "weight_averaging": estimator.weight_averaging is not None,
-        "early_stopping": estimator.early_stopping,
-        "validation": estimator._stops_early,
-        "warm_start": estimator.warm_start,
-        "fine_tuning": estimator.fine_tuning is not None,
-        "checkpoint": estimator.checkpoint is not None,
-        "random_effects": bool(_size(getattr(estimator, "random_effects", None))),
-    }
-    for name, is_given in given.items():
-        if is_given:
-            return f"{name}={getattr(estimator, name)!r} is for a fit of its own"
-    if folds_for(estimator, {}) is not None:
-        return (
-            f"with validation={estimator.validation!r} and max_epochs="
-            f"{estimator.max_epochs!r} each fit finds out by folds how long to train: "
-            "set max_epochs to a number"
-        )
-    return None
-
-
-def _size(value: Any) -> int:
-    """Return how many entries something has that may be None."""
-    return 0 if value is None else len(value)
-
-
-def prepare(
-    number: int, estimator: Any, X: Any, y: Any, sample_weight: Any = None
-) -> Member:
-    """Do all that a fit does before it trains.
-
-    Parameters
-    ----------
-    number : int
-        Which of the fits it is.
-    estimator : DenseEstimator
-        One that there is no reason to fit alone.
-    X, y, sample_weight
-        As its `fit` takes them.
-
-    Returns
-    -------
-    Member
-    """
-    estimator._check_parameters()
-    with own_settings():
-        rows = estimator._rows(X, y, sample_weight, reset=True)
-        rng = seed_source(estimator.random_state)
-        runtime = estimator._runtime()
-        target = estimator._new_target(rows, None)
-        rows = rows.without_zero_weights()
-        randomness = Randomness(draw_seed(rng), runtime.device)
-        with drawing_from(randomness):
-            rows, parts = training_parts(estimator, rows, target, runtime, rng)
-            batches, work = training_batches(estimator, parts, rows, runtime)
-    parts.lr = float(estimator._setting("lr"))
-    tensors = batches.tensors()
-    return Member(number, estimator, parts, runtime, randomness, tensors, work)
-
-
-def share_equal_rows(members: Sequence[Member]) -> None:
-    """Let members have the same tensors where these are equal."""
-    known: list[list[Tensor]] = []
-    for member in members:
-        for tensors in known:
-            if _are_equal(tensors, member.tensors):
-                member.tensors = tensors
-                break
-        else:
-            known.append(member.tensors)
-
-
-def _are_equal(these: Sequence[Tensor], those: Sequence[Tensor]) -> bool:
-    return len(these) == len(those) and all(
-        a.dtype == b.dtype and torch.equal(a, b)
-        for a, b in zip(these, those, strict=True)
-    )
 
 
 def packs_of(members: Sequence[Member]) -> list[list[Member]]:
@@ -256,14 +76,15 @@ def train_side_by_side(members: Sequence[Member]) -> list[Member]:
     for member in well:
         parts, estimator = member.parts, member.estimator
         parts.pace = late_rate(schedule)
+        own = outcome
+        if member.held_out is not None:
+            parts.network.load_state_dict(member.held_out.best)
+            kept = member.held_out.stopping.best_epoch
+            own = Outcome(member.held_out.records, outcome.reason, kept)
         parts.network.eval()
         estimator._finish(parts)
-        estimator._keep(
-            estimator._fitted(parts, member.runtime),
-            _rows_of(outcome, parts.lr),
-            outcome,
-            extend=False,
-        )
+        fitted = estimator._fitted(parts, member.runtime)
+        estimator._keep(fitted, _rows_of(own, parts.lr), own, extend=False)
     return well
 
 
@@ -293,18 +114,39 @@ def _train(members: Sequence[Member]) -> tuple[Outcome, list[bool], Any]:
                 trainer,
                 _batches(members, numbers),
                 max_epochs=estimator._setting("max_epochs"),
+                on_epoch_end=_looks(members, pack),
             )
         if outcome.failure is not None:
             raise outcome.failure
+    if first.held_out is None:
         give_back(pack, networks)
     finite = [
         all(t.isfinite().all() for t in n.state_dict().values()) for n in networks
     ]
     lost = [
-        bool(is_lost) or not is_finite
-        for is_lost, is_finite in zip(guard.lost.tolist(), finite, strict=True)
+        is_lost or not is_finite or (m.held_out is not None and not m.held_out.best)
+        for m, is_lost, is_finite in zip(
+            members, guard.lost.tolist(), finite, strict=True
+        )
     ]
     return outcome, lost, schedule
+
+
+def _looks(members: Sequence[Member], pack: Any) -> Callable[..., bool] | None:
+    """Return what looks at held-out rows after each epoch, if there are any."""
+    if members[0].held_out is None:
+        return None
+    networks = [member.parts.network for member in members]
+
+    def look(record: EpochRecord, _: Any) -> bool:
+        pack.eval()  # new masks, as after the validation of one network
+        give_back(pack, networks)
+        found = [member.held_out for member in members if member.held_out]
+        for held_out, network in zip(found, networks, strict=True):
+            held_out.look(record, network)
+        return all(held_out.stopping.should_stop for held_out in found)
+
+    return look
 
 
 def _streams(members: Sequence[Member]) -> tuple[list[int], list[Randomness]]:
@@ -346,11 +188,3 @@ def _n_inputs(member: Member) -> int:
 def _rows_of(outcome: Outcome, lr: float) -> list[dict[str, Any]]:
     """Return a history; the loss is the mean of all members'."""
     return [row | {"lr": row["lr"] * lr} for row in outcome.rows()]
-
-
-def _hashable(value: Any) -> Any:
-    try:
-        hash(value)
-    except TypeError:
-        return pickle.dumps(value)
-    return value

@@ -231,10 +231,7 @@ class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
     ) -> Outcome | None:
         checkpoint, rng = self._begin(warm=False, continued=False)
         n_given, target = len(rows), self._new_target(rows, None)
-        kept = np.ones(n_given) if rows.weight is None else rows.weight
-        rows = rows.without_zero_weights()
-        target.fit(rows.y, rows.weight)
-        rows = weighing(self._weigh(rows, target), "rows to train on")
+        rows, kept = self._training_rows(rows, target)
         texts = [*rows.X.tolist(), *unlabeled]
         lm = fitted_language_model(self, texts, draw_seed(rng))
         reading, objective = new_reading(self, lm), self._new_objective(target)
@@ -247,15 +244,25 @@ class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
         with self._runtime().seeded(draw_seed(rng)):
             raw = branches.fit(*reading.fit(texts, len(rows)), labelled, rng)
             self._keep_fitted(reading, branches, target, objective)
-            self._keep_held_out(
-                raw, labelled.target, rows, np.flatnonzero(kept > 0), n_given
-            )
+            self._keep_held_out(raw, labelled.target, rows, kept, n_given)
             reader = ReaderFit(self, watch, checkpoint)
             if self.fine_tuning is None:
                 return reader.none()
             if held_out is not None:
-                held_out = self._weigh(held_out, target)
+                held_out = weighing(self._weigh(held_out, target), "held-out rows")
             return reader.fit(rows, held_out, raw, draw_seed(rng))
+
+    def _training_rows(self, rows: Rows, target: Any) -> tuple[Rows, np.ndarray]:
+        """Return the weighted rows that are learned from, and where they were."""
+        kept = np.arange(len(rows))
+        if rows.weight is not None:
+            kept = np.flatnonzero(rows.weight > 0)
+        rows = rows.take(kept)
+        target.fit(rows.y, rows.weight)
+        rows = self._weigh(rows, target)
+        if rows.weight is not None:
+            kept = kept[rows.weight > 0]
+        return weighing(rows, "rows to train on"), kept
 
     def _keep_fitted(
         self, reading: Any, branches: Branches, target: Any, objective: Any

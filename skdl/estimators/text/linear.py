@@ -199,7 +199,10 @@ def _fit_all(
         ratio = None if ratios is None else ratios[:, k]
         inputs = view.weighted(features, ratio)
         found.append(_fit_column(inputs, labelled, k, strength))
-    coef = view.kept(np.column_stack([coef for coef, _ in found]))
+    coef = np.column_stack([coef for coef, _ in found])
+    if ratios is not None and not view.unit_length:
+        coef, ratios = ratios * coef, None  # nothing else asks for them
+    coef = view.kept(coef)
     intercept = np.array([intercept for _, intercept in found])
     return None if ratios is None else ratios.astype(np.float32), coef, intercept
 

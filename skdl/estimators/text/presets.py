@@ -4,6 +4,15 @@ from typing import Any
 
 PRESETS: dict[str, dict[str, Any]] = {
     "small": {},
+    "quick": {
+        "lowercase": True,
+        "min_frequency": 5,
+        "embedding_dim": 128,
+        "hidden_size": 128,
+        "cell": "qrnn",
+        "batch_size": 40,
+        "max_epochs": 3,
+    },
     "awd": {
         "embedding_dim": 400,
         "hidden_size": 1150,

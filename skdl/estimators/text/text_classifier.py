@@ -54,7 +54,7 @@ class TextClassifier(
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; "balanced" makes them count alike, by the training rows
         of all calls so far. They multiply `sample_weight`. Not for label indicators.
-    max_epochs : int, default=8
+    max_epochs : int, default=12
         With `fine_tuning`, passes over the texts that the reader learns from.
     batch_size : int or "auto", default="auto"
         With `fine_tuning`, texts in a step; "auto" is 32.
@@ -163,7 +163,7 @@ class TextClassifier(
     (['+'], (20, 2))
     """
 
-    max_epochs: int = 8
+    max_epochs: int = 12
     batch_size: int | str = "auto"
     lr: float | str = 1e-2
     weight_decay: float = 0.01

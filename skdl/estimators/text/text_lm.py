@@ -217,9 +217,10 @@ class TextLM(
 
         Parameters
         ----------
-        preset : {"small", "awd"}
-            "small" is what `TextLM` has without it: minutes on a CPU. "awd" is the
-            network of the paper, 24 million weights for 10,000 words, for a GPU.
+        preset : {"quick", "small", "awd"}
+            "small" is what `TextLM` has without it: minutes on a CPU. "quick" takes a
+            fraction of that, to see whether a language model is of use at all. "awd" is
+            the network of the paper, 24 million weights for 10,000 words, for a GPU.
         **changes
             Parameters to set otherwise.
 

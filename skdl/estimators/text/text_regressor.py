@@ -50,7 +50,7 @@ class TextRegressor(
     bptt : int, default=128
         With `fine_tuning`, tokens at the end of a text that gradients go through. The
         state goes through all of it.
-    max_epochs : int, default=8
+    max_epochs : int, default=12
         With `fine_tuning`, passes over the texts that the reader learns from.
     batch_size : int or "auto", default="auto"
         With `fine_tuning`, texts in a step; "auto" is 32.
@@ -157,7 +157,7 @@ class TextRegressor(
     True
     """
 
-    max_epochs: int = 8
+    max_epochs: int = 12
     batch_size: int | str = "auto"
     lr: float | str = 1e-2
     weight_decay: float = 0.01

@@ -101,6 +101,27 @@ def test_frames_teach_what_the_same_rows_in_memory_teach():
     assert (listed.predict(X) == other.predict(X)).all()
 
 
+def test_what_arrow_streams_is_read_in_its_batches(in_memory):
+    class Relation:
+        def __arrow_c_stream__(self, requested_schema=None):
+            table = pa.Table.from_pandas(FRAME.drop(columns="weight"))
+            return table.__arrow_c_stream__(requested_schema)
+
+    model = clone(MODEL).fit(Relation(), "sales")
+    assert (model.predict(X) == in_memory.predict(X)).all()
+
+
+def test_predict_says_what_to_do_with_files(folder, in_memory):
+    with pytest.raises(TypeError, match="predict_to_parquet"):
+        in_memory.predict(folder)
+
+
+def test_a_query_that_has_not_been_run_is_still_refused():
+    polars = pytest.importorskip("polars")
+    with pytest.raises(TypeError, match=r"pass X.collect\(\)"):
+        clone(MODEL).fit(polars.DataFrame({"x": [1.0, 2.0]}).lazy(), [1.0, 2.0])
+
+
 def test_a_memory_map_is_read_in_pieces(tmp_path, monkeypatch):
     monkeypatch.setattr(open_rows, "_LARGE", 100)
     monkeypatch.setattr(row_sources, "_ROWS", 128)

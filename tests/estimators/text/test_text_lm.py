@@ -268,6 +268,8 @@ def test_parameters_survive_clone_and_repr():
     model = make(softmax="adaptive", dropout=0.5)
     assert clone(model).get_params() == model.get_params()
     assert "dropout=0.5" in repr(model)
+    quick = TextLM.from_preset("quick")
+    assert quick.hidden_size < TextLM().hidden_size
     big = TextLM.from_preset("awd", max_epochs=3)
     assert (big.hidden_size, big.max_epochs) == (1150, 3)
     with pytest.raises(ValueError, match="preset must be one of"):

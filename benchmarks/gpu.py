@@ -1,0 +1,128 @@
+"""All that is claimed of a GPU, each figure beside its goal.
+
+    python benchmarks/gpu.py [--parts tabular rossmann search qrnn ptb]
+    python benchmarks/gpu.py --device cpu --rows 20000 --parts tabular rossmann search
+
+Goals on one H100: rows a second of a table at batch 256 at least 8 times skorch's and 3
+times a bare eager loop's; ten epochs of all 844,338 rows of Rossmann in 15 s; a packed
+search at least 3 times faster than one network after the other; the kernel of QRNN at
+60% of the bandwidth of a copy; Penn Treebank at a perplexity of 57 in ten minutes.
+Where there is no GPU nothing is measured; on a CPU the goals say nothing, and the parts
+only show that they run.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from _common import bar, begin, load, print_table, ratio, time_in_turn
+from sklearn.datasets import make_classification
+from sklearn.model_selection import GridSearchCV
+from throughput import bare_loop, skdl_epoch, skorch_epoch
+
+from skdl import EntityEmbeddingRegressor, NeuralClassifier, PackedSearchCV
+from skdl.datasets import load_rossmann
+
+HERE = Path(__file__).parent
+COLUMNS, BATCH = 32, 256
+
+
+def tabular(args: argparse.Namespace) -> None:
+    """Measure rows a second beside skorch and a bare loop."""
+    rng = np.random.RandomState(0)
+    X = rng.randn(args.rows, COLUMNS).astype(np.float32)
+    y = X[:, :5].argmax(1)
+    epoch = skdl_epoch(X, y, BATCH, args.device)
+    contenders = {
+        "bare": bare_loop(X, y, BATCH, args.device),
+        "skorch": skorch_epoch(X, y, BATCH, args.device),
+    }
+    for run in contenders.values():
+        run()
+    seconds = time_in_turn(contenders, args.rounds)
+    seconds["skdl"] = [epoch() for _ in range(args.rounds)]
+    print_table(
+        ["batch 256", "rows/s"],
+        [[name, args.rows / min(times)] for name, times in seconds.items()],
+    )
+    bar("times skorch", ratio(seconds, "skorch", "skdl"), 8, at_most=False)
+    bar("times a bare loop", ratio(seconds, "bare", "skdl"), 3, at_most=False)
+
+
+def rossmann(args: argparse.Namespace) -> None:
+    """Measure seconds of ten epochs of all rows."""
+    data = load(load_rossmann)
+    frame, sales = data.data[: args.rossmann_rows], data.target[: args.rossmann_rows]
+    model = EntityEmbeddingRegressor(
+        max_epochs=10, batch_size=4096, device=args.device, random_state=0
+    )
+    started = time.perf_counter()
+    model.fit(frame, np.log(sales))
+    seconds = time.perf_counter() - started
+    bar(f"seconds of 10 epochs of {len(frame):,} rows", seconds, 15, at_most=True)
+
+
+def search(args: argparse.Namespace) -> None:
+    """Measure a packed search beside one network after the other."""
+    X, y = make_classification(2000, 20, random_state=0)
+    model = NeuralClassifier(
+        hidden_layer_sizes=(64,), max_epochs=5, device=args.device, random_state=0
+    )
+    grid = {"lr": [0.003, 0.01, 0.03], "weight_decay": [0.01, 0.1]}
+    how = {"cv": 3, "refit": False}
+    PackedSearchCV(model, {"lr": [0.01]}, **how).fit(X, y)  # warm
+    seconds = time_in_turn(
+        {
+            "alone": lambda: GridSearchCV(model, grid, **how).fit(X, y),
+            "packed": lambda: PackedSearchCV(model, grid, **how).fit(X, y),
+        },
+        args.rounds,
+    )
+    bar("times one by one", ratio(seconds, "alone", "packed"), 3, at_most=False)
+
+
+def qrnn(args: argparse.Namespace) -> None:
+    """Measure the kernels, in a script of their own."""
+    run("qrnn.py", "--parts", "gpu", "--device", args.device)
+
+
+def ptb(args: argparse.Namespace) -> None:
+    """Train on Penn Treebank for ten minutes, in a script of its own."""
+    run("language_model.py", "--parts", "awd", "--device", args.device)
+
+
+def run(script: str, *arguments: str) -> None:
+    subprocess.run([sys.executable, str(HERE / script), *arguments], check=True)
+
+
+PARTS = {
+    "tabular": tabular,
+    "rossmann": rossmann,
+    "search": search,
+    "qrnn": qrnn,
+    "ptb": ptb,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rossmann-rows", type=int, default=844_338)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    if args.device.startswith("cuda") and not torch.cuda.is_available():
+        sys.exit(f"There is no GPU here, so nothing was measured.\n\n{__doc__}")
+    begin(f"On {args.device}", "skorch")
+    for name in args.parts:
+        print(f"-- {name}", flush=True)
+        PARTS[name](args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""How a fitted estimator treats each column of a table."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from skdl.data.bins import BinEncoder
+from skdl.data.table import TableEncoder
+from skdl.estimators.tables.frames import Schema
+from skdl.estimators.tables.members import embeddings_of
+
+NUMBER, CATEGORY = "number", "category"
+
+
+def column_table(schema: Schema, encoder: TableEncoder, network: nn.Module) -> Any:
+    """Return one row a column, in the order of the table.
+
+    Parameters
+    ----------
+    schema : Schema
+        Tells numbers from categories.
+    encoder : TableEncoder
+        Fitted.
+    network : nn.Module
+        Takes what the encoder makes.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by the columns' names: `kind`, "category" or "number"; `categories`,
+        how many are known, and `bins` of a number, 0 where there are none; `entries` of
+        the vectors that a value has, 0 where it has none; `missing`, whether training
+        rows had missing values.
+    """
+    rows: list[Any] = [None] * len(schema.categorical)
+    for j, row in zip(
+        np.flatnonzero(schema.categorical), _categories(encoder, network), strict=True
+    ):
+        rows[j] = row
+    for j, row in zip(
+        np.flatnonzero(~schema.categorical),
+        _numbers(encoder, network, int((~schema.categorical).sum())),
+        strict=True,
+    ):
+        rows[j] = row
+    heads = ["kind", "categories", "bins", "entries", "missing"]
+    index = pd.Index(schema.names, name="column", tupleize_cols=False)
+    return pd.DataFrame(rows, columns=heads, index=index)
+
+
+def _categories(encoder: TableEncoder, network: nn.Module) -> list[tuple]:
+    dims = embeddings_of(network)[0].dims if encoder.vocabularies else []
+    found = []
+    for number in encoder.vocabulary_of_column:
+        vocabulary = encoder.vocabularies[number]
+        known = len(vocabulary.categories)
+        found.append((CATEGORY, known, 0, dims[number], vocabulary.knows_missing))
+    return found
+
+
+def _numbers(encoder: TableEncoder, network: nn.Module, n_numbers: int) -> list[tuple]:
+    bins, entries = np.zeros((2, n_numbers), dtype=int)
+    found: BinEncoder | None = getattr(encoder, "bins", None)
+    if found is not None and len(found.columns):
+        bins[found.columns] = found.n_bins
+    for name in ("piecewise", "cosine"):
+        part = getattr(network, name, None)
+        if part is not None:
+            columns = part.columns.tolist() if name == "cosine" else found.columns
+            entries[columns] += part.n_outputs // len(columns)
+    missing = np.isin(np.arange(n_numbers), encoder.numeric.missing)
+    return [
+        (NUMBER, 0, int(b), int(e), bool(m))
+        for b, e, m in zip(bins, entries, missing, strict=True)
+    ]
