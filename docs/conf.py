@@ -69,7 +69,9 @@ _ELSEWHERE = re.compile(r":(?:ref|term):`([^`<]+?)(?:\s*<[^>]+>)?`")
 def without_foreign_references(app, what, name, obj, options, lines):
     """Replace references into scikit-learn's site by their text."""
     text = "\n".join(lines)
-    lines[:] = _ELSEWHERE.sub(r"\1", text).split("\n")
+    # An underscore at the end of a bare name would be a reference of its own.
+    plain = _ELSEWHERE.sub(lambda found: found[1].replace("_", r"\_"), text)
+    lines[:] = plain.split("\n")
 
 
 def with_groups(app, what, name, obj, options, lines):
