@@ -323,13 +323,13 @@ def test_a_row_does_not_depend_on_its_neighbours(rows, order, chosen):
 def test_what_is_fitted_does_not_depend_on_what_holds_it(whole, chosen, later):
     # Text and bytes are read as text in fit: these columns keep their type here.
     kept = {"text", "bytes", "string", "text of floats", "category", "dictionary"}
-    # Arrow and polars have no column of True and 1, which becomes text there, too.
+    # Arrow and polars have no columns of several types, which become text there, too.
     of_one_type = whole in ("polars", "arrow", "batch")
     plain = plain_frame(FIT)
     chosen = {
         name: "objects"
         if (holder in kept and name in ("id", "number", "size"))
-        or (holder == "mixed" and of_one_type)
+        or (holder in ("mixed", "types") and of_one_type)
         else holder
         for name, holder in chosen.items()
     }
