@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import ShuffleSplit, cross_val_predict
 from sklearn.utils import _safe_indexing, check_consistent_length
+from sklearn.utils.validation import has_fit_parameter
 
 from skdl.estimators import EntityEmbeddingClassifier, EntityEmbeddingRegressor
 from skdl.estimators.core.classification import ClassifierTask
@@ -73,7 +74,8 @@ def distill(
     Raises
     ------
     TypeError
-        If the teacher is a classifier without probabilities.
+        If the teacher is a classifier without probabilities, or the student is of the
+        other kind, a search, or takes no weights.
     ValueError
         If y has several columns, or `label_share` is out of range.
 
@@ -108,6 +110,8 @@ def distill(
             f"teacher must have predict_proba, which {type(teacher).__name__} has not: "
             "wrap it in sklearn.calibration.CalibratedClassifierCV."
         )
+    if student is not None:
+        _check_student(student, classes)
     folds = shuffled_cv(cv, y, classifier=classes, random_state=random_state)
     how = "predict_proba" if classes else "predict"
     said = cross_val_predict(teacher, X, y, cv=folds, method=how, n_jobs=n_jobs)
@@ -119,6 +123,37 @@ def distill(
     if isinstance(student, CrossFittedEstimator):
         student._forget_scores()
     return student
+
+
+def _check_student(student: Any, classes: bool) -> None:
+    """Refuse what cannot learn what a teacher says.
+
+    Raises
+    ------
+    TypeError
+        If it is of the other kind, takes no weights or is a search.
+    """
+    name = type(student).__name__
+    if classes != is_classifier(student):
+        kinds = ("classifier", "regressor") if classes else ("regressor", "classifier")
+        raise TypeError(
+            f"teacher is a {kinds[0]}, so that student must be one too; {name} is a "
+            f"{kinds[1]} or neither."
+        )
+    if not classes or isinstance(student, ClassifierTask):
+        return
+    if hasattr(student, "refit"):
+        raise TypeError(
+            f"student must not be a search such as {name}: its folds would hold copies "
+            "of the same rows, with other labels. Search on X and y first, and give "
+            "what it finds best."
+        )
+    if not has_fit_parameter(student, "sample_weight"):
+        raise TypeError(
+            "student must take sample_weight in fit, by which it learns probabilities, "
+            f"and {name} does not. Classifiers of skdl need none; of a Pipeline give "
+            "the last step, and X as the steps before it make it."
+        )
 
 
 def _default(classes: bool, random_state: int | None) -> Any:

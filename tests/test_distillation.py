@@ -8,10 +8,12 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from skdl import NeuralClassifier, NeuralRegressor, distill
 
@@ -123,3 +125,18 @@ def test_what_cannot_be_distilled_says_so(blobs):
         distill(RandomForestClassifier(), X, y, label_share=2)
     with pytest.raises(ValueError, match="one column"):
         distill(RandomForestClassifier(), X, np.c_[y, y])
+
+
+def test_students_that_cannot_learn_what_the_teacher_says_are_refused(blobs):
+    X, y = blobs
+    forest = RandomForestClassifier(5, random_state=0)
+    tree = DecisionTreeClassifier()
+    cases = {
+        "a regressor": (forest, LinearRegression()),
+        "search": (forest, GridSearchCV(tree, {"max_depth": [2]})),
+        "sample_weight": (forest, make_pipeline(StandardScaler(), tree)),
+        "a classifier": (RandomForestRegressor(5), tree),
+    }
+    for word, (teacher, student) in cases.items():
+        with pytest.raises(TypeError, match=word):
+            distill(teacher, X, y, student)

@@ -55,7 +55,10 @@ class ParquetRows:
             return cls(X)
         paths = [str(path) for path in X] if isinstance(X, list | tuple) else str(X)
         try:
-            return cls(ds.dataset(paths, format="parquet"))
+            # Folders named "key=value" are a column, as pandas and others read them.
+            how = {"format": "parquet", "partitioning": "hive"}
+            schema = _common_schema(ds.dataset(paths, **how))
+            return cls(ds.dataset(paths, schema=schema, **how))
         except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
             raise ValueError(f"{X!r} cannot be read as Parquet: {error}") from error
 
@@ -157,6 +160,18 @@ def _check_schema(fragment: Any, schema: Any) -> None:
                 f"{own.field(name).type} in {_name(fragment)} and "
                 f"{schema.field(name).type} in others."
             )
+
+
+def _common_schema(dataset: Any) -> Any:
+    """Return the types that hold what all files have; else those of the first."""
+    schemas = [fragment.physical_schema for fragment in dataset.get_fragments()]
+    try:
+        found = pa.unify_schemas(
+            [dataset.schema, *schemas], promote_options="permissive"
+        )
+    except pa.ArrowException:  # said by file and column where they are checked
+        return dataset.schema
+    return pa.schema([found.field(name) for name in dataset.schema.names])
 
 
 def _partition_keys(fragment: Any) -> set[str]:

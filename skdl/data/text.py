@@ -190,7 +190,7 @@ def check_texts(X: Any) -> list[str]:
     Raises
     ------
     TypeError
-        If X is one string, or no iterable.
+        If X is one string, without an order, or no iterable.
     ValueError
         If X is empty, has several columns, or holds anything but strings.
     """
@@ -198,6 +198,11 @@ def check_texts(X: Any) -> list[str]:
         raise TypeError(
             f"X must be an iterable of strings, got a {type(X).__name__}; give its "
             "texts, such as list(X.values())."
+        )
+    if isinstance(X, set | frozenset):
+        raise TypeError(
+            f"X must be an iterable of strings in an order, which a {type(X).__name__} "
+            "has not: give a list, such as sorted(X)."
         )
     if isinstance(X, (str, bytes)):
         raise TypeError(

@@ -74,6 +74,8 @@ class SurpriseDisplay:
         ------
         TypeError
             If the estimator is no such model.
+        ValueError
+            If the texts are empty.
         """
         model = inside(estimator)
         say = getattr(model, "influence", getattr(model, "surprise", None))
@@ -83,6 +85,8 @@ class SurpriseDisplay:
                 f"TextClassifier or TextRegressor, got {type(estimator).__name__}."
             )
         tokens = say(seen_inside(estimator, X))
+        if not len(tokens):
+            raise ValueError("X has no tokens to show: all of its texts are empty.")
         if "excess" in tokens:
             tokens = tokens.drop(columns=["nats", "expected"])
         display = cls(tokens.drop(columns="expected", errors="ignore"))
@@ -95,8 +99,10 @@ class SurpriseDisplay:
     def _colours(self, column: Any, white: float) -> np.ndarray:
         """Return colours (n_tokens, 3) of a column, each from 0 to `white`."""
         values = self.tokens[column].to_numpy(dtype=float)
-        largest = np.abs(self.tokens[self._columns].to_numpy(dtype=float)).max()
-        share = np.abs(values)[:, None] / max(largest, 1e-12)
+        known = np.abs(self.tokens[self._columns].to_numpy(dtype=float))
+        largest = known.max(initial=1e-12, where=np.isfinite(known))
+        # What is not known stays white, and what is infinite has the full colour.
+        share = np.nan_to_num(np.abs(values) / largest, nan=0.0).clip(0, 1)[:, None]
         ends = np.where(values[:, None] > 0, _RED, _BLUE)
         return (255 + share * (ends - 255.0)) / 255 * white
 

@@ -107,7 +107,17 @@ def predicted(model: Any, X: Any, method: str) -> Iterator[pd.DataFrame]:
     if names is not None and source.names is not None:
         source = source.without([n for n in source.names if n not in set(names)])
     for _, part in source.read(range(len(source.sizes))):
+        if names is not None and set(names) == set(part.columns):
+            part = part[list(names)]  # what is read is chosen by name anyway
         found = np.asarray(getattr(model, method)(part))
+        if found.ndim > 2 or found.shape[:1] != (len(part),):
+            raise ValueError(
+                f"{type(model).__name__}.{method} must return one row for each row of "
+                f"a frame, but for {len(part)} rows it has returned an array of shape "
+                f"{found.shape}. A Pipeline that takes one column of texts must choose "
+                "it first, as a ColumnTransformer does; of several labels write "
+                "`predict`."
+            )
         yield _as_columns(model, found, method)
 
 

@@ -7,6 +7,10 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from skdl import (
     EntityEmbeddingClassifier,
@@ -286,3 +290,57 @@ def test_warm_start_asks_for_partial_fit(folder):
     model = clone(MODEL).set_params(warm_start=True).fit(folder, "sales")
     with pytest.raises(ValueError, match="give partial_fit one frame after the other"):
         model.fit(folder, "sales")
+
+
+def test_folders_that_are_named_by_a_value_are_a_column(tmp_path):
+    known = FRAME.dropna(subset=["shop"])
+    X, y = known[["price", "open", "shop"]], known["sales"]
+    known[["price", "sales", "open", "shop"]].to_parquet(
+        tmp_path / "by_shop", partition_cols=["shop"], index=False
+    )
+    model = clone(MODEL).fit(tmp_path / "by_shop", "sales")
+    assert set(model.feature_names_in_) == {"price", "open", "shop"}
+    # A model that was fitted in memory finds the column where it stands last.
+    model = clone(MODEL).fit(X[["shop", "price", "open"]], y)
+    out = predict_to_parquet(model, tmp_path / "by_shop", tmp_path / "said.parquet")
+    expected = model.predict(
+        X.sort_values("shop", kind="stable")[model.feature_names_in_]
+    )
+    np.testing.assert_allclose(pd.read_parquet(out)["prediction"], expected, rtol=1e-5)
+
+
+def test_models_that_do_not_answer_row_by_row_are_refused(tmp_path):
+    texts = ["good film", "bad film"] * 10
+    frame = pd.DataFrame({"text": texts})
+    words = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    words.fit(texts, [1, 0] * 10)
+    with pytest.raises(ValueError, match="one row for each row"):
+        predict_to_parquet(words, frame, tmp_path / "said.parquet")
+    labels = np.c_[[0, 1] * 10, [1, 0] * 10]
+    forest = RandomForestClassifier(2).fit(pd.DataFrame({"x": range(20)}), labels)
+    with pytest.raises(ValueError, match="one row for each row"):
+        predict_to_parquet(
+            forest,
+            pd.DataFrame({"x": range(20)}),
+            tmp_path / "said.parquet",
+            method="predict_proba",
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_first_file_does_not_decide_what_type_a_column_is(tmp_path):
+    first, second = FRAME.iloc[:300], FRAME.iloc[300:]
+    parts = [
+        first.assign(price=None, stock=1),
+        second.assign(stock=second["stock"].astype(float) + 0.5),
+    ]
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for i, part in enumerate(parts):
+        part.drop(columns="weight").to_parquet(folder / f"{i}.parquet", index=False)
+    model = clone(MODEL).fit(folder, "sales")
+    whole = pd.concat([p.astype({"price": float, "stock": float}) for p in parts])
+    expected = clone(MODEL).fit(whole[list(X)], whole["sales"])
+    np.testing.assert_allclose(
+        model.predict(whole[list(X)]), expected.predict(whole[list(X)]), rtol=1e-5
+    )

@@ -196,3 +196,9 @@ def test_a_document_of_200_000_tokens_is_learned_from_and_read(lm):
     )
     model.fit(texts, [*LABELS, "+"])
     assert np.isfinite(model.predict_proba(texts)).all()
+
+
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_texts_without_an_order_are_refused(kind):
+    with pytest.raises(TypeError, match="in an order"):
+        TextClassifier().fit(kind(TEXTS), LABELS)

@@ -4,6 +4,7 @@ import math
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -173,6 +174,19 @@ def test_the_deepest_colour_is_the_most_surprising_token(lm):
     drawn = display.axes_[0, 0].texts
     redness = [t.get_bbox_patch().get_facecolor()[1] for t in drawn]
     assert np.argmin(redness) == display.tokens["nats"].argmax()
+
+
+def test_what_is_not_known_stays_white_and_leaves_others_their_colour():
+    told = {"document": [0, 0], "token": ["a", "b"], "value": [np.nan, 1.0]}
+    found = SurpriseDisplay(pd.DataFrame(told)).to_html()
+    assert "rgb(255,255,255)" in found
+    assert found.count("rgb(") == 2
+    assert "rgb(-" not in found
+
+
+def test_texts_without_tokens_cannot_be_shown(classifier):
+    with pytest.raises(ValueError, match="no tokens"):
+        SurpriseDisplay.from_estimator(classifier, [""], plot=False)
 
 
 def test_other_models_are_refused():
