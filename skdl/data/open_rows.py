@@ -43,17 +43,24 @@ def row_source(X: Any) -> RowSource | None:
         return FrameRows(lambda: X)
     if isinstance(X, Iterator):
         raise TypeError(
-            f"X is a {type(X).__name__}, which gives its rows once, but training goes "
-            "over them several times. Give a table of rows, a list of data frames, or "
-            "an object whose __iter__ begins again."
+            f"X is a {type(X).__name__}, but such gives its rows once, and training "
+            "goes over them several times. Give a table of rows, a list of data "
+            "frames, or an object whose __iter__ begins again."
         )
     if _gives_frames(X):
         return FrameRows(lambda: X)
-    if hasattr(X, "__arrow_c_stream__") and not hasattr(X, "columns"):
+    if _streams_rows(X):
         from skdl.data.parquet import frames_of_stream
 
         return FrameRows(lambda: frames_of_stream(X))
     return None
+
+
+def _streams_rows(X: Any) -> bool:
+    """Tell whether an object has Arrow's C stream, and not of one column's values."""
+    others = ("columns", "dtype", "type")
+    streams = hasattr(X, "__arrow_c_stream__")
+    return streams and not any(hasattr(X, name) for name in others)
 
 
 def is_files(X: Any) -> bool:

@@ -525,7 +525,7 @@ def test_short_text_has_fewer_streams_and_a_warning():
 def test_a_document_of_a_quarter_of_a_million_tokens():
     text = "ab" * 125_000
     settings = {"analyzer": "char", "embedding_dim": 4, "hidden_size": 4}
-    model = make(**settings, num_layers=1, batch_size=200, bptt=200, max_epochs=1)
+    model = make(**settings, num_layers=1, batch_size=200, bptt=200, max_epochs=4)
     model.fit([text])
     assert model.transform([text]).shape == (1, 12)
     assert model.score([text]) > math.log(1 / 3)
