@@ -115,7 +115,8 @@ def finite_array(output: Tensor) -> np.ndarray:
     ValueError
         If some of them are not finite.
     """
-    if not math.isfinite(output.sum().item()):  # the sum alone may be beyond float32
+    array = output.numpy()
+    if not math.isfinite(array.sum()):  # the sum alone may be beyond float32
         bad = ~torch.isfinite(output).reshape(len(output), -1).all(dim=1)
         if bad.any():
             raise ValueError(
@@ -125,4 +126,4 @@ def finite_array(output: Tensor) -> np.ndarray:
                 "has. If X holds numbers that large, scale them first, or set "
                 "scale_inputs=True."
             )
-    return output.numpy()
+    return array
