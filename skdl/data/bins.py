@@ -70,6 +70,11 @@ class BinEncoder:
         """Bins of each column that has any."""
         return [len(edges) - 1 for edges in self.edges]
 
+    @property
+    def n_places(self) -> int:
+        """Columns that have bins, times the bins of the one with most."""
+        return self._slopes.size
+
     def fit(self, X: np.ndarray, y: np.ndarray, rng: np.random.RandomState):
         """Learn the edges.
 
