@@ -71,5 +71,11 @@ def texts(rng: np.random.RandomState) -> Any:
     ]
     if rng.randint(4) == 0:
         found[rng.randint(n)] = _ODD[rng.randint(len(_ODD))]
-    container = (list, tuple, pd.Series, lambda x: np.array(x, dtype=object))
-    return container[rng.randint(len(container))](found)
+    containers = (list, tuple, _objects, lambda x: pd.Series(x, dtype=object))
+    return containers[rng.randint(len(containers))](found)
+
+
+def _objects(values: list[Any]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
