@@ -156,10 +156,7 @@ def test_students_that_cannot_learn_what_the_teacher_says_are_refused(blobs):
     cases = {
         "a regressor": (forest, LinearRegression()),
         "search": (forest, GridSearchCV(tree, {"max_depth": [2]})),
-        "sample_weight": (
-            forest,
-            make_pipeline(StandardScaler(), KNeighborsClassifier()),
-        ),
+        "sample_weight": (forest, make_pipeline(StandardScaler(), near)),
         "a classifier": (RandomForestRegressor(5), tree),
     }
     for word, (teacher, student) in cases.items():
