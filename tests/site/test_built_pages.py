@@ -66,15 +66,12 @@ def browser():
     return [found, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """What a browser found wrong, by page."""
-    if not (BUILT / "index.html").exists():
-        pytest.skip("no built pages: make docs")
+def looked_at(folder, profile):
+    """Return what a browser finds wrong with the pages of a folder, by page."""
     command = browser()
-    pages = sorted(p.relative_to(BUILT).as_posix() for p in BUILT.rglob("*.html"))
+    pages = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.html"))
     pages = [p for p in pages if p not in NO_PAGES and not p.startswith("_")]
-    handler = functools.partial(Pages, directory=BUILT)
+    handler = functools.partial(Pages, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.task = {
             "pages": [f"/{page}" for page in pages],
@@ -82,7 +79,6 @@ def told(tmp_path_factory):
         }
         server.done, server.told = threading.Event(), None
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        profile = tmp_path_factory.mktemp("browser")
         address = f"http://127.0.0.1:{server.server_port}/look"
         looking = subprocess.Popen(
             [*command, f"--user-data-dir={profile}", "--remote-debugging-port=0"]
@@ -98,6 +94,14 @@ def told(tmp_path_factory):
             server.shutdown()
     assert set(server.told) == {f"/{page}" for page in pages}, server.told
     return server.told
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What a browser found wrong with the site."""
+    if not (BUILT / "index.html").exists():
+        pytest.skip("no built pages: make docs")
+    return looked_at(BUILT, tmp_path_factory.mktemp("browser"))
 
 
 def found(told, what):
@@ -119,3 +123,26 @@ def test_nothing_is_wider_than_its_page(told):
 @pytest.mark.parametrize("theme", THEMES)
 def test_text_can_be_read(told, theme):
     assert found(told, f", {theme}: contrast") == {}
+
+
+def test_what_is_wrong_is_seen(tmp_path):
+    page = """<!doctype html><meta name=viewport content="width=device-width"><style>
+        html[data-theme=dark] { background: #111 }
+        html[data-theme=dark] p { color: #222 }
+        div { overflow: auto; width: 200px } pre { overflow: auto }</style><article>
+        <p>Black on black in the dark.</p><img src=none.png><pre>%s</pre>%s</article>"""
+    long = "<b>wide</b>" * 100
+    pages = {
+        "dark": (long, ""),
+        "wide": ("", f"<p>{long}</p>"),
+        "hidden": ("", f"<div><p>{long}</p></div>"),
+    }
+    (tmp_path / "site").mkdir()
+    for name, parts in pages.items():
+        (tmp_path / "site" / f"{name}.html").write_text(page % parts)
+    told = looked_at(tmp_path / "site", tmp_path / "browser")
+    assert len(found(told, "no picture: none.png")) == 3
+    assert set(found(told, ", dark: contrast")) == {f"/{name}.html" for name in pages}
+    assert found(told, ", light: contrast") == {}
+    assert set(found(told, " wide in a window")) == {"/wide.html"}
+    assert set(found(told, "overflows inside")) == {"/hidden.html"}
