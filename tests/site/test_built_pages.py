@@ -6,7 +6,9 @@
 import functools
 import http.server
 import json
+import os
 import shutil
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -85,11 +87,12 @@ def looked_at(folder, profile):
             + ["--window-size=1400,1000", address],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             assert server.done.wait(600), "the browser told nothing"
         finally:
-            looking.terminate()
+            os.killpg(looking.pid, signal.SIGTERM)  # Debian's command is a script
             looking.wait()
             server.shutdown()
     assert set(server.told) == {f"/{page}" for page in pages}, server.told
