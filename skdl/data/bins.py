@@ -171,7 +171,7 @@ class BinEncoder:
         result = np.empty((len(X), len(self.columns)), dtype=np.float32)
         for i, edges in enumerate(self.edges):
             column = X[:, self.columns[i]].astype(np.float64)
-            column = np.where(np.isnan(column), self._fill[i], column)
+            column[np.isnan(column)] = self._fill[i]
             bins = np.searchsorted(edges[1:-1], column, side="right")
             low, slope = edges[bins], self._slopes[i, bins]
             result[:, i] = _position(column, bins, low, slope)
