@@ -23,6 +23,10 @@ _SET_BY_LAUNCHERS = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _PATIENCE = timedelta(minutes=10)
 
 
+class LostRankError(RuntimeError):
+    """Another of the processes has ended."""
+
+
 @dataclass(frozen=True)
 class Ranks:
     """The process group that a fit is part of.
@@ -85,7 +89,7 @@ class Ranks:
         try:
             function(*args, **options)
         except RuntimeError as error:
-            raise RuntimeError(
+            raise LostRankError(
                 f"Rank {self.rank} of {self.size} cannot reach the others: one of "
                 "them has ended, with an error of its own or killed. The fit ends on "
                 f"all ranks. ({str(error).splitlines()[0]})"

@@ -21,7 +21,7 @@ def ranks_of_fit() -> Ranks | None:
         In a worker of joblib, which is none of these processes.
     """
     is_launched = all(name in os.environ for name in ("RANK", "MASTER_ADDR"))
-    if is_launched and int(os.environ.get("WORLD_SIZE") or 1) > 1 and _is_worker():
+    if is_launched and int(os.environ.get("WORLD_SIZE") or 1) > 1 and is_worker():
         raise RuntimeError(
             f"WORLD_SIZE={os.environ['WORLD_SIZE']}: torchrun's processes train one "
             "network together, but this fit is in a worker of joblib, where the others "
@@ -33,7 +33,8 @@ def ranks_of_fit() -> Ranks | None:
     return ranks
 
 
-def _is_worker() -> bool:
+def is_worker() -> bool:
+    """Tell whether this is a worker of joblib."""
     backend, _ = get_active_backend()
     return (getattr(backend, "nesting_level", 0) or 0) > 0
 

@@ -18,6 +18,7 @@ from skdl.estimators.core.checks import MOST, STEEPEST
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.rows import Rows
+from skdl.estimators.core.several_devices import on_several_devices
 from skdl.estimators.core.state import all_or_nothing
 from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.tables.cross_fit import ATTRIBUTES, cross_fit
@@ -138,6 +139,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
     # Fitting.
 
     @answers_names
+    @on_several_devices
     @with_callbacks
     def fit(
         self,
@@ -246,6 +248,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
             )
         return super()._new_inputs(X)
 
+    @on_several_devices
     @with_callbacks
     def _fit_for_vectors(
         self, X: Any, y: Any, sample_weight: Any, folds: Any, *, drop_harmful: bool

@@ -76,6 +76,7 @@ class LanguageModelEstimator(NetworkEstimator):
     """
 
     _score_name = None  # it is minus the loss
+    _takes_several_devices = False
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
