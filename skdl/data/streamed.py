@@ -87,6 +87,11 @@ class StreamedTable:
             yield first, self._convert(frame)
 
 
+def is_long(rows: Any) -> bool:
+    """Tell whether rows are a stream of more than one block."""
+    return isinstance(rows, StreamedTable) and len(rows) > BLOCK_ROWS
+
+
 class BlockBatches:
     """Batches of rows that are read anew in every epoch, a block ahead of training.
 
@@ -198,6 +203,39 @@ class BlockBatches:
         for parts in zip(*(t.split(sizes) for t in block), strict=True):
             rest = parts[n_inputs:]
             yield parts[:n_inputs], rest[0], rest[1] if len(rest) > 1 else None
+
+
+class BlindBatches:
+    """Batches whose weights are of each row and member of a pack.
+
+    Parameters
+    ----------
+    batches : BlockBatches
+        Whose weights are the numbers of the rows' folds, (B,), or (B, 2) numbers and
+        weights.
+    scale : Tensor of shape (n_folds, n_members)
+        Weight of a fold's rows in each member, zero where it is blind to them.
+    """
+
+    lr_factor = 1.0
+    batch_dim = 0
+
+    def __init__(self, batches: BlockBatches, scale: Tensor) -> None:
+        self._batches, self._scale = batches, scale
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def tensors(self) -> list[Tensor]:
+        """Return what is in memory of all rows."""
+        return self._batches.tensors()
+
+    def __iter__(self) -> Iterator[Batch]:
+        for inputs, target, fold in self._batches:
+            assert fold is not None
+            is_plain = fold.ndim == 1
+            seen = self._scale[(fold if is_plain else fold[:, 0]).long()]
+            yield inputs, target, seen if is_plain else seen * fold[:, 1:]
 
 
 def _blocks(sizes: list[int], block_rows: int | None) -> list[list[int]]:

@@ -51,6 +51,24 @@ def streamed_rows(
     return Rows(table, y, weight, score_weight=weight)
 
 
+def column_of(X: Any, what: str, name: str) -> np.ndarray:
+    """Return a column of rows that are read piece by piece; others have none to name.
+
+    Raises
+    ------
+    TypeError
+        If the rows are in memory.
+    """
+    source = row_source(X)
+    if source is None:
+        raise TypeError(
+            f"{what}={name!r} names a column, which goes for rows that are read piece "
+            f"by piece, such as Parquet files. Of a frame give {what}=X[{name!r}] and, "
+            f"as X, X.drop(columns={name!r})."
+        )
+    return source.column(name)
+
+
 def _names(source: RowSource, given: Any) -> list[Any]:
     """Return the columns of a source that are named."""
     if source.names is None or given is None:

@@ -274,12 +274,11 @@ def test_an_iterable_that_gives_less_the_second_time_is_refused():
 @pytest.mark.parametrize(
     ("options", "fit", "message"),
     [
-        ({"validation": 4}, {}, "validation=4 needs all rows in memory"),
         ({"random_effects": ["shop"]}, {}, "random_effects cannot be learned"),
         ({}, {"y": "sale"}, "There is no column 'sale'"),
         ({}, {"y": [1.0, 2.0]}, "X has 600 rows, but y has 2"),
     ],
-    ids=["folds", "random effects", "no column", "too few targets"],
+    ids=["random effects", "no column", "too few targets"],
 )
 def test_what_cannot_be_done_piece_by_piece_is_said(options, fit, message, folder):
     with pytest.raises(ValueError, match=message):
