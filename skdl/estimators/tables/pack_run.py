@@ -198,7 +198,9 @@ class PackRun:
         self.temperature = 1.0
         single = 1.0
         if self.has_classes:
-            single = max(_COOLEST, best_temperature(partial(look.loss, raw)))
+            # Near its lowest point a loss in float32 tells no more than four digits.
+            loss = partial(look.loss, raw.double())
+            single = max(_COOLEST, best_temperature(loss))
             n_members = parts.objective.n_members
             self.temperature = single * sharpening(
                 look.loss(raw, single), look.uninformed_loss(raw), n_members
@@ -250,7 +252,7 @@ class PackRun:
         """Return the epoch that a look was in."""
         return math.ceil(self.steps[look - 1] / len(self.rows.batches)) if look else 0
 
-    def attributes(self, kept: np.ndarray, n_rows: int) -> dict[str, Any]:
+    def attributes(self, kept: np.ndarray | slice, n_rows: int) -> dict[str, Any]:
         """Return the values of `ATTRIBUTES`."""
         found = self.predictions.cpu().numpy()
         target = self.parts.target

@@ -138,7 +138,7 @@ def draw_blind_rows(
     validation: Any,
     groups: np.ndarray | None,
     rng: np.random.RandomState,
-) -> tuple[np.ndarray, np.ndarray | FoldNumbers]:
+) -> tuple[np.ndarray | slice, np.ndarray | FoldNumbers]:
     """Return which rows have a weight, and to which of these each member is blind.
 
     A splitter splits all rows, since it may know them by their positions; other folds
@@ -147,16 +147,19 @@ def draw_blind_rows(
 
     Returns
     -------
-    kept : ndarray of int
-    blind : ndarray of bool, shape (len(kept), n_members), or FoldNumbers
+    kept : ndarray of int, or slice
+    blind : ndarray of bool, shape (n_kept, n_members), or FoldNumbers
     """
-    kept = np.arange(len(rows))
-    if rows.weight is not None:
-        kept = np.flatnonzero(rows.weight > 0)
+    weighed = None if rows.weight is None else rows.weight > 0
     least = estimator.n_estimators
     if is_long(rows.X):
-        groups = None if groups is None else groups[kept]
-        return kept, _hashed(len(kept), least, validation, groups, rng)
+        some: Any = slice(None)
+        if weighed is not None and not weighed.all():
+            some = np.flatnonzero(weighed)
+        n_rows = len(rows.y[some])
+        groups = None if groups is None else groups[some]
+        return some, _hashed(n_rows, least, validation, groups, rng)
+    kept = np.arange(len(rows)) if weighed is None else np.flatnonzero(weighed)
     if hasattr(validation, "get_n_splits"):
         of_all = blind_rows(
             len(rows), least, validation, rng, strata=rows.y, groups=groups
