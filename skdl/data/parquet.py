@@ -221,6 +221,27 @@ def frames_of_stream(stream: Any) -> Iterator[pd.DataFrame]:
         yield frame_of(batch)
 
 
+def texts_of_parquet(path: Any) -> Iterator[Any]:
+    """Yield the texts of the only column of text that Parquet files have.
+
+    Raises
+    ------
+    ValueError
+        If they have none, or several.
+    """
+    source = ParquetRows.of(path)
+    schema = source._dataset.schema
+    texts = [n for n in source.names if _kind(schema.field(n).type) == "text"]
+    if len(texts) != 1:
+        raise ValueError(
+            f"{path} must have one column of text, but has {texts or 'none'} among "
+            f"{source.names}. Give the texts, such as those of pandas.read_parquet."
+        )
+    others = [name for name in source.names if name != texts[0]]
+    for _, frame in source.without(others).read(range(len(source.sizes))):
+        yield from frame[texts[0]].astype(object)
+
+
 def append_rows(writer: Any, frame: pd.DataFrame, file: Any) -> Any:
     """Write rows to a Parquet file; return the writer, made for the first of them."""
     import pyarrow.parquet as pq
