@@ -182,7 +182,7 @@ class BlockBatches:
             while part and n_rows + len(part[0]) >= size:
                 cut = size - n_rows
                 parts.append([t[:cut] for t in part])
-                yield [torch.cat(same) for same in zip(*parts, strict=True)]
+                yield [self._pinned(same) for same in zip(*parts, strict=True)]
                 rest = [t[cut:] for t in part]
                 part = rest if len(rest[0]) else []
                 parts, n_rows, size = [], 0, next(wanted, 1 << 62)
@@ -190,9 +190,15 @@ class BlockBatches:
                 parts.append(part)
                 n_rows += len(part[0])
 
+    def _pinned(self, parts: tuple[Tensor, ...]) -> Tensor:
+        """Return one tensor, for a GPU where copies from it do not wait."""
+        whole = torch.cat(parts)
+        on_its_way = self._device.type == "cuda" and whole.device.type == "cpu"
+        return whole.pin_memory() if on_its_way else whole
+
     def _batches(self, block: list[Tensor], sizes: list[int]) -> Iterator[Batch]:
         n_inputs = len(block) - len(self._rest)
-        block = [t.to(self._device) for t in block]
+        block = [t.to(self._device, non_blocking=True) for t in block]
         if self._shuffle:
             order = torch.randperm(
                 len(block[0]),

@@ -1,8 +1,11 @@
 """Fits that several processes, started by torchrun, train together."""
 
 import functools
+import multiprocessing
 import os
+import re
 import sys
+import threading
 from dataclasses import replace
 
 import torch
@@ -39,6 +42,25 @@ def is_worker() -> bool:
     return (getattr(backend, "nesting_level", 0) or 0) > 0
 
 
+# Numbers of the threads that have asked for one.
+_threads: dict[int, int] = {}
+
+
+def worker_number() -> int:
+    """Return the number of this worker among those beside it, as far as it is known.
+
+    Processes are numbered by who starts them, as in "LokyProcess-3"; else their ids
+    tell them apart. Threads of one process are numbered as they ask.
+    """
+    number = 0
+    if multiprocessing.parent_process() is not None:
+        found = re.search(r"(\d+)$", multiprocessing.current_process().name)
+        number = int(found[1]) - 1 if found else os.getpid()
+    if threading.current_thread() is threading.main_thread():
+        return number
+    return number + _threads.setdefault(threading.get_ident(), len(_threads))
+
+
 @functools.cache  # once is enough
 def _tell(ranks: Ranks) -> None:
     if ranks.is_first:
@@ -48,11 +70,17 @@ def _tell(ranks: Ranks) -> None:
 
 
 def in_ranks(runtime: Runtime) -> Runtime:
-    """Return a runtime with the processes that train together, each on its own GPU."""
+    """Return a runtime with the processes that train together, each on its own GPU.
+
+    Workers of joblib, each of which trains by itself, take the GPUs in turn.
+    """
     ranks = ranks_of_fit()
-    if ranks is None:
-        return runtime
     device = runtime.device
+    if ranks is None:
+        if device.type != "cuda" or device.index is not None or not is_worker():
+            return runtime
+        index = worker_number() % torch.cuda.device_count()
+        return replace(runtime, device=torch.device("cuda", index))
     if device.type == "cuda" and device.index is None:
         local = int(os.environ.get("LOCAL_RANK", ranks.rank))
         device = torch.device("cuda", local)
