@@ -1,5 +1,6 @@
 """Rows of Parquet files and other data that Arrow reads, a row group at a time."""
 
+import glob
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -53,11 +54,14 @@ class ParquetRows:
         """Return the rows of a dataset, a path or a list of paths."""
         if isinstance(X, ds.Dataset):
             return cls(X)
-        paths = [str(path) for path in X] if isinstance(X, list | tuple) else str(X)
+        paths = _expanded(X)
         try:
             # Folders named "key=value" are a column, as pandas and others read them.
             how = {"format": "parquet", "partitioning": "hive"}
-            schema = _common_schema(ds.dataset(paths, **how))
+            whole = ds.dataset(paths, **how)
+            if not whole.files:
+                raise ValueError(f"{X!r} is a directory without files.")
+            schema = _common_schema(whole)
             return cls(ds.dataset(paths, schema=schema, **how))
         except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
             raise ValueError(f"{X!r} cannot be read as Parquet: {error}") from error
@@ -122,6 +126,16 @@ class _about:  # noqa: N801
             raise ValueError(
                 f"{_name(self._fragment)} cannot be read: {error}"
             ) from error
+
+
+def _expanded(X: Any) -> list[str] | str:
+    """Return paths as text; a pattern such as "sales/*.parquet" is what it matches."""
+    given = X if isinstance(X, list | tuple) else [X]
+    paths: list[str] = []
+    for path in map(str, given):
+        found = sorted(glob.glob(path)) if glob.has_magic(path) else []
+        paths += found or [path]
+    return paths if len(paths) > 1 or given is X else paths[0]
 
 
 def _name(fragment: Any) -> str:

@@ -217,7 +217,8 @@ def check_texts(X: Any) -> list[str]:
     if isinstance(X, (str, bytes)):
         raise TypeError(
             f"X must be an iterable of strings, got one {type(X).__name__}; put it into"
-            " a list, or read a file with skdl.datasets.read_lines."
+            " a list, or read a file with skdl.datasets.read_lines; TextLM.fit takes a "
+            "pathlib.Path of one."
         )
     texts = _items(X)
     if not texts:

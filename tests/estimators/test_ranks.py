@@ -90,3 +90,5 @@ def test_world_size_without_a_launcher_is_told_and_the_fit_is_alone():
         assert join_ranks({"WORLD_SIZE": "2", "RANK": "0"}) is None
     assert join_ranks({"WORLD_SIZE": "1"}) is None
     assert join_ranks({}) is None
+    with pytest.raises(ValueError, match="WORLD_SIZE='two' in the environment must be"):
+        join_ranks({"WORLD_SIZE": "two"})

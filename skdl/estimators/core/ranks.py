@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from joblib.parallel import get_active_backend
 
-from skdl.training.ranks import Ranks, join_ranks
+from skdl.training.ranks import Ranks, join_ranks, wanted_ranks
 from skdl.training.runtime import Runtime
 
 
@@ -24,7 +24,7 @@ def ranks_of_fit() -> Ranks | None:
         In a worker of joblib, which is none of these processes.
     """
     is_launched = all(name in os.environ for name in ("RANK", "MASTER_ADDR"))
-    if is_launched and int(os.environ.get("WORLD_SIZE") or 1) > 1 and is_worker():
+    if is_launched and wanted_ranks(os.environ) > 1 and is_worker():
         raise RuntimeError(
             f"WORLD_SIZE={os.environ['WORLD_SIZE']}: torchrun's processes train one "
             "network together, but this fit is in a worker of joblib, where the others "

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from skdl.data.handed_over import Packed, folder_for, taken_over
 from skdl.estimators.core.ranks import is_worker
 from skdl.estimators.core.user_warnings import warn_user
-from skdl.training.ranks import LostRankError
+from skdl.training.ranks import LostRankError, wanted_ranks
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -47,7 +47,7 @@ def _refuse_nesting(devices: Any) -> None:
             "a worker of joblib, one of several. Give the search n_jobs=1, or its "
             "estimator one device, such as 'auto'."
         )
-    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+    if wanted_ranks(os.environ) > 1:
         raise RuntimeError(
             f"device={devices!r} starts a process for each device, but torchrun has "
             f"started {os.environ['WORLD_SIZE']} already: give device='auto', or start "
