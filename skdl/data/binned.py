@@ -80,7 +80,7 @@ class BinnedTableEncoder(TableEncoder):
         self
         """
         if isinstance(X, StreamedTable):
-            stream = _Drawn(X, rng)
+            stream: Any = _Drawn(X, rng)
             self._fit_stream(stream, rng)
             if self.bins.n_quantiles:
                 self.bins.fit_drawn(*stream.drawn(y))

@@ -1,5 +1,6 @@
 """Rows of Parquet files and other data that Arrow reads, a row group at a time."""
 
+import copy
 import glob
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -28,15 +29,13 @@ class ParquetRows:
     ----------
     dataset : pyarrow.dataset.Dataset
         Of files with the same columns.
-    left_out : sequence of str, default=()
-        Columns that are not read.
     """
 
     has_order = False
 
-    def __init__(self, dataset: Any, left_out: Sequence[str] = ()) -> None:
-        self._dataset, self._left_out = dataset, list(left_out)
-        self.names = [n for n in dataset.schema.names if n not in self._left_out]
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+        self.names = list(dataset.schema.names)
         self._pieces = []
         for fragment in dataset.get_fragments():
             with _about(fragment):
@@ -100,9 +99,7 @@ class ParquetRows:
 
     def without(self, names: Sequence[Any]) -> "ParquetRows":
         """Return the rows without some of the columns."""
-        result = object.__new__(ParquetRows)
-        vars(result).update(vars(self))
-        result._left_out = [*self._left_out, *names]
+        result = copy.copy(self)
         result.names = [n for n in self.names if n not in names]
         return result
 

@@ -157,7 +157,7 @@ def resolve_runtime(
         Once for each reason why "auto" takes the CPU where torch reports CUDA.
     """
     threads_here()
-    if isinstance(device, list | tuple):
+    if not isinstance(device, str | torch.device):
         check_devices(device)
         found = [resolve_runtime(d, precision) for d in dict.fromkeys(device)]
         device = found[0].device

@@ -106,6 +106,20 @@ def test_frames_teach_what_the_same_rows_in_memory_teach():
     assert (listed.predict(X) == other.predict(X)).all()
 
 
+def test_frames_are_not_read_more_often_than_is_needed():
+    class Counted(Frames):
+        times = 0
+
+        def __iter__(self):
+            self.times += 1
+            return super().__iter__()
+
+    frames = Counted()
+    clone(MODEL).fit(frames, "sales", "weight")
+    # To count rows, for two columns, the first rows, scales, an epoch's block, a trial.
+    assert frames.times <= 7
+
+
 def test_what_arrow_streams_is_read_in_its_batches(in_memory):
     class Relation:
         def __arrow_c_stream__(self, requested_schema=None):
