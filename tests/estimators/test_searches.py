@@ -107,10 +107,13 @@ def device_of_worker(number):
         return str(ranks.in_ranks(Runtime(torch.device("cuda"))).device)
 
 
-@pytest.mark.parametrize("engine", [loky, threads])
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("engine", [loky, threads, dask])
 def test_workers_take_the_gpus_in_turn(engine):
     with engine():
+        alone = device_of_worker(0)
         found = joblib.Parallel()(joblib.delayed(device_of_worker)(i) for i in range(8))
+    assert alone == "cuda"
     assert set(found) == {"cuda:0", "cuda:1"}
 
 

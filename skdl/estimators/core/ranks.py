@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 from dataclasses import replace
+from typing import Any
 
 import torch
 from joblib.parallel import get_active_backend
@@ -39,7 +40,18 @@ def ranks_of_fit() -> Ranks | None:
 def is_worker() -> bool:
     """Tell whether this is a worker of joblib."""
     backend, _ = get_active_backend()
-    return (getattr(backend, "nesting_level", 0) or 0) > 0
+    return (getattr(backend, "nesting_level", 0) or 0) > 0 or _is_task_of_dask()
+
+
+def _is_task_of_dask() -> bool:
+    """Tell whether dask runs this, of which joblib does not tell."""
+    distributed: Any = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    try:
+        return distributed.get_worker() is not None
+    except ValueError:
+        return False
 
 
 # Numbers of the threads that have asked for one.
