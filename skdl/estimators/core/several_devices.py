@@ -153,12 +153,12 @@ def main(folder: str) -> None:
     if devices[rank].startswith("cpu"):
         torch.set_num_threads(max(1, threads // len(devices)))
     estimator.device = devices[rank]
-    failure = None
+    failure: BaseException | None = None
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
             getattr(estimator, method)(*args, **given)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:  # some epochs may be kept
             failure = error
     if rank == 0 and estimator.__sklearn_is_fitted__():
         said = [(str(warning.message), warning.category) for warning in told]

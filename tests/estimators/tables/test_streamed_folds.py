@@ -18,6 +18,8 @@ MODEL = EntityEmbeddingRegressor(
     hidden_layer_sizes=(8,), batch_size=64, numeric_embedding=None, random_state=0
 )
 
+LONGER = clone(MODEL).set_params(validation=4, max_epochs=30)
+
 
 def make_frame():
     rng = np.random.RandomState(0)
@@ -75,11 +77,11 @@ def of_blocks(folder):
         patch.setattr(streamed, "BLOCK_ROWS", 150)
         patch.setattr(pack_rows, "_LOOK_ROWS", 300)
         data = [pd.read_parquet(f).drop(columns="weight") for f in files(folder)]
-        return clone(MODEL).fit(data, "sales")
+        return clone(LONGER).fit(data, "sales")
 
 
 def test_more_rows_than_memory_are_all_predicted_out_of_fold(of_blocks):
-    in_memory = clone(MODEL).fit(X, Y)
+    in_memory = clone(LONGER).fit(X, Y)
     assert of_blocks.oof_prediction_.shape == (N,)
     assert not np.isnan(of_blocks.oof_prediction_).any()
     residual = ((of_blocks.oof_prediction_ - Y) ** 2).mean()
