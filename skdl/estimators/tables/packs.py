@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skdl.data.binned import BinnedTableEncoder, untrained_rows
+from skdl.data.binned import BinnedTableEncoder
 from skdl.networks.numeric_embedding import CosineEmbedding, PiecewiseLinearEmbedding
 from skdl.networks.packed import PackedLinear, PackedMLP, PackedRandomEffects
 from skdl.networks.packed_embedding import PackedEmbedding, PackedEmbeddingNetwork
@@ -98,25 +98,16 @@ class UnknownVectors:
     ----------
     network : PackedEmbeddingNetwork
         Where its embedding is.
-    encoder : BinnedTableEncoder
-        Numbers the categories.
-    indices : Tensor of shape (n_samples, n_categorical)
-        Of the training rows.
-    blind : ndarray of bool, shape (n_samples, n_members)
-        Which rows a member does not learn from.
+    untrained : tuple of Tensor
+        Which vectors of which members, and the unknown ones'; see `untrained_rows`.
     """
 
     def __init__(
-        self,
-        network: PackedEmbeddingNetwork,
-        encoder: BinnedTableEncoder,
-        indices: Tensor,
-        blind: Any,
+        self, network: PackedEmbeddingNetwork, untrained: tuple[Tensor, ...]
     ) -> None:
         self._table: Tensor | None = None
         if network.embedding is not None:
-            self._table = network.embedding.table
-            self._rows = untrained_rows(indices, blind, encoder)
+            self._table, self._rows = network.embedding.table, untrained
 
     @torch.no_grad()
     def __call__(self) -> None:
