@@ -9,7 +9,7 @@ ifeq ($(shell uname -m),x86_64)
 AVX2 = ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
 endif
 
-.PHONY: demo test test-avx2 lint typecheck docs notebooks clean
+.PHONY: demo test test-avx2 lint typecheck docs site notebooks clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -33,6 +33,9 @@ $(VENV)/.docs: $(VENV)/.installed
 
 docs: $(VENV)/.docs  ## the site in docs/_build/html; warnings are errors
 	cd docs && $(abspath $(BIN))/python -m sphinx -q -W --keep-going -b html -d _build/doctrees . _build/html
+
+site: docs  ## the site, looked at in a headless Chromium
+	$(BIN)/python -m pytest -m site tests/site
 
 notebooks: $(VENV)/.docs  ## the examples as executed notebooks in docs/_build/notebooks
 	$(BIN)/python docs/notebooks.py

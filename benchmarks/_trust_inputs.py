@@ -20,6 +20,10 @@ _ODD = (
     b"a",
     1 + 2j,
 )
+_PARTS = (
+    *("the", "cat", "dog", "Dog", " ", "", "\n", "\x00", "\u2019", "1.0", "<unk>"),
+    *("\U0001f642", "e\u0301", "\ud800", "x" * 300),
+)
 _KINDS = ("f8", "f4", "f2", "i8", "u1", "?", "text", "category", "Int64", "object")
 
 
@@ -56,3 +60,22 @@ def frame(rng: np.random.RandomState, names: list[str]) -> pd.DataFrame:
     elif change == 3:
         found = found.iloc[:0]
     return found
+
+
+def texts(rng: np.random.RandomState) -> Any:
+    """Return texts, usual ones and odd ones, in some container."""
+    n = rng.randint(1, 5)
+    found: list[Any] = [
+        " ".join(_PARTS[i] for i in rng.randint(len(_PARTS), size=rng.randint(9)))
+        for _ in range(n)
+    ]
+    if rng.randint(4) == 0:
+        found[rng.randint(n)] = _ODD[rng.randint(len(_ODD))]
+    containers = (list, tuple, _objects, lambda x: pd.Series(x, dtype=object))
+    return containers[rng.randint(len(containers))](found)
+
+
+def _objects(values: list[Any]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array

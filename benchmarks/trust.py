@@ -21,6 +21,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 from _common import bar, begin, print_table, ratio, time_in_turn
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -91,26 +92,33 @@ def files() -> None:
 
 
 def inputs() -> None:
-    from _trust_inputs import frame
+    from _trust_inputs import frame, texts
 
-    from tests.properties.checks import TABLE, answers_or_refuses, fitted
+    from tests.properties.checks import (
+        TABLE,
+        answers_or_refuses,
+        fitted,
+        text_classifier,
+    )
 
-    models, bad, answered = fitted(), 0, 0
+    models, bad, answered = {**fitted(), "texts": text_classifier()}, 0, 0
     names = list(models)
     n = scaled(20_000)
     begun = time.perf_counter()
     for seed in range(n):
         rng = np.random.RandomState(seed)
-        model = models[names[seed % len(names)]]
-        X = frame(rng, list(TABLE.columns))
-        if not hasattr(model, "feature_names_in_") and rng.randint(2):
+        name = names[seed % len(names)]
+        model = models[name]
+        X = texts(rng) if name == "texts" else frame(rng, list(TABLE.columns))
+        is_frame = isinstance(X, pd.DataFrame)
+        if is_frame and not hasattr(model, "feature_names_in_") and rng.randint(2):
             X = X.to_numpy()
         try:
             answered += answers_or_refuses(model, X)
         except Exception as error:
             bad += 1
             if bad < 20:
-                print(seed, names[seed % len(names)], repr(error)[:300])
+                print(seed, name, repr(error)[:300])
         if seed % 1000 == 999:
             print(f"{seed + 1} inputs, {bad} of them bad", flush=True)
     seconds = time.perf_counter() - begun
@@ -186,7 +194,6 @@ def memory() -> None:
 
 
 def onnx() -> None:
-    import onnxruntime
     from _tables import TABLES, load_table
 
     rows, worst_of_all = [], 0.0
@@ -208,16 +215,44 @@ def onnx() -> None:
                 row.append(f"{type(error).__name__}: {error}"[:60])
                 worst_of_all = np.inf
                 continue
-            session = onnxruntime.InferenceSession(path)
-            output = session.get_outputs()[0].name
-            (found,) = session.run([output], skdl.onnx_inputs(model, session, X))
-            expected = model.predict_proba(X) if classes else model.predict(X)
-            scale = 1.0 if classes else np.abs(expected).max()
-            row.append(float(np.abs(found - expected).max() / scale))
+            row.append(_apart(model, path, X))
             worst_of_all = max(worst_of_all, row[-1])
         rows.append(row)
     print_table(["table", "one network", "pack"], rows)
+    worst_of_all = max(worst_of_all, _onnx_of_texts(path))
     bar("ONNX, largest difference", worst_of_all, 1e-4, at_most=True)
+
+
+def _apart(model, path: str, X) -> float:
+    """Return the largest difference between a file and its model."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path)
+    output = session.get_outputs()[0].name
+    (found,) = session.run([output], skdl.onnx_inputs(model, session, X))
+    classes = hasattr(model, "predict_proba")
+    expected = model.predict_proba(X) if classes else model.predict(X)
+    scale = 1.0 if classes else np.abs(expected).max()
+    return float(np.abs(found - expected).max() / scale)
+
+
+def _onnx_of_texts(path: str) -> float:
+    """Export classifiers of film reviews, and one that reads; return the worst."""
+    texts, labels = skdl.datasets.load_movie_reviews(return_X_y=True)
+    chosen = np.random.RandomState(0).permutation(len(texts))[: scaled(600)]
+    texts, labels = [np.asarray(a, dtype=object)[chosen] for a in (texts, labels)]
+    reading = {
+        "language_model": skdl.TextLM.from_preset("quick", max_epochs=1),
+        "fine_tuning": "gradual",
+        "max_epochs": 1,
+    }
+    rows = []
+    for name, options in {"words": {}, "with a reader": reading}.items():
+        model = skdl.TextClassifier(random_state=0, **options)
+        skdl.to_onnx(model.fit(texts[100:], labels[100:]), texts[:100], path)
+        rows.append([name, _apart(model, path, texts[:100])])
+    print_table(["film reviews", "difference"], rows)
+    return max(row[1] for row in rows)
 
 
 def load() -> None:

@@ -10,9 +10,8 @@ import matplotlib
 import skdl
 
 matplotlib.use("agg")
-# Examples write their pictures beside the built pages.
-os.environ.setdefault("SKDL_OUTPUT", os.path.join(os.path.dirname(__file__), "_build"))
-os.makedirs(os.environ["SKDL_OUTPUT"], exist_ok=True)
+# Examples, which run in their folder, write their pictures beside the built pages.
+os.environ.setdefault("SKDL_OUTPUT", os.path.join("..", "docs", "_build"))
 # Diagrams in the gallery link to the pages beside it.
 os.environ["SKDL_DOCS"] = ".."
 warnings.filterwarnings("ignore", message="X does not have valid feature names")
@@ -35,6 +34,9 @@ myst_heading_anchors = 3
 suppress_warnings = ["config.cache"]  # the gallery's settings hold a class
 
 autosummary_generate = True
+# Types are said beside each parameter; signatures tell names and defaults.
+autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 autodoc_default_options = {"members": True, "inherited-members": True}
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
@@ -50,9 +52,12 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "download_all_examples": False,
     "min_reported_time": 1,
+    "write_computation_times": False,
 }
 
 html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = "skdl"
 html_theme_options = {
     "show_toc_level": 2,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import ShuffleSplit, cross_val_predict
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import has_fit_parameter
 
@@ -52,7 +53,7 @@ def distill(
         What learns. None is one small network, an `EntityEmbeddingClassifier` or
         `EntityEmbeddingRegressor` with two layers of 128 units and no dropout that a
         tenth of the rows stops. A classifier that is not skdl's must take
-        `sample_weight`.
+        `sample_weight`. The steps of a Pipeline before the last one learn from X and y.
     cv : int, splitter or iterable, default=5
         Folds out of which the teacher predicts; those of a number are shuffled.
     label_share : float, default=0.5
@@ -116,12 +117,13 @@ def distill(
     how = "predict_proba" if classes else "predict"
     said = cross_val_predict(teacher, X, y, cv=folds, method=how, n_jobs=n_jobs)
     student = _default(classes, random_state) if student is None else clone(student)
+    network, X = _with_steps_done(student, X, y)
     if classes:
-        _teach_classes(student, X, y, said, label_share)
+        _teach_classes(network, X, y, said, label_share)
     else:
-        student.fit(X, label_share * y + (1 - label_share) * said)
-    if isinstance(student, CrossFittedEstimator):
-        student._forget_scores()
+        network.fit(X, label_share * y + (1 - label_share) * said)
+    if isinstance(network, CrossFittedEstimator):
+        network._forget_scores()
     return student
 
 
@@ -140,6 +142,7 @@ def _check_student(student: Any, classes: bool) -> None:
             f"teacher is a {kinds[0]}, so that student must be one too; {name} is a "
             f"{kinds[1]} or neither."
         )
+    student = _last(student)
     if not classes or isinstance(student, ClassifierTask):
         return
     if hasattr(student, "refit"):
@@ -151,9 +154,32 @@ def _check_student(student: Any, classes: bool) -> None:
     if not has_fit_parameter(student, "sample_weight"):
         raise TypeError(
             "student must take sample_weight in fit, by which it learns probabilities, "
-            f"and {name} does not. Classifiers of skdl need none; of a Pipeline give "
-            "the last step, and X as the steps before it make it."
+            f"and {type(student).__name__} does not. Classifiers of skdl need none."
         )
+
+
+def _last(student: Any) -> Any:
+    """Return what predicts in a student, which may be a Pipeline."""
+    return _last(student[-1]) if isinstance(student, Pipeline) else student
+
+
+def _with_steps_done(student: Any, X: Any, y: np.ndarray) -> tuple[Any, Any]:
+    """Fit what comes before the last step of a Pipeline on the labels.
+
+    Returns
+    -------
+    last : estimator
+        The last step, or the student itself; not fitted.
+    X : array-like
+        The rows as it gets them.
+    """
+    while isinstance(student, Pipeline):
+        before = student[:-1]
+        if len(before):
+            X = before.fit_transform(X, y)
+        student.steps[:-1] = before.steps  # other objects where they are cached
+        student = student[-1]
+    return student, X
 
 
 def _default(classes: bool, random_state: int | None) -> Any:

@@ -10,7 +10,8 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import make_pipeline
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -117,6 +118,27 @@ def test_a_regressor_learns_predictions_and_targets(line):
     assert exact.score(X, y) > 0.99
 
 
+@pytest.mark.parametrize(
+    "last", [NeuralClassifier(**SMALL, max_epochs=30), LogisticRegression()]
+)
+def test_a_pipeline_learns_in_its_last_step(last, blobs, tmp_path):
+    X, y = blobs
+    forest = RandomForestClassifier(20, random_state=0)
+    far = X * 1000 + 1e4
+    student = Pipeline([("units", StandardScaler()), ("last", last)])
+    made = distill(forest, far, y, student, cv=3, random_state=0)
+    assert made.score(far, y) > 0.9
+    assert not hasattr(student["units"], "mean_")
+    np.testing.assert_allclose(made["units"].mean_, far.mean(axis=0))
+    alone = distill(forest, made[:-1].transform(far), y, last, cv=3, random_state=0)
+    np.testing.assert_array_equal(
+        alone.predict(made[:-1].transform(far)), made.predict(far)
+    )
+    cached = Pipeline(student.steps, memory=str(tmp_path))
+    again = distill(forest, far, y, cached, cv=3, random_state=0)
+    np.testing.assert_array_equal(again.predict(far), made.predict(far))
+
+
 def test_what_cannot_be_distilled_says_so(blobs):
     X, y = blobs
     with pytest.raises(TypeError, match="predict_proba.*CalibratedClassifierCV"):
@@ -130,11 +152,11 @@ def test_what_cannot_be_distilled_says_so(blobs):
 def test_students_that_cannot_learn_what_the_teacher_says_are_refused(blobs):
     X, y = blobs
     forest = RandomForestClassifier(5, random_state=0)
-    tree = DecisionTreeClassifier()
+    tree, near = DecisionTreeClassifier(), KNeighborsClassifier()
     cases = {
         "a regressor": (forest, LinearRegression()),
         "search": (forest, GridSearchCV(tree, {"max_depth": [2]})),
-        "sample_weight": (forest, make_pipeline(StandardScaler(), tree)),
+        "sample_weight": (forest, make_pipeline(StandardScaler(), near)),
         "a classifier": (RandomForestRegressor(5), tree),
     }
     for word, (teacher, student) in cases.items():

@@ -44,8 +44,7 @@ class BinnedTableEncoder(TableEncoder):
 
         Four networks predict thousands of rows in four fifths of the time so.
         """
-        places = len(self.n_bins) * max(self.n_bins, default=0)  # float32
-        most = super().inference_rows
+        places, most = self.bins.n_places, super().inference_rows  # of float32
         return min(most, max(_FEWEST_ROWS, _CACHE // (4 * places))) if places else most
 
     @property
@@ -130,7 +129,7 @@ class BinnedTableEncoder(TableEncoder):
         return tuple(torch.cat(same) for same in zip(*parts, strict=True))
 
     def _positions(self, table: Table) -> tuple[Tensor, ...]:
-        return (self.bins.transform(table.numeric),) if self.n_bins else ()
+        return (self.bins.transform(table.numeric),) if self.bins.n_places else ()
 
 
 class _Drawn:

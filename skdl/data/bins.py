@@ -77,6 +77,11 @@ class BinEncoder:
         """Bins of each column that has any."""
         return [len(edges) - 1 for edges in self.edges]
 
+    @property
+    def n_places(self) -> int:
+        """Columns that have bins, times the bins of the one with most."""
+        return self._slopes.size
+
     def fit(self, X: np.ndarray, y: np.ndarray, rng: np.random.RandomState):
         """Learn the edges.
 
@@ -177,7 +182,7 @@ class BinEncoder:
         result = np.empty((len(X), len(self.columns)), dtype=np.float32)
         for i, edges in enumerate(self.edges):
             column = X[:, self.columns[i]].astype(np.float64)
-            column = np.where(np.isnan(column), self._fill[i], column)
+            column[np.isnan(column)] = self._fill[i]
             bins = np.searchsorted(edges[1:-1], column, side="right")
             low, slope = edges[bins], self._slopes[i, bins]
             result[:, i] = _position(column, bins, low, slope)

@@ -211,9 +211,10 @@ def as_numbers(column: pd.Series, name: Any, *, empty: bool = False) -> np.ndarr
         If it holds anything else.
     """
     dtype = column.dtype
-    if not is_plain(dtype):
-        check_kind(kind_of(column), name, dtype)
     kind = np.float32 if dtype == np.float32 else np.float64
+    if is_plain(dtype):  # has no missing ones but NaN
+        return column.to_numpy(dtype=kind)
+    check_kind(kind_of(column), name, dtype)
     try:
         return column.to_numpy(dtype=kind, na_value=np.nan)
     except OverflowError as error:

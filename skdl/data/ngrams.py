@@ -97,6 +97,11 @@ class NgramCounter:
         return self._counted(stream, shape)
 
     @property
+    def levels(self) -> list[_Runs]:
+        """The counted runs of each length, from single tokens on."""
+        return self._levels
+
+    @property
     def n_columns(self) -> int:
         """Runs that are counted."""
         shown = self._levels[self.n_range[0] - 1 :]

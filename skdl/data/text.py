@@ -156,11 +156,11 @@ class TextEncoder:
 
     def as_read(self, texts: list[str]) -> list[str]:
         """Return the tokens of texts as they stand there, each text's ``<eos>`` too."""
-        tokens: list[str] = []
-        for text in self._cased(texts):
-            tokens.extend(self.analyzer(text))
-            tokens.append(END)
-        return tokens
+        return [token for cut in self.cut(texts) for token in (*cut, END)]
+
+    def cut(self, texts: list[str]) -> list[Sequence[str]]:
+        """Return the tokens of each text as they stand there."""
+        return [self.analyzer(text) for text in self._cased(texts)]
 
     def id_of(self, token: str) -> int | None:
         """Return the id of a token that is known."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from skdl.data.categories import FIRST, MISSING, UNKNOWN, Vocabulary
 from skdl.data.table import TableEncoder
-from skdl.export.nodes import Nodes
+from skdl.export.nodes import Nodes, looked_up
 
 # Integers that float64 holds, in which missing ones are NaN.
 _EXACT = 2**53
@@ -80,7 +80,7 @@ def _groups(nodes: Nodes, encoder: TableEncoder, codes: list[str]) -> list[str]:
             key = nodes.add("Add", key, part)
         known = grouping.combinations().reshape(-1, len(columns))
         values = [start + i + 1 for i in range(len(known))]
-        found.append(_looked_up(nodes, key, (known @ factors).tolist(), values))
+        found.append(looked_up(nodes, key, known @ factors, values, UNKNOWN))
         start += len(grouping)
     if not found:
         return []
@@ -137,7 +137,8 @@ def _codes_of_integers(
     """Add integers, of float64 so that missing ones can be NaN."""
     keys = [int(value) for value in values]
     if max(map(abs, keys), default=0) > _EXACT:
-        return _looked_up(nodes, nodes.input(name, "INT64", 1), keys, codes)
+        column = nodes.input(name, "INT64", 1)
+        return looked_up(nodes, column, keys, codes, UNKNOWN)
     column = nodes.input(name, "DOUBLE", 1)
     absent = nodes.add("IsNaN", column)
     zero = nodes.constant([0.0], np.float64)
@@ -145,7 +146,7 @@ def _codes_of_integers(
     present = nodes.add("Clip", nodes.add("Where", absent, zero, column), *limit)
     whole = nodes.cast(present, "INT64")
     same = nodes.add("Equal", nodes.cast(whole, "DOUBLE"), present)
-    found = _looked_up(nodes, whole, keys, codes)
+    found = looked_up(nodes, whole, keys, codes, UNKNOWN)
     unknown = nodes.constant([UNKNOWN], np.int64)
     found = nodes.add("Where", same, found, unknown)
     return nodes.add("Where", absent, nodes.constant([missing], np.int64), found)
@@ -165,15 +166,3 @@ def _codes_of_floats(
     numbers = nodes.constant(np.array(codes, dtype=np.int64).reshape(-1, 1))
     found = nodes.add("MatMul", nodes.cast(same, "INT64"), numbers)
     return nodes.add("Where", absent, nodes.constant([missing], np.int64), found)
-
-
-def _looked_up(nodes: Nodes, name: str, keys: list[int], values: list[int]) -> str:
-    if not keys:  # a node without keys is none
-        return nodes.add("Mul", name, nodes.constant([0], np.int64))
-    return nodes.learned(
-        "LabelEncoder",
-        name,
-        keys_int64s=keys,
-        values_int64s=values,
-        default_int64=UNKNOWN,
-    )

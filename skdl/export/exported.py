@@ -13,7 +13,8 @@ from skdl.data.table import TableEncoder
 from skdl.estimators.core.targets import RealTarget
 
 
-def _buffer(values: Any, dtype: torch.dtype = torch.float64) -> Tensor:
+def buffer(values: Any, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Return constants of a module."""
     return torch.tensor(np.asarray(values), dtype=dtype)
 
 
@@ -23,14 +24,14 @@ class Numbers(nn.Module):
     def __init__(self, encoder: NumericEncoder) -> None:
         super().__init__()
         self.scale = encoder.scale
-        self.register_buffer("center", _buffer(encoder.center))
-        self.register_buffer("factor", _buffer(encoder.factor))
-        self.register_buffer("fill", _buffer(encoder.fill, torch.float32))
-        self.register_buffer("missing", _buffer(encoder.missing, torch.int64))
+        self.register_buffer("center", buffer(encoder.center))
+        self.register_buffer("factor", buffer(encoder.factor))
+        self.register_buffer("fill", buffer(encoder.fill, torch.float32))
+        self.register_buffer("missing", buffer(encoder.missing, torch.int64))
         self.has_line = encoder.slope is not None
         if self.has_line:
-            self.register_buffer("slope", _buffer(encoder.slope, torch.float32))
-            self.register_buffer("shift", _buffer(encoder.shift, torch.float32))
+            self.register_buffer("slope", buffer(encoder.slope, torch.float32))
+            self.register_buffer("shift", buffer(encoder.shift, torch.float32))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, n_encoded) float32."""
@@ -53,10 +54,10 @@ class Positions(nn.Module):
     def __init__(self, bins: BinEncoder) -> None:
         super().__init__()
         low, slope = bins.ramps()
-        self.register_buffer("low", _buffer(low))
-        self.register_buffer("slope", _buffer(slope))
-        self.register_buffer("fill", _buffer(bins._fill))
-        self.register_buffer("columns", _buffer(bins.columns, torch.int64))
+        self.register_buffer("low", buffer(low))
+        self.register_buffer("slope", buffer(slope))
+        self.register_buffer("fill", buffer(bins._fill))
+        self.register_buffer("columns", buffer(bins.columns, torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, n_columns) float32."""
@@ -70,9 +71,9 @@ class Units(nn.Module):
 
     def __init__(self, target: RealTarget) -> None:
         super().__init__()
-        self.register_buffer("factor", _buffer(target.factor))
-        self.register_buffer("offset", _buffer(target.offset))
-        self.register_buffer("unit", _buffer(target.unit))
+        self.register_buffer("factor", buffer(target.factor))
+        self.register_buffer("offset", buffer(target.offset))
+        self.register_buffer("unit", buffer(target.unit))
         self.one_dimensional = target.one_dimensional
 
     def forward(self, predicted: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """A part of an ONNX graph, node by node."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,13 @@ class Nodes:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self.inputs: list[Any] = []
+        self.domains: set[str] = set()
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output; return the output's name."""
         output = f"{self._prefix}_{operator.lower()}_{len(self.nodes)}"
         node = self._onnx.helper.make_node(operator, inputs, [output], **attributes)
+        self.domains.add(node.domain)
         self.nodes.append(node)
         return output
 
@@ -47,11 +50,28 @@ class Nodes:
         self.constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 
-    def input(self, name: str, kind: str, n_columns: int) -> str:
-        """Add an input of so many columns."""
+    def input(self, name: str, kind: str, n_columns: int | str) -> str:
+        """Add an input of so many columns; a name stands for any number."""
         element = getattr(self._onnx.TensorProto, kind)
         info = self._onnx.helper.make_tensor_value_info(
             name, element, ["rows", n_columns]
         )
         self.inputs.append(info)
         return name
+
+
+def looked_up(
+    nodes: Nodes, name: str, keys: Iterable[int], values: Iterable[int], default: int
+) -> str:
+    """Add what turns integers into others, or into `default`; return its name."""
+    keys = [int(key) for key in keys]
+    if not keys:  # a node without keys is none
+        nothing = nodes.add("Mul", name, nodes.constant([0], np.int64))
+        return nodes.add("Add", nothing, nodes.constant([default], np.int64))
+    return nodes.learned(
+        "LabelEncoder",
+        name,
+        keys_int64s=keys,
+        values_int64s=[int(value) for value in values],
+        default_int64=default,
+    )

@@ -1,6 +1,7 @@
 """Exports that are run and compared with the model before they are written."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skdl.data.containers import as_pandas, is_frame
+from skdl.data.text import check_texts
 from skdl.export.graph import ALL, PREDICTION, PROBABILITIES, graph_of, name_of_input
 from skdl.export.pipelines import graph_of_pipeline
+from skdl.export.texts import TEXTS, TOKENS, TOKENS_TO_READ, padded_tokens
 from skdl.training.survival.whole_file import replacing
 
 TOLERANCE = 1e-4
@@ -27,16 +30,19 @@ def to_onnx(model: Any, X: Any, path: str | os.PathLike) -> None:
     ----------
     model : estimator or Pipeline
         `NeuralClassifier`, `NeuralRegressor`, `EntityEmbeddingClassifier`,
-        `EntityEmbeddingRegressor`, `ImageClassifier`, `ImageRegressor`, or a Pipeline
-        of scikit-learn's transformers that ends in one of columns.
-    X : array-like of shape (n_samples, n_features)
+        `EntityEmbeddingRegressor`, `ImageClassifier`, `ImageRegressor`,
+        `TextClassifier`, `TextRegressor`, or a Pipeline of scikit-learn's transformers
+        that ends in one of columns.
+    X : array-like of shape (n_samples, n_features), or iterable of str
         Rows to compare on: usual ones, and ones with missing and unknown values.
     path : str or os.PathLike
         The file. Its inputs are the columns by their names, of shape (n, 1): float64
         for numbers, and integers and booleans that are categories, NaN being missing;
         text, the empty one being missing. Columns without names are one input ``X`` of
         float64; columns of a table without names are ``x0``, ``x1``, ...; pictures are
-        one input ``pictures`` as `encode` returns them. Its outputs are
+        one input ``pictures`` as `encode` returns them; texts are one input ``texts``
+        of shape (n, 1), or, where only the estimator can cut them, ``tokens`` of shape
+        (n, t), the empty one standing behind a text's last. Its outputs are
         ``probabilities`` and ``label``, or ``prediction``. `onnx_inputs` makes inputs
         of a frame.
 
@@ -76,10 +82,10 @@ def onnx_inputs(model: Any, session: Any, X: Any) -> dict[str, np.ndarray]:
     Parameters
     ----------
     model : estimator
-        The model that was exported; it knows how pictures are read.
+        The model that was exported; it knows how pictures and texts are read.
     session : onnxruntime.InferenceSession
         Of the file.
-    X : array-like of shape (n_samples, n_features)
+    X : array-like of shape (n_samples, n_features), or iterable of str
         Rows.
 
     Returns
@@ -95,9 +101,12 @@ def onnx_inputs(model: Any, session: Any, X: Any) -> dict[str, np.ndarray]:
     >>> probabilities, labels = session.run(None, inputs)  # doctest: +SKIP
     """
     wanted = {info.name: info.type for info in session.get_inputs()}
+    last = model[-1] if isinstance(model, Pipeline) else model
     if "pictures" in wanted:
-        (pictures,) = model.encode(X)
+        (pictures,) = last.encode(X)
         return {"pictures": pictures}
+    if {TEXTS, TOKENS} & set(wanted) and hasattr(last, "language_model_"):
+        return _text_inputs(last, wanted, X)
     if set(wanted) == {ALL}:
         return {ALL: np.asarray(X, dtype=np.float64)}
     frame = as_pandas(X) if is_frame(X) else pd.DataFrame(np.asarray(X))
@@ -106,6 +115,18 @@ def onnx_inputs(model: Any, session: Any, X: Any) -> dict[str, np.ndarray]:
     if absent:
         raise ValueError(f"X lacks the columns {absent} that the file asks for.")
     return {name: _column(columns[name], kind) for name, kind in wanted.items()}
+
+
+def _text_inputs(model: Any, wanted: Iterable[str], X: Any) -> dict[str, np.ndarray]:
+    """Return texts, or their tokens where the file cannot cut them."""
+    texts, reading = check_texts(X), model._reading
+    encoders = {TOKENS: reading.encoder}
+    if reading.language_model is not None:
+        encoders[TOKENS_TO_READ] = reading.language_model._lm_encoder
+    inputs = {n: padded_tokens(e, texts) for n, e in encoders.items() if n in wanted}
+    if TEXTS in wanted:
+        inputs[TEXTS] = np.array(texts, dtype=object).reshape(-1, 1)
+    return inputs
 
 
 def _column(column: pd.Series, kind: str) -> np.ndarray:

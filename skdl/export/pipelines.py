@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from skdl.data.containers import as_pandas, is_frame
 from skdl.data.table import TableEncoder
+from skdl.estimators.text.labelled import LabelledTextEstimator
 from skdl.export.graph import ALL, OPSETS, graph_of, joined
 
 # What the steps return.
@@ -36,6 +37,12 @@ def graph_of_pipeline(pipeline: Pipeline, X: Any, onnx: Any) -> Any:
     first = [(n, s) for n, s in first if s not in (None, "passthrough")]
     if not first:
         return graph_of(model, onnx)
+    if isinstance(model, LabelledTextEstimator):
+        raise ValueError(
+            f"Step {name!r} ({type(model).__name__}) takes texts from the steps before "
+            "it, which have no converter to ONNX: export it by itself and do the "
+            "others before it."
+        )
     encoder = getattr(model, "_encoder", None)
     if isinstance(encoder, TableEncoder) and encoder.vocabularies:
         raise ValueError(

@@ -179,4 +179,28 @@ def pool(
     >>> output.flatten(), last.flatten()
     (tensor([0.5000, 0.2500]), tensor([0.2500]))
     """
+    if torch.jit.is_tracing():  # for another runtime
+        return _pooled_in_steps(gates, h0.to(gates.dtype), kept)
     return _Pooling.apply(gates, h0.to(gates.dtype), kept)
+
+
+def _pooled_in_steps(
+    gates: Tensor, h0: Tensor, kept: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Pool as the definition has it, in operations that exporters know."""
+    z, f, *others = gates.split(h0.shape[1], 2)
+    z, f = z.tanh(), f.sigmoid()
+    if kept is not None:
+        f = f.masked_fill(kept, 1.0)
+    share = others[1].sigmoid() if len(others) == 2 else 1 - f
+    states = torch.jit.script(_steps)(f, share * z, h0)
+    return others[0].sigmoid() * states if others else states, states[-1]
+
+
+def _steps(f: Tensor, a: Tensor, h: Tensor) -> Tensor:
+    """Return all h of h = f h + a, for any number of steps."""
+    found = []
+    for t in range(f.shape[0]):
+        h = f[t] * h + a[t]
+        found.append(h)
+    return torch.stack(found)

@@ -26,8 +26,8 @@ Capture = Callable[[Callable[[], Any]], tuple[Callable[[], None], Any]]
 # shapes that are captured at most.
 _WARM_STEPS, _MOST_SHAPES = 3, 4
 # The share by which a replayed loss may differ from one that is computed anew, whose
-# masks are others; losses below are about zero.
-_APART, _LITTLE = 0.5, 0.1
+# masks are others; losses below are about zero. The factor for gradients' norms.
+_APART, _LITTLE, _FACTOR = 0.5, 0.1, 3.0
 
 
 def step_graphs(
@@ -126,7 +126,7 @@ class StepGraphs:
     """The captured steps of a training, one for each shape of its batches.
 
     The first steps of a shape are taken one kernel after the other. A graph whose loss
-    is not that of such a step is not used.
+    or gradient is not that of such a step is not used.
 
     Parameters
     ----------
@@ -171,7 +171,8 @@ class StepGraphs:
         if seen > _WARM_STEPS and not self.is_over and math.isfinite(loss.item()):
             # The gradients of this step stay those that there are.
             taken = [parameter.grad for parameter in parameters]
-            self._take(key, batch, parameters, backward, loss.item())
+            expected = loss.item(), _norm(taken)
+            self._take(key, batch, parameters, backward, expected)
             for parameter, gradient in zip(parameters, taken, strict=True):
                 parameter.grad = gradient
         return loss
@@ -182,7 +183,7 @@ class StepGraphs:
         batch: Batch,
         parameters: Sequence[Tensor],
         backward: Callable[[Batch, float], Tensor],
-        loss: float,
+        expected: tuple[float, float],
     ) -> None:
         """Capture a step, and keep it if it is one; else give up."""
         reason = ""
@@ -191,7 +192,9 @@ class StepGraphs:
         else:
             try:
                 shape = _Shape(batch, parameters, backward, self._capture)
-                if _alike(loss, shape.gradients(batch).item()):
+                loss = shape.gradients(batch).item()
+                found = loss, _norm([parameter.grad for parameter in parameters])
+                if _alike(expected, found):
                     self._shapes[key] = shape
                 else:
                     reason = "what a graph computes differs"
@@ -202,9 +205,17 @@ class StepGraphs:
             _tell(reason)
 
 
-def _alike(expected: float, found: float) -> bool:
-    """Tell whether two losses are of the same step, but for what dropout draws."""
-    return abs(found - expected) <= _APART * max(abs(expected), _LITTLE)
+def _alike(expected: tuple[float, float], found: tuple[float, float]) -> bool:
+    """Tell whether two losses and gradients' norms are of one step, but for masks."""
+    (loss, norm), (loss_found, norm_found) = expected, found
+    near = abs(loss_found - loss) <= _APART * max(abs(loss), _LITTLE)
+    return near and norm / _FACTOR <= norm_found <= norm * _FACTOR
+
+
+def _norm(gradients: Sequence[Tensor | None]) -> float:
+    """Return the norm of gradients, of which a parameter may have none, together."""
+    norms = [gradient.norm() for gradient in gradients if gradient is not None]
+    return torch.stack(norms).norm().item()
 
 
 def _tensors(batch: Batch) -> list[Tensor]:

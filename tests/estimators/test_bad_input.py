@@ -47,6 +47,11 @@ BAD_FITS = {
     ),
     "zero rows": (classifier(), lambda X, y: (X[:0], y[:0]), r"0 sample\(s\)"),
     "zero columns": (classifier(), lambda X, y: (X[:, :0], y), r"0 feature\(s\)"),
+    "a column's name": (
+        classifier(),
+        lambda X, y: (pd.DataFrame(X), "label"),
+        r"got the text 'label'.*frame\[name\]",
+    ),
     "one class": (classifier(), lambda X, y: (X, y * 0), "only one class: "),
     "continuous labels": (
         classifier(),

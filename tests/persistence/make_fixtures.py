@@ -15,13 +15,18 @@ from skdl.persistence.files import PROTOCOL
 from tests.persistence.models import answer, fitted
 
 HERE = Path(__file__).parent / "fixtures"
-KINDS = ("dense", "embedding-pack", "transformer", "words", "pieces", "pipeline")
+KINDS = (
+    *("dense", "embedding-pack", "transformer", "pipeline", "packed-search"),
+    *("words", "pieces", "labels", "reader", "outliers"),
+)
 
 
 def main() -> None:
     for kind in KINDS:
-        model, rows, method = fitted(kind)
         name = HERE / f"protocol-{PROTOCOL}-{kind}"
+        if name.with_suffix(".skdl").exists():
+            continue
+        model, rows, method = fitted(kind)
         skdl.save(model, name.with_suffix(".skdl"))
         np.save(name.with_suffix(".npy"), answer(model, rows, method))
 

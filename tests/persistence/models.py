@@ -14,8 +14,11 @@ from skdl import (
     ImageClassifier,
     NeuralClassifier,
     NeuralRegressor,
+    PackedSearchCV,
     TextClassifier,
     TextLM,
+    TextOutlierDetector,
+    TextRegressor,
 )
 
 _rng = np.random.RandomState(0)
@@ -93,6 +96,35 @@ MODELS = {
         TEXTS,
         np.arange(len(TEXTS)) % 2,
         "predict_proba",
+    ),
+    "reader": (
+        TextRegressor(
+            random_state=0,
+            language_model=TextLM(**LM),
+            fine_tuning="gradual",
+            max_epochs=2,
+        ),
+        TEXTS,
+        np.arange(len(TEXTS)) % 3 * 1.5,
+        "predict",
+    ),
+    "outliers": (
+        TextOutlierDetector(language_model=TextLM(**LM), contamination=0.2),
+        TEXTS,
+        None,
+        "decision_function",
+    ),
+    "packed-search": (
+        PackedSearchCV(NeuralClassifier(**SMALL), {"lr": [1e-3, 1e-2]}, cv=2),
+        X,
+        LABELS,
+        "predict_proba",
+    ),
+    "cosines": (
+        EntityEmbeddingRegressor(**PACK, numeric_embedding="cosine"),
+        FRAME,
+        X[:, 0],
+        "predict",
     ),
     "search": (_search(), X, LABELS, "predict_proba"),
     "pipeline": (

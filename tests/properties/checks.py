@@ -14,6 +14,7 @@ from skdl import (
     EntityEmbeddingRegressor,
     NeuralClassifier,
     NeuralRegressor,
+    TextClassifier,
     TextLM,
 )
 
@@ -41,6 +42,7 @@ TABLE = pd.DataFrame(
 LABELS = (NUMBERS[:, 0] > 0).astype(int)
 ONE = {"hidden_layer_sizes": 8, "max_epochs": 1, "random_state": 0, "verbose": 0}
 PACK = {**ONE, "validation": 2, "max_epochs": 2}
+TEXTS = ["the cat sat on the mat", "a dog ran"] * 5
 LM = {"embedding_dim": 6, "hidden_size": 6, "batch_size": 2, "bptt": 4}
 
 
@@ -60,8 +62,15 @@ def fitted():
 
 @functools.cache
 def language_model():
-    texts = ["the cat sat on the mat", "a dog ran"] * 5
-    return TextLM(max_epochs=1, random_state=0, **LM).fit(texts)
+    """Return a model that has read a little."""
+    return TextLM(max_epochs=1, random_state=0, **LM).fit(TEXTS)
+
+
+@functools.cache
+def text_classifier():
+    """Return what tells apart the few texts there are, by words and by reading."""
+    model = TextClassifier(language_model=language_model(), random_state=0)
+    return model.fit(TEXTS, ["cat", "dog"] * 5)
 
 
 def _check_message(error):

@@ -18,6 +18,7 @@ from tests.properties.checks import (
     language_model,
     reads_or_refuses,
     short,
+    text_classifier,
 )
 from tests.properties.inputs import arrays, frames, tasks, texts
 
@@ -42,6 +43,7 @@ def test_networks_on_tables_answer_or_refuse(kind, X):
 @given(X=texts)
 def test_language_models_read_or_refuse(X):
     reads_or_refuses(language_model(), X)
+    answers_or_refuses(text_classifier(), X)
 
 
 @pytest.mark.parametrize("is_classifier", [True, False])

@@ -49,7 +49,18 @@ def labels_as_given(y: Any) -> Any:
     """Return a list of labels of several kinds as objects; else `y` as it is.
 
     NumPy would make texts of all of them, of numbers and of missing ones too.
+
+    Raises
+    ------
+    ValueError
+        If y is one text.
     """
+    if isinstance(y, str | bytes):
+        raise ValueError(
+            f"y must hold the target of every row, got the text {y!r}. Of rows in "
+            "memory, give the column: X=frame.drop(columns=name), y=frame[name]; by "
+            "their names they are for rows read piece by piece."
+        )
     if isinstance(y, list | tuple) and any(isinstance(label, str) for label in y):
         return _labels_of(list(y))
     return y

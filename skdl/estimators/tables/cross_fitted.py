@@ -168,7 +168,8 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         X_val, y_val : array-like, default=None
             Held-out data whose loss and score are recorded after every epoch and,
             with ``early_stopping=True``, decide when to stop. Nothing is learned from
-            them.
+            them. One network is trained then, often a weaker one than a pack; a
+            ``PredefinedSplit`` as `validation` holds the same rows out of a pack.
         sample_weight_val : array-like of shape (n_validation_samples,), default=None
             Weights of the held-out samples.
         groups : array-like of shape (n_samples,), default=None

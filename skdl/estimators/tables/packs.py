@@ -1,5 +1,6 @@
 """What a pack of table networks is made of: encoder, embeddings, networks."""
 
+import copy
 from typing import Any
 
 import torch
@@ -44,6 +45,7 @@ def new_pack(
     columns = encoder.varied
     if cosine and columns:
         cosines = CosineEmbedding(n_members, columns, entries)
+        cosines.set_range(*encoder.numeric.seen_range())
     vectors = [part for part in (embedding, piecewise, cosines) if part is not None]
     n_inputs = encoder.numeric.n_outputs + sum(part.n_outputs for part in vectors)
     _, n_groups = encoder.sizes
@@ -59,6 +61,22 @@ def begin_alike(network: PackedEmbeddingNetwork) -> None:
     for parameter in network.parameters():
         if len(parameter) == network.n_members:  # batch norm begins alike anyway
             parameter.copy_(parameter[:1].expand_as(parameter).clone())
+
+
+def with_range_of(encoder: Any, network: nn.Module) -> nn.Module:
+    """Return a network that takes numbers of the range that an encoder has seen.
+
+    A copy, where it took others.
+    """
+    cosine = getattr(network, "cosine", None)  # other networks take any number
+    if not isinstance(cosine, CosineEmbedding):
+        return network
+    seen = encoder.numeric.seen_range()
+    if cosine.has_range(*seen):
+        return network
+    network = copy.deepcopy(network)
+    network.cosine.set_range(*seen)
+    return network
 
 
 def work_per_row(network: nn.Module) -> float:

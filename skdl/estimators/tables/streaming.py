@@ -39,6 +39,8 @@ def streamed_rows(
     first = first_rows(source)
     estimator._check_inputs(first, reset=reset)
     n_rows = sum(source.sizes)
+    _refuse_parts(y, source, "y")
+    _refuse_parts(sample_weight, source, "sample_weight")
     _refuse_missing(y)
     y = _check_y(labels_as_given(plain(y)), multi_output=True, estimator=estimator)
     if len(y) != n_rows:
@@ -51,6 +53,18 @@ def streamed_rows(
 
     table = StreamedTable(source, convert, first.shape[1])
     return Rows(table, y, weight, score_weight=weight)
+
+
+def _refuse_parts(values: Any, source: RowSource, name: str) -> None:
+    """Refuse values that come in parts, as the rows do."""
+    if not isinstance(values, list | tuple) or len(values) == sum(source.sizes):
+        return
+    if values and all(len(np.shape(part)) == 1 for part in values):
+        raise ValueError(
+            f"{name} must hold one value for each of the {sum(source.sizes)} rows, got "
+            f"a list of {len(values)} parts: join them, {name}=numpy.concatenate("
+            f"{name}), or name a column of X."
+        )
 
 
 def refuse_stream(X: Any) -> None:

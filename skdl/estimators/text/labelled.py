@@ -296,6 +296,10 @@ class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
         """Return the fitted attributes that the task adds."""
         return {}
 
+    def _strata(self, y: np.ndarray) -> np.ndarray | None:
+        """Return what texts that are held out are stratified by."""
+        return None
+
     def _weigh(self, rows: Rows, target: Any) -> Rows:
         """Return the rows with the weights that the task adds."""
         return rows

@@ -21,7 +21,9 @@ from skdl.estimators.text.given_model import (
 from skdl.estimators.text.held_out import split_texts
 from skdl.estimators.text.text_lm import TextLM
 
-_HELD_OUT = 0.2  # share of the texts that the threshold is found on
+# Share of the texts that are not learned from: the strangest ones, which the threshold
+# lies among, are mostly these, so that it holds for new texts too.
+_HELD_OUT = 0.2
 _RARE = 2000  # a token less frequent than one in so many is a name or a number
 
 
@@ -41,7 +43,7 @@ class TextOutlierDetector(OutlierMixin, PlainState, DocumentationLink, BaseEstim
         None is a small one for logs and sequences of events, to which tokens that make
         up less than a 2,000th of the texts are all alike.
     contamination : float, default=0.01
-        Share of the texts that are to be taken for outliers, in (0, 0.5].
+        Share of the texts of `fit` that `predict` takes for outliers, in (0, 0.5].
     random_state : int, RandomState instance or None, default=None
         Governs which texts the threshold is found on, and the language model where that
         has no `random_state` of its own.
@@ -51,8 +53,9 @@ class TextOutlierDetector(OutlierMixin, PlainState, DocumentationLink, BaseEstim
     language_model_ : TextLM
         The fitted language model.
     offset_ : float
-        Scores below it are outliers. It is found on a fifth of the texts, which the
-        language model does not learn from, or, with one that was fitted, on all.
+        Scores below it are outliers: those of a share `contamination` of the texts that
+        `fit` was given. A fifth of these are not learned from, unless the language
+        model was fitted before, since a model knows by heart what it has read.
 
     See Also
     --------
@@ -111,18 +114,18 @@ class TextOutlierDetector(OutlierMixin, PlainState, DocumentationLink, BaseEstim
             )
         check_language_model(self.language_model)
         with all_or_nothing(self):
-            texts, held_out = check_texts(X), None
+            texts = learned = check_texts(X)
             rng = seed_source(self.random_state)
             seed = draw_seed(rng)
             if not hasattr(inside(self.language_model), "_lm_encoder"):
                 if len(texts) < 2:
                     raise ValueError(
                         "X holds 1 text; at least 2 are needed, one to learn from and "
-                        "one to find the threshold on."
+                        "one that is not learned from."
                     )
-                texts, held_out = split_texts(texts, _HELD_OUT, seed)
-            self.language_model_ = self._fitted(texts, draw_seed(rng))
-            scores = self.score_samples(texts if held_out is None else held_out)
+                learned, _ = split_texts(texts, _HELD_OUT, seed)
+            self.language_model_ = self._fitted(learned, draw_seed(rng))
+            scores = self.score_samples(texts)
             self.offset_ = float(np.quantile(scores, self.contamination))
         return self
 

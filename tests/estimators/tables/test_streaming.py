@@ -274,6 +274,13 @@ def test_an_iterator_is_refused_since_it_cannot_begin_again():
         clone(MODEL).fit(iter([FRAME]), "sales")
 
 
+@pytest.mark.parametrize("name", ["y", "sample_weight"])
+def test_targets_in_parts_are_to_be_joined(name):
+    rows, parts = [FRAME, FRAME], [FRAME["sales"], FRAME["sales"]]
+    with pytest.raises(ValueError, match=rf"{name} must.*2 parts: join them"):
+        clone(MODEL).fit(rows, **{"y": "sales", name: parts})
+
+
 def test_an_iterable_that_gives_less_the_second_time_is_refused():
     class Once:
         frames = [FRAME.iloc[:300], FRAME.iloc[300:]]

@@ -88,6 +88,16 @@ def test_a_detector_takes_a_model_that_has_read_already(lm):
     assert make_pipeline(detector).fit(LOGS).predict([ODD]).tolist() == [-1]
 
 
+@pytest.mark.parametrize("contamination", [0.1, 0.5])
+def test_contamination_is_the_share_of_fits_texts_that_are_outliers(contamination):
+    rng = np.random.RandomState(0)
+    texts = [" ".join(rng.choice(list("abcdefgh"), 12)) for _ in range(100)]
+    detector = TextOutlierDetector(contamination=contamination, random_state=0)
+    found = detector.fit_predict(texts)
+    assert np.mean(found == -1) == pytest.approx(contamination)
+    assert (detector.predict(texts) == found).all()
+
+
 def test_a_detector_is_the_same_again(detector, tmp_path):
     again = TextOutlierDetector(random_state=0).fit(LOGS)
     skdl.save(detector, tmp_path / "detector.skdl")

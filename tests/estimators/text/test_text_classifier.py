@@ -207,6 +207,18 @@ def test_fine_tuning_trains_a_copy_and_keeps_its_history(lm, tuned):
     assert (read == given).all()
 
 
+def test_a_reader_learns_numbers_too(lm):
+    model = TextRegressor(
+        language_model=lm, fine_tuning="gradual", max_epochs=2, bptt=20, random_state=0
+    )
+    numbers = 100.0 + (LABELS[TRAINING] == "pos")
+    model.fit(TEXTS[TRAINING], numbers)
+    assert "reader" in model.branches_.index
+    assert set(model.history_) >= {"validation_loss", "validation_score"}
+    assert np.corrcoef(model.predict(TEXTS[TEST]), LABELS[TEST] == "pos")[0, 1] > 0.3
+    assert model.predict(TEXTS[TEST]).min() > 99
+
+
 def test_held_out_texts_choose_the_readers_epoch(lm):
     model = TextClassifier(
         language_model=lm,
