@@ -4,7 +4,9 @@ Files are made by a generator: 18 numbers, two columns of categories with some t
 thousand levels each, and a target. Each fit runs in a process of its own, in which its
 peak memory is read; one epoch.
 
-    python benchmarks/scaling.py [--rows 2000000] [--in-memory 500000]
+    python benchmarks/scaling.py [--rows 2000000] [--in-memory 500000] [--folds 4]
+
+With `--folds` there is one more fit, of all rows, by so many networks side by side.
 
 Bars, at 20,000,000 rows: peak memory below 1.5 GB; at least .7 of the rows a second of
 training in memory, R^2 on new rows within .005 of it; time a row within 10% of that of
@@ -48,7 +50,7 @@ def write(folder: Path, n_rows: int) -> None:
         part.to_parquet(path, row_group_size=GROUP_ROWS, index=False)
 
 
-def fit_once(folder: str, in_memory: bool) -> None:
+def fit_once(folder: str, in_memory: bool, folds: int | None) -> None:
     """Fit, and print what it took."""
     from skdl import EntityEmbeddingRegressor
 
@@ -58,6 +60,7 @@ def fit_once(folder: str, in_memory: bool) -> None:
         hidden_layer_sizes=(128, 64),
         batch_size=1024,
         max_epochs=1,
+        validation=folds,
         random_state=0,
     )
     started = time.perf_counter()
@@ -81,23 +84,33 @@ def fit_once(folder: str, in_memory: bool) -> None:
     )
 
 
-def measured(folder: Path, *, in_memory: bool) -> dict[str, float]:
+def measured(
+    folder: Path, *, in_memory: bool, folds: int | None = None
+) -> dict[str, float]:
     call = [sys.executable, __file__, "--fit", str(folder)]
+    call += ["--folds", str(folds)] if folds else []
     done = subprocess.run(
         call + ["--whole"] * in_memory, check=True, capture_output=True, text=True
     )
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def line(name: str, n_rows: int, run: dict[str, float]) -> list:
+    rate = n_rows / run["training"]
+    numbers = [run["seconds"], run["training"], rate, run["gigabytes"], run["score"]]
+    return [name, *numbers]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--in-memory", type=int, default=500_000)
+    parser.add_argument("--folds", type=int)
     parser.add_argument("--fit", help=argparse.SUPPRESS)
     parser.add_argument("--whole", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.fit:
-        fit_once(args.fit, args.whole)
+        fit_once(args.fit, args.whole, args.folds)
         return
     begin("Rows from Parquet files", "pyarrow")
     table, found = [], {}
@@ -107,18 +120,11 @@ def main() -> None:
             write(Path(name), n_rows)
             kinds = (True, False) if n_rows == args.in_memory else (False,)
             for whole in kinds:
-                key = n_rows, whole
-                found[key] = run = measured(Path(name), in_memory=whole)
-                table.append(
-                    [
-                        f"{n_rows:,}{' in memory' if whole else ''}",
-                        run["seconds"],
-                        run["training"],
-                        n_rows / run["training"],
-                        run["gigabytes"],
-                        run["score"],
-                    ]
-                )
+                found[n_rows, whole] = run = measured(Path(name), in_memory=whole)
+                table.append(line(f"{n_rows:,}{' in memory' * whole}", n_rows, run))
+            if args.folds and n_rows == args.rows:
+                run = measured(Path(name), in_memory=False, folds=args.folds)
+                table.append(line(f"{n_rows:,}, {args.folds} folds", n_rows, run))
     print_table(
         ["rows", "seconds", "of training", "rows/s", "peak GB", "R^2, new rows"], table
     )

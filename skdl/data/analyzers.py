@@ -1,7 +1,7 @@
 """What cuts texts into tokens: words, characters, pieces, or a user's function."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 # Pieces that byte pair encoding learns where no bound is given.
@@ -16,7 +16,7 @@ Analyze = Callable[[str], Sequence[str]]
 class Analyzer(Protocol):
     """Cuts texts into tokens and joins them again."""
 
-    def fit(self, texts: list[str]) -> list[str]:
+    def fit(self, texts: Iterable[str]) -> list[str]:
         """Learn from the training texts; return tokens that are always known."""
 
     def __call__(self, text: str) -> Sequence[str]:
@@ -31,7 +31,7 @@ class _Unfitted:
 
     separator = " "
 
-    def fit(self, texts: list[str]) -> list[str]:
+    def fit(self, texts: Iterable[str]) -> list[str]:
         """Learn nothing."""
         return []
 
@@ -143,7 +143,7 @@ class BPEAnalyzer:
         self.min_frequency = min_frequency
         self._tokenizer: Any = None
 
-    def fit(self, texts: list[str]) -> list[str]:
+    def fit(self, texts: Iterable[str]) -> list[str]:
         """Learn the pieces and return them."""
         library = _tokenizers()
         for text in texts:

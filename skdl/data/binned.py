@@ -1,15 +1,16 @@
 """Tables to tensors for packs, which take positions in bins beside the numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from skdl.data.bins import BinEncoder
+from skdl.data.bins import BinEncoder, learning_rows
 from skdl.data.categories import MISSING
 from skdl.data.numeric import Rescaling
+from skdl.data.streamed import StreamedTable
 from skdl.data.table import Table, TableEncoder
 
 # Bytes of a processor's cache, and rows for which a call is worth its time.
@@ -43,8 +44,7 @@ class BinnedTableEncoder(TableEncoder):
 
         Four networks predict thousands of rows in four fifths of the time so.
         """
-        places = len(self.n_bins) * max(self.n_bins, default=0)  # float32
-        most = super().inference_rows
+        places, most = self.bins.n_places, super().inference_rows  # of float32
         return min(most, max(_FEWEST_ROWS, _CACHE // (4 * places))) if places else most
 
     @property
@@ -67,7 +67,7 @@ class BinnedTableEncoder(TableEncoder):
 
         Parameters
         ----------
-        X : Table or ndarray of shape (n_samples, n_features)
+        X : Table, StreamedTable or ndarray of shape (n_samples, n_features)
             The training rows.
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             Integers are classes, floats are real targets.
@@ -78,6 +78,12 @@ class BinnedTableEncoder(TableEncoder):
         -------
         self
         """
+        if isinstance(X, StreamedTable):
+            stream: Any = _Drawn(X, rng)
+            self._fit_stream(stream, rng)
+            if self.bins.n_quantiles:
+                self.bins.fit_drawn(*stream.drawn(y))
+            return self
         table = _as_table(X)
         super().fit(table, rng)
         if self.bins.n_quantiles:
@@ -115,35 +121,78 @@ class BinnedTableEncoder(TableEncoder):
             yield indices, numbers, *self._positions(part), *groups
             start += len(numbers)
 
+    def of_all(self, X: Table | StreamedTable | np.ndarray) -> tuple[Tensor, ...]:
+        """Encode all rows, also of a stream, whose rows are read."""
+        if not isinstance(X, StreamedTable):
+            return self.transform(X)
+        parts = [self.transform(part) for _, part in X.chunks()]
+        return tuple(torch.cat(same) for same in zip(*parts, strict=True))
+
     def _positions(self, table: Table) -> tuple[Tensor, ...]:
-        return (self.bins.transform(table.numeric),) if self.n_bins else ()
+        return (self.bins.transform(table.numeric),) if self.bins.n_places else ()
 
 
-def rare_as_unknown(indices: Tensor, encoder: TableEncoder, most: int) -> Tensor:
-    """Replace categories of few rows by their vocabulary's unknown one.
+class _Drawn:
+    """A stream of tables that keeps the numbers of rows that bins are learned from.
+
+    They are drawn after those that quartiles are learned from, as of rows in memory.
+    """
+
+    def __init__(self, rows: StreamedTable, rng: np.random.RandomState) -> None:
+        self._rows, self._rng, self.shape = rows, rng, rows.shape
+        self._kept: list[np.ndarray] = []
+        self._chosen: np.ndarray | None = None
+
+    def chunks(self) -> Iterator[tuple[int, Table]]:
+        self._chosen = learning_rows(self.shape[0], self._rng)
+        for first, part in self._rows.chunks():
+            table = _as_table(part)
+            self._kept.append(table.numeric[within(self._chosen, first, len(table))])
+            yield first, table
+
+    def drawn(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return numbers and targets of the rows."""
+        return np.concatenate(self._kept), y if self._chosen is None else y[
+            self._chosen
+        ]
+
+
+def within(chosen: np.ndarray | None, first: int, n_rows: int) -> Any:
+    """Return which of some rows, of which one is the first, are chosen."""
+    if chosen is None:
+        return slice(None)
+    start, end = np.searchsorted(chosen, [first, first + n_rows])
+    return chosen[start:end] - first
+
+
+def count_codes(indices: Tensor, encoder: TableEncoder) -> np.ndarray:
+    """Return the rows of each code, of all columns together."""
+    sizes, _ = encoder.sizes
+    return np.bincount(indices.numpy().ravel(), minlength=sum(sizes))
+
+
+def without_rare(counts: np.ndarray, encoder: TableEncoder, most: int) -> np.ndarray:
+    """Return what each code becomes where categories of few rows are unknown.
 
     Parameters
     ----------
-    indices : Tensor of shape (n_samples, n_categorical)
-        Of the training rows.
+    counts : ndarray of int
+        Training rows of each code.
     encoder : TableEncoder
-        Made the indices.
+        Made the codes.
     most : int
         Rows that a category has at most for it to be replaced.
 
     Returns
     -------
-    Tensor of int32, shape (n_samples, n_categorical)
+    ndarray of int32
     """
-    if not most or not indices.shape[1]:
-        return indices
     sizes, _ = encoder.sizes
     offsets = encoder.offsets
-    counts = np.bincount(indices.numpy().ravel(), minlength=sum(sizes))
-    counts[offsets + MISSING] = most + 1
-    known = np.arange(sum(sizes), dtype=np.int32)
-    kept = np.where(counts > most, known, np.repeat(offsets, sizes))
-    return torch.from_numpy(kept.astype(np.int32)[indices.numpy()])
+    rare = counts <= most if most else np.zeros(len(counts), dtype=bool)
+    rare[offsets + MISSING] = False
+    known = np.arange(sum(sizes))
+    return np.where(rare, np.repeat(offsets, sizes), known).astype(np.int32)
 
 
 def rows_of_a_category(indices: Tensor) -> np.ndarray:
@@ -153,16 +202,14 @@ def rows_of_a_category(indices: Tensor) -> np.ndarray:
 
 
 def untrained_rows(
-    indices: Tensor, blind: np.ndarray, encoder: TableEncoder
+    seen: Sequence[np.ndarray], encoder: TableEncoder
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the rows of a table of vectors that a member never learns from.
 
     Parameters
     ----------
-    indices : Tensor of shape (n_samples, n_categorical)
-        Of the training rows.
-    blind : ndarray of bool, shape (n_samples, n_members)
-        True where a member does not learn from a row.
+    seen : sequence of ndarray of int
+        Of each member, how many of the rows that it learns from have each code.
     encoder : TableEncoder
         Made the indices.
 
@@ -175,9 +222,7 @@ def untrained_rows(
     sizes, _ = encoder.sizes
     unknown = np.repeat(encoder.offsets, sizes)
     found = []
-    for member in range(blind.shape[1]):
-        seen = indices.numpy()[~blind[:, member]]
-        counts = np.bincount(seen.ravel(), minlength=len(unknown))
+    for member, counts in enumerate(seen):
         rows = np.flatnonzero((counts == 0) & (np.arange(len(unknown)) != unknown))
         found.append(np.stack([np.full(len(rows), member), rows, unknown[rows]]))
     members, rows, known = torch.from_numpy(np.concatenate(found, axis=1))

@@ -22,6 +22,13 @@ _LEARNING_ROWS = 50_000
 _LEAF_ROWS, _BIN_ROWS = 16, 16
 
 
+def learning_rows(n_rows: int, rng: np.random.RandomState) -> np.ndarray | None:
+    """Return the positions of rows to learn from, in order; None for all."""
+    if n_rows <= _LEARNING_ROWS:
+        return None
+    return np.sort(rng.choice(n_rows, _LEARNING_ROWS, replace=False))
+
+
 class BinEncoder:
     """Positions of numbers in the bins of their columns.
 
@@ -70,6 +77,11 @@ class BinEncoder:
         """Bins of each column that has any."""
         return [len(edges) - 1 for edges in self.edges]
 
+    @property
+    def n_places(self) -> int:
+        """Columns that have bins, times the bins of the one with most."""
+        return self._slopes.size
+
     def fit(self, X: np.ndarray, y: np.ndarray, rng: np.random.RandomState):
         """Learn the edges.
 
@@ -86,9 +98,13 @@ class BinEncoder:
         -------
         self
         """
-        if len(X) > _LEARNING_ROWS:
-            drawn = np.sort(rng.choice(len(X), _LEARNING_ROWS, replace=False))
+        drawn = learning_rows(len(X), rng)
+        if drawn is not None:
             X, y = X[drawn], y[drawn]
+        return self.fit_drawn(X, y)
+
+    def fit_drawn(self, X: np.ndarray, y: np.ndarray):
+        """Learn the edges of rows that were drawn, see `learning_rows`."""
         found = [self._edges(X[:, j], y) for j in range(X.shape[1])]
         binned = [j for j, edges in enumerate(found) if len(edges) > 1]
         self.columns = np.array(binned, dtype=np.int64)

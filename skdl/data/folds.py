@@ -1,6 +1,7 @@
 """Which rows each network of a pack is blind to."""
 
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,62 @@ def blind_rows(
             "Give more rows, or folds that leave some to learn from."
         )
     return blind
+
+
+@dataclass(frozen=True)
+class FoldNumbers:
+    """Which rows each network is blind to, in a byte a row.
+
+    Attributes
+    ----------
+    patterns : ndarray of bool, shape (n_folds, n_members)
+        Which networks are blind to a fold; there may be a fold that none is blind to.
+    numbers : ndarray of uint8, shape (n_rows,)
+        The fold of each row.
+    """
+
+    patterns: np.ndarray
+    numbers: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and networks."""
+        return len(self.numbers), self.patterns.shape[1]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Return to which of some rows each network is blind."""
+        return self.patterns[self.numbers[rows]]
+
+
+def hashed_folds(
+    n_rows: int,
+    n_members: int,
+    validation: int | str,
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> FoldNumbers:
+    """Return folds of rows by what their numbers, or those of groups, are hashed to.
+
+    Parameters
+    ----------
+    n_rows, n_members, validation
+        As `blind_rows` takes them, but for splitters.
+    seed : int
+        Of the hash.
+    groups : ndarray of int, shape (n_rows,), optional
+        Numbers of groups, from 0 on.
+    """
+    if isinstance(validation, str):
+        numbers = np.ones(n_rows, dtype=np.uint8)
+        numbers[n_rows - int(n_rows * LAST) :] = 0
+        patterns = np.repeat([[True], [False]], n_members, axis=1)
+        return FoldNumbers(patterns, numbers)
+    hashed = np.random.Generator(np.random.Philox(seed))
+    units = n_rows if groups is None else int(groups.max()) + 1
+    numbers = hashed.integers(validation, size=units, dtype=np.uint8)
+    members = np.arange(max(n_members, validation))
+    patterns = members % validation == np.arange(validation)[:, None]
+    return FoldNumbers(patterns, numbers if groups is None else numbers[groups])
 
 
 def _of_splitter(

@@ -270,6 +270,23 @@ class NumericEncoder:
             encoded = self._scaled(raw, center, factor)
             yield (self._filled(raw, encoded),)
 
+    def seen_range(self) -> tuple[Tensor, Tensor]:
+        """Return how the least and the largest of each column are encoded.
+
+        Returns
+        -------
+        low, high : Tensor of shape (n_features,)
+            float32; the ends of float32 where no value was seen.
+        """
+        center, factor = torch.from_numpy(self.center), torch.from_numpy(self.factor)
+        seen = self.statistics
+        low, high = (
+            self._scaled(torch.from_numpy(end.astype(np.float64)), center, factor)
+            for end in (seen.low, seen.high)
+        )
+        most = torch.finfo(torch.float32).max
+        return low.nan_to_num(-most), high.nan_to_num(most)
+
     def _scaled(self, raw: Tensor, center: Tensor, factor: Tensor) -> Tensor:
         """Scale a few rows; a missing value stays missing."""
         # Centred in the precision of the data: large offsets keep their digits.

@@ -1,5 +1,7 @@
 """Rows of Parquet files and other data that Arrow reads, a row group at a time."""
 
+import copy
+import glob
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,15 +29,13 @@ class ParquetRows:
     ----------
     dataset : pyarrow.dataset.Dataset
         Of files with the same columns.
-    left_out : sequence of str, default=()
-        Columns that are not read.
     """
 
     has_order = False
 
-    def __init__(self, dataset: Any, left_out: Sequence[str] = ()) -> None:
-        self._dataset, self._left_out = dataset, list(left_out)
-        self.names = [n for n in dataset.schema.names if n not in self._left_out]
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+        self.names = list(dataset.schema.names)
         self._pieces = []
         for fragment in dataset.get_fragments():
             with _about(fragment):
@@ -53,11 +53,14 @@ class ParquetRows:
         """Return the rows of a dataset, a path or a list of paths."""
         if isinstance(X, ds.Dataset):
             return cls(X)
-        paths = [str(path) for path in X] if isinstance(X, list | tuple) else str(X)
+        paths = _expanded(X)
         try:
             # Folders named "key=value" are a column, as pandas and others read them.
             how = {"format": "parquet", "partitioning": "hive"}
-            schema = _common_schema(ds.dataset(paths, **how))
+            whole = ds.dataset(paths, **how)
+            if not whole.files:
+                raise ValueError(f"{X!r} is a directory without files.")
+            schema = _common_schema(whole)
             return cls(ds.dataset(paths, schema=schema, **how))
         except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
             raise ValueError(f"{X!r} cannot be read as Parquet: {error}") from error
@@ -96,9 +99,7 @@ class ParquetRows:
 
     def without(self, names: Sequence[Any]) -> "ParquetRows":
         """Return the rows without some of the columns."""
-        result = object.__new__(ParquetRows)
-        vars(result).update(vars(self))
-        result._left_out = [*self._left_out, *names]
+        result = copy.copy(self)
         result.names = [n for n in self.names if n not in names]
         return result
 
@@ -122,6 +123,16 @@ class _about:  # noqa: N801
             raise ValueError(
                 f"{_name(self._fragment)} cannot be read: {error}"
             ) from error
+
+
+def _expanded(X: Any) -> list[str] | str:
+    """Return paths as text; a pattern such as "sales/*.parquet" is what it matches."""
+    given = X if isinstance(X, list | tuple) else [X]
+    paths: list[str] = []
+    for path in map(str, given):
+        found = sorted(glob.glob(path)) if glob.has_magic(path) else []
+        paths += found or [path]
+    return paths if len(paths) > 1 or given is X else paths[0]
 
 
 def _name(fragment: Any) -> str:
@@ -219,6 +230,27 @@ def frames_of_stream(stream: Any) -> Iterator[pd.DataFrame]:
     """Yield the batches of what has Arrow's C stream, such as a DuckDB relation."""
     for batch in pa.RecordBatchReader.from_stream(stream):
         yield frame_of(batch)
+
+
+def texts_of_parquet(path: Any) -> Iterator[Any]:
+    """Yield the texts of the only column of text that Parquet files have.
+
+    Raises
+    ------
+    ValueError
+        If they have none, or several.
+    """
+    source = ParquetRows.of(path)
+    schema = source._dataset.schema
+    texts = [n for n in source.names if _kind(schema.field(n).type) == "text"]
+    if len(texts) != 1:
+        raise ValueError(
+            f"{path} must have one column of text, but has {texts or 'none'} among "
+            f"{source.names}. Give the texts, such as those of pandas.read_parquet."
+        )
+    others = [name for name in source.names if name != texts[0]]
+    for _, frame in source.without(others).read(range(len(source.sizes))):
+        yield from frame[texts[0]].astype(object)
 
 
 def append_rows(writer: Any, frame: pd.DataFrame, file: Any) -> Any:

@@ -4,6 +4,7 @@ A source tells its pieces (row groups of files, frames of a list) and how many r
 has, and reads them in any order, or always in the same where it has no other.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -74,18 +75,13 @@ class FrameRows:
     ----------
     frames : callable
         Returns an iterable of frames of any library, with the same columns.
-    left_out : sequence, default=()
-        Columns that are not read.
     """
 
     has_order = True
 
-    def __init__(
-        self,
-        frames: Callable[[], Iterable[Any]],
-        left_out: Sequence[Any] = (),
-    ) -> None:
-        self._frames, self._left_out = frames, list(left_out)
+    def __init__(self, frames: Callable[[], Iterable[Any]]) -> None:
+        self._frames = frames
+        self._left_out: list[Any] = []
         self.names: list[Any] | None = None
         self.sizes = []
         for frame in self._given():
@@ -133,7 +129,10 @@ class FrameRows:
 
     def without(self, names: Sequence[Any]) -> "FrameRows":
         """Return the source without some of its columns."""
-        return FrameRows(self._frames, [*self._left_out, *names])
+        result = copy.copy(self)
+        result._left_out = [*self._left_out, *names]
+        result.names = [name for name in self.names or [] if name not in names]
+        return result
 
 
 def check_column(name: Any, names: Sequence[Any] | None) -> None:

@@ -87,6 +87,11 @@ class StreamedTable:
             yield first, self._convert(frame)
 
 
+def is_long(rows: Any) -> bool:
+    """Tell whether rows are a stream of more than one block."""
+    return isinstance(rows, StreamedTable) and len(rows) > BLOCK_ROWS
+
+
 class BlockBatches:
     """Batches of rows that are read anew in every epoch, a block ahead of training.
 
@@ -177,7 +182,7 @@ class BlockBatches:
             while part and n_rows + len(part[0]) >= size:
                 cut = size - n_rows
                 parts.append([t[:cut] for t in part])
-                yield [torch.cat(same) for same in zip(*parts, strict=True)]
+                yield [self._pinned(same) for same in zip(*parts, strict=True)]
                 rest = [t[cut:] for t in part]
                 part = rest if len(rest[0]) else []
                 parts, n_rows, size = [], 0, next(wanted, 1 << 62)
@@ -185,9 +190,15 @@ class BlockBatches:
                 parts.append(part)
                 n_rows += len(part[0])
 
+    def _pinned(self, parts: tuple[Tensor, ...]) -> Tensor:
+        """Return one tensor, for a GPU where copies from it do not wait."""
+        whole = torch.cat(parts)
+        on_its_way = self._device.type == "cuda" and whole.device.type == "cpu"
+        return whole.pin_memory() if on_its_way else whole
+
     def _batches(self, block: list[Tensor], sizes: list[int]) -> Iterator[Batch]:
         n_inputs = len(block) - len(self._rest)
-        block = [t.to(self._device) for t in block]
+        block = [t.to(self._device, non_blocking=True) for t in block]
         if self._shuffle:
             order = torch.randperm(
                 len(block[0]),
@@ -198,6 +209,39 @@ class BlockBatches:
         for parts in zip(*(t.split(sizes) for t in block), strict=True):
             rest = parts[n_inputs:]
             yield parts[:n_inputs], rest[0], rest[1] if len(rest) > 1 else None
+
+
+class BlindBatches:
+    """Batches whose weights are of each row and member of a pack.
+
+    Parameters
+    ----------
+    batches : BlockBatches
+        Whose weights are the numbers of the rows' folds, (B,), or (B, 2) numbers and
+        weights.
+    scale : Tensor of shape (n_folds, n_members)
+        Weight of a fold's rows in each member, zero where it is blind to them.
+    """
+
+    lr_factor = 1.0
+    batch_dim = 0
+
+    def __init__(self, batches: BlockBatches, scale: Tensor) -> None:
+        self._batches, self._scale = batches, scale
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def tensors(self) -> list[Tensor]:
+        """Return what is in memory of all rows."""
+        return self._batches.tensors()
+
+    def __iter__(self) -> Iterator[Batch]:
+        for inputs, target, fold in self._batches:
+            assert fold is not None
+            is_plain = fold.ndim == 1
+            seen = self._scale[(fold if is_plain else fold[:, 0]).long()]
+            yield inputs, target, seen if is_plain else seen * fold[:, 1:]
 
 
 def _blocks(sizes: list[int], block_rows: int | None) -> list[list[int]]:

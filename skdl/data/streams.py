@@ -1,9 +1,11 @@
 """Batches of a text for a language model: parallel streams, cut into windows."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from skdl.data.batches import Batch
 from skdl.randomness import generator_on
@@ -60,6 +62,41 @@ def longest_window(bptt: int, *, variable: bool = False) -> int:
     return bptt + round(4 * _SPREAD) if variable else bptt
 
 
+class _MappedRows:
+    """Tokens side by side, (L + 1, B), of which slices are read when they are wanted.
+
+    Parameters
+    ----------
+    ids, first, batch_size, device
+        As `StreamBatches` takes them.
+    """
+
+    def __init__(
+        self, ids: np.ndarray, first: int, batch_size: int, device: torch.device | str
+    ) -> None:
+        length = len(ids) // batch_size
+        self._ids, self._device = ids, device
+        self._streams = ids[: length * batch_size].reshape(batch_size, length)
+        self._before = np.concatenate([[first], self._streams[:-1, -1]])
+        self.shape = length + 1, batch_size
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        start, end, _ = rows.indices(len(self))
+        found = np.empty((end - start, self.shape[1]), dtype=np.int64)
+        if start == 0:
+            found[0], found[1:] = self._before, self._streams[:, : end - 1].T
+        else:
+            found[:] = self._streams[:, start - 1 : end - 1].T
+        return torch.from_numpy(found).to(self._device)
+
+    def tensors(self) -> list[Tensor]:
+        """Return all tokens, as they stand in the file."""
+        return [torch.from_numpy(self._ids)]
+
+
 class StreamBatches:
     """A text as `batch_size` parallel streams, in windows of about `bptt` tokens.
 
@@ -70,7 +107,7 @@ class StreamBatches:
     Parameters
     ----------
     ids : ndarray of int of shape (n_tokens,)
-        The text.
+        The text; of a memory map only the windows are in memory.
     first : int
         The token before the text.
     batch_size : int
@@ -97,12 +134,8 @@ class StreamBatches:
         variable: bool = False,
         device: torch.device | str = "cpu",
     ) -> None:
-        length = len(ids) // batch_size
-        rows = np.empty((length + 1, batch_size), dtype=np.int64)
-        rows[1:] = ids[: length * batch_size].reshape(batch_size, length).T
-        rows[0, 0] = first
-        rows[0, 1:] = rows[length, :-1]
-        self._rows = torch.from_numpy(rows).to(device)  # (L + 1, B)
+        text = _MappedRows(ids, first, batch_size, device)
+        self._rows: Any = text if isinstance(ids, np.memmap) else text[:]  # (L + 1, B)
         self._variable = variable
         self._cut(bptt)
         self.lr_factor = 1.0
@@ -117,9 +150,9 @@ class StreamBatches:
         """Halve the length of the windows."""
         self._cut(max(1, self._bptt // 2))
 
-    def tensors(self) -> list[torch.Tensor]:
+    def tensors(self) -> list[Tensor]:
         """Return the streams."""
-        return [self._rows]
+        return [self._rows] if isinstance(self._rows, Tensor) else self._rows.tensors()
 
     def __len__(self) -> int:
         return self._n_windows
@@ -134,7 +167,8 @@ class StreamBatches:
         for length in self._draw():
             end = start + length
             self.lr_factor = length / self._bptt if self._variable else 1.0
-            yield (self._rows[start:end],), self._rows[start + 1 : end + 1], None
+            window = self._rows[start : end + 1]
+            yield (window[:-1],), window[1:], None
             start = end
 
     def _draw(self) -> list[int]:

@@ -4,6 +4,7 @@ A stream is all documents after each other, each ended by ``<eos>``. Ids go by
 frequency, so that the most frequent tokens have the lowest ones.
 """
 
+import itertools
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from skdl.data.containers import as_pandas, is_frame
 
 UNKNOWN = "<unk>"
 END = "<eos>"
+NO_DOCUMENTS = "X holds no documents; at least 1 is needed."
 
 
 @dataclass(frozen=True)
@@ -95,17 +97,20 @@ class TextEncoder:
     def fit_transform(self, texts: list[str]) -> TokenStream:
         """Learn the vocabulary and return the stream, in one pass over the texts."""
         texts = self._cased(texts)
-        always = self.analyzer.fit(texts)
-        index: defaultdict[str, int] = defaultdict()
-        index.default_factory = index.__len__
-        for token in (END, UNKNOWN, *always):
-            index[token]  # an id of its own, also where it does not occur
+        index, n_always = self.new_index(texts)
         stream = self._stream(texts, index)
         counts = np.bincount(stream.ids, minlength=len(index))
-        new_ids = self._rank(list(index), counts, len(always) + 2)
+        new_ids = self.rank(list(index), counts, n_always)
         return TokenStream(new_ids[stream.ids], stream.lengths)
 
-    def _rank(self, tokens: list[str], counts: np.ndarray, n_always: int) -> np.ndarray:
+    def new_index(self, texts: Iterable[str]) -> tuple[dict[str, int], int]:
+        """Return ids by token, which new tokens get, and how many are always known."""
+        index: defaultdict[str, int] = defaultdict(itertools.count().__next__)
+        for token in (END, UNKNOWN, *self.analyzer.fit(texts)):
+            index[token]  # an id of its own, also where it does not occur
+        return index, len(index)
+
+    def rank(self, tokens: list[str], counts: np.ndarray, n_always: int) -> np.ndarray:
         """Keep the frequent tokens; return the new id of each old one."""
         kept = counts >= self.min_frequency
         kept[:n_always] = True
@@ -143,6 +148,11 @@ class TextEncoder:
     def transform(self, texts: list[str]) -> TokenStream:
         """Return the stream of texts; new tokens are ``<unk>``."""
         return self._stream(self._cased(texts), self._index)
+
+    @property
+    def index(self) -> dict[str, int]:
+        """Ids by token."""
+        return self._index
 
     def as_read(self, texts: list[str]) -> list[str]:
         """Return the tokens of texts as they stand there, each text's ``<eos>`` too."""
@@ -207,18 +217,24 @@ def check_texts(X: Any) -> list[str]:
     if isinstance(X, (str, bytes)):
         raise TypeError(
             f"X must be an iterable of strings, got one {type(X).__name__}; put it into"
-            " a list, or read a file with skdl.datasets.read_lines."
+            " a list, or read a file with skdl.datasets.read_lines; TextLM.fit takes a "
+            "pathlib.Path of one."
         )
     texts = _items(X)
     if not texts:
-        raise ValueError("X holds no documents; at least 1 is needed.")
+        raise ValueError(NO_DOCUMENTS)
     bad = [i for i, text in enumerate(texts) if not isinstance(text, str)]
     if bad:
         raise ValueError(
             f"X must hold strings, but {len(bad)} of {len(texts)} items are none, the "
-            f"first at position {bad[0]}: {texts[bad[0]]!r}. {_advice(texts[bad[0]])}"
+            f"first {not_a_text(bad[0], texts[bad[0]])}"
         )
     return texts
+
+
+def not_a_text(position: int, item: Any) -> str:
+    """Say which item is no string, and what to do."""
+    return f"at position {position}: {item!r}. {_advice(item)}"
 
 
 def _items(X: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -91,7 +92,8 @@ class CosineEmbedding(nn.Module):
 
     The entries of x are ``a cos(2 pi (w x + b)) + c`` (arXiv 2607.05380, section 3.2),
     with frequencies w drawn from a normal distribution that is cut at three standard
-    deviations.
+    deviations. Beyond the numbers that were seen a cosine would go on to turn, for no
+    reason in the data: a number outside of the range that is set counts as its end.
 
     Parameters
     ----------
@@ -113,6 +115,8 @@ class CosineEmbedding(nn.Module):
 
     weight_decay = 0.0
     columns: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(
         self, n_members: int, columns: Sequence[int], dim: int, *, scale: float = 0.1
@@ -127,6 +131,18 @@ class CosineEmbedding(nn.Module):
         self.phase = nn.Parameter(torch.rand(shape, generator=generator))
         self.amplitude = nn.Parameter(torch.ones(shape))
         self.offset = nn.Parameter(torch.zeros(shape))
+        self._take_all()
+
+    def _take_all(self) -> None:
+        most = torch.full((len(self.columns),), torch.finfo(torch.float32).max)
+        self.register_buffer("low", -most)
+        self.register_buffer("high", most)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state, also of files from before there were ranges."""
+        super().__setstate__(state)
+        if "low" not in self._buffers:
+            self._take_all()
 
     @property
     def n_outputs(self) -> int:
@@ -136,6 +152,7 @@ class CosineEmbedding(nn.Module):
     def forward(self, numbers: Tensor) -> Tensor:
         """Embed, (B, D) or (M, B, D) -> (M, B, n_outputs)."""
         numbers = numbers.index_select(-1, self.columns)
+        numbers = torch.minimum(torch.maximum(numbers, self.low), self.high)
         x = for_each_member(numbers, len(self.frequency)).unsqueeze(-1)
         angles = torch.addcmul(self.phase, self.frequency, x) * (2 * math.pi)
         return torch.addcmul(self.offset, self.amplitude, angles.cos()).flatten(2)
@@ -149,3 +166,16 @@ class CosineEmbedding(nn.Module):
         )
         self.phase.addcmul_(self.frequency, shift)
         self.frequency.mul_(slope)
+        for end in (self.low, self.high):
+            end.sub_(shift.squeeze(-1)).div_(slope.squeeze(-1))
+
+    def has_range(self, low: Tensor, high: Tensor) -> bool:
+        """Tell whether a range is what `set_range` has set."""
+        columns = self.columns.to(low.device)
+        same = zip((self.low, self.high), (low, high), strict=True)
+        return all(torch.equal(own.to(end), end[columns]) for own, end in same)
+
+    def set_range(self, low: Tensor, high: Tensor) -> None:
+        """Take numbers, all of a row (D,), between two ends from now on."""
+        for own, end in zip((self.low, self.high), (low, high), strict=True):
+            own.copy_(end[self.columns.to(end.device)])

@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_method_params, indexable
 
 from skdl.estimators.core.documentation_link import DocumentationLink
+from skdl.estimators.tables.streaming import refuse_stream
 from skdl.packed_search.evaluation import Evaluation
 
 
@@ -171,6 +172,7 @@ class PackedSearchCV(DocumentationLink, BaseSearchCV):
             ``error_score="raise"``.
         """
         scorers, refit_metric = self._get_scorers()
+        refuse_stream(X)
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)

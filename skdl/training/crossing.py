@@ -124,7 +124,7 @@ class OutOfFold:
         self.target = target
         self._weight = weight
         self.score_weight = score_weight
-        self._score = score
+        self.score_of = score
         self._prepare = prepare
 
     def __call__(self) -> tuple[float, float]:
@@ -163,6 +163,19 @@ class OutOfFold:
         """Return predictions (n_rows, K); NaN of rows that no member is blind to."""
         return self._blind.predictions(self._member, raw / temperature)
 
+    @torch.no_grad()
+    def predict(
+        self, inputs: tuple[Tensor, ...], blind: Tensor, temperature: float
+    ) -> Tensor:
+        """Return the predictions for other rows, (n_rows, K).
+
+        `blind` (n_rows, n_members) is True where a member has not learned from a row.
+        """
+        rows = BlindRows(blind)
+        each: Any = self._network.each
+        raw = rows.raw(each, inputs)
+        return rows.predictions(self._member, raw / temperature)
+
     def by_fold(
         self, raw: Tensor, temperature: float = 1.0
     ) -> list[tuple[list[int], Tensor, Tensor]]:
@@ -173,7 +186,7 @@ class OutOfFold:
         """Return the score on the rows that have a prediction."""
         rows = torch.nonzero(self._blind.counts).flatten()
         weight = self.score_weight
-        return self._score(
+        return self.score_of(
             predictions[rows],
             self.target[rows],
             None if weight is None else weight[rows],

@@ -23,6 +23,10 @@ _SET_BY_LAUNCHERS = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _PATIENCE = timedelta(minutes=10)
 
 
+class LostRankError(RuntimeError):
+    """Another of the processes has ended."""
+
+
 @dataclass(frozen=True)
 class Ranks:
     """The process group that a fit is part of.
@@ -85,7 +89,7 @@ class Ranks:
         try:
             function(*args, **options)
         except RuntimeError as error:
-            raise RuntimeError(
+            raise LostRankError(
                 f"Rank {self.rank} of {self.size} cannot reach the others: one of "
                 "them has ended, with an error of its own or killed. The fit ends on "
                 f"all ranks. ({str(error).splitlines()[0]})"
@@ -111,8 +115,8 @@ def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks | None:
         size = dist.get_world_size()
         return Ranks(dist.get_rank(), size) if size > 1 else None
     environment = os.environ if environment is None else environment
-    wanted = environment.get("WORLD_SIZE", "")
-    if not wanted.isdigit() or int(wanted) < 2:
+    wanted = wanted_ranks(environment)
+    if wanted < 2:
         return None
     absent = [name for name in _SET_BY_LAUNCHERS if not environment.get(name)]
     if absent:
@@ -128,6 +132,17 @@ def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks | None:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=_PATIENCE)
     return Ranks(dist.get_rank(), dist.get_world_size())
+
+
+def wanted_ranks(environment: Mapping[str, str]) -> int:
+    """Return how many processes a launcher says that there are; 1 without one."""
+    value = environment.get("WORLD_SIZE") or "1"
+    if not value.isdigit():
+        raise ValueError(
+            f"WORLD_SIZE={value!r} in the environment must be a number of processes, "
+            "as torchrun sets it: unset it, or start the script with torchrun."
+        )
+    return int(value)
 
 
 def agreed(function: Callable[..., Any] | None, ranks: Ranks | None) -> Any:

@@ -5,7 +5,7 @@ One object answers for all of them, so that nothing else asks torch about them.
 
 import functools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
@@ -122,7 +122,7 @@ def runs_in_onednn(dtype: torch.dtype) -> bool:
 
 
 def resolve_runtime(
-    device: str | torch.device,
+    device: str | torch.device | Sequence[str | torch.device],
     precision: str = "auto",
     *,
     prefer_bfloat16: bool = False,
@@ -131,9 +131,10 @@ def resolve_runtime(
 
     Parameters
     ----------
-    device : str or torch.device
+    device : str or torch.device, or a list of them
         "auto" takes a CUDA device where there is one that works and the CPU elsewhere;
-        otherwise torch's own names, such as "cpu", "cuda" or "cuda:1".
+        otherwise torch's own names, such as "cpu", "cuda" or "cuda:1". Of several all
+        are looked at, and it is the first.
     precision : str, default="auto"
         A key of `PRECISIONS`.
     prefer_bfloat16 : bool, default=False
@@ -156,6 +157,10 @@ def resolve_runtime(
         Once for each reason why "auto" takes the CPU where torch reports CUDA.
     """
     threads_here()
+    if not isinstance(device, str | torch.device):
+        check_devices(device)
+        found = [resolve_runtime(d, precision) for d in dict.fromkeys(device)]
+        device = found[0].device
     if str(device) == "auto":
         device = "cuda" if torch.cuda.is_available() and _cuda_works() else "cpu"
     resolved = _named_device(device)
@@ -174,6 +179,23 @@ def resolve_runtime(
     if precision == "auto" and prefer_bfloat16 and bfloat16_is_fast(resolved):
         kind = torch.bfloat16
     return Runtime(resolved, kind)
+
+
+def check_devices(devices: Sequence[str | torch.device]) -> None:
+    """Refuse a list of no device, or in which a GPU is named twice.
+
+    Raises
+    ------
+    ValueError
+    """
+    names = [str(device) for device in devices]
+    twice = [n for n in names if n.startswith("cuda:") and names.count(n) > 1]
+    if not names or twice:
+        wrong = f"names {twice[0]} twice" if twice else "names none"
+        raise ValueError(
+            "device must be the name of a device, or a list of several such as "
+            f"['cuda:0', 'cuda:1'] or ['cpu', 'cpu']; {list(devices)!r} {wrong}."
+        )
 
 
 def _named_device(device: str | torch.device) -> torch.device:

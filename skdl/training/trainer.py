@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.training.foreign import lent_where_needed
+from skdl.training.graphs import step_graphs
 from skdl.training.objectives import Objective
 from skdl.training.optimization.averaging import WeightAverage
 from skdl.training.optimization.clipping import clip_gradients
@@ -106,6 +107,7 @@ class Trainer:
         self.guard = guard or StepGuard(device)
         if guard is None and device.type == "cuda" and takes_found_inf(optimizer):
             self.guard = DeviceGuard(optimizer, device)
+        self._graphs = step_graphs(network, runtime, is_frozen=freezing is not None)
         self.steps = 0  # of this epoch
         self._batch_dim = 0
         self._epochs = 0
@@ -170,6 +172,13 @@ class Trainer:
 
     def _gradients(self, batch: Batch) -> Tensor:
         """Add the gradient of a batch to parameters without one; return its loss."""
+        if self._graphs is None or self.runtime.memory.most_rows is not None:
+            return self._one_by_one(batch)
+        return self._graphs.gradients(
+            batch, self._parameters, self._backward, self._one_by_one
+        )
+
+    def _one_by_one(self, batch: Batch) -> Tensor:
         return self.runtime.memory.gradients(
             batch, self._batch_dim, self.network, self._backward
         )

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from skdl.data.binned import BinnedTableEncoder, untrained_rows
+from skdl.data import bins, numeric
+from skdl.data.binned import BinnedTableEncoder, count_codes, untrained_rows
 from skdl.data.bins import BinEncoder
 from skdl.data.factors import factorize
+from skdl.data.streamed import StreamedTable
 from skdl.data.table import Table, TableEncoder
 
 N = 40
@@ -67,7 +69,8 @@ def test_a_category_of_blind_rows_alone_is_untrained():
     blind = np.zeros((N, 2), dtype=bool)
     blind[::4, 0] = True  # all rows of "a"
     indices = encoder.transform(X)[0]
-    members, rows, unknown = untrained_rows(indices, blind, encoder)
+    seen = [count_codes(indices[~blind[:, m]], encoder) for m in range(2)]
+    members, rows, unknown = untrained_rows(seen, encoder)
     code = int(indices[0, 0])
     assert (0, code) in set(zip(members.tolist(), rows.tolist(), strict=True))
     assert (1, code) not in set(zip(members.tolist(), rows.tolist(), strict=True))
@@ -85,3 +88,20 @@ def test_tables_with_many_bins_are_predicted_in_smaller_chunks():
         for X in (few, many)
     ]
     assert 256 <= sizes[1] < sizes[0] == TableEncoder.inference_rows
+
+
+def test_a_stream_of_many_rows_teaches_what_the_same_rows_in_memory_teach(monkeypatch):
+    monkeypatch.setattr(bins, "_LEARNING_ROWS", 60)
+    monkeypatch.setattr(numeric, "_QUARTILE_ROWS", 90)
+    X, y = table(), np.arange(N) % 3
+    stream = StreamedTable.__new__(StreamedTable)
+    stream.shape = X.shape
+    stream.chunks = lambda: ((a, X[a:b]) for a, b in ((0, 30), (30, N)))
+    found, expected = (
+        BinnedTableEncoder(BinEncoder(), [0]).fit_with_target(
+            rows, y, np.random.RandomState(0)
+        )
+        for rows in (stream, X)
+    )
+    for a, b in zip(found.of_all(stream), expected.of_all(X), strict=True):
+        assert a.equal(b)

@@ -39,6 +39,9 @@ def fits(folder: Path) -> dict[str, list]:
         "stopped": clone(MODEL)
         .set_params(max_epochs=12, early_stopping=True, n_iter_no_change=1, lr=0.1)
         .fit(X, Y),
+        "pack": NeuralClassifier(
+            hidden_layer_sizes=(8,), validation=3, max_epochs=3, random_state=0
+        ).fit(X, Y),
         "dropped": clone(MODEL).set_params(dropout=0.5, random_state=None).fit(X, Y),
         "saved": clone(MODEL).set_params(checkpoint=checkpoint).fit(X, Y),
     }

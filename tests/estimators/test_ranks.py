@@ -52,7 +52,9 @@ def shared(tmp_path_factory):
     return [json.loads(line) for line in (lines[0][0], lines[1][0], lines[0][1])]
 
 
-@pytest.mark.parametrize("name", ["weighted", "stopped", "dropped", "saved", "table"])
+@pytest.mark.parametrize(
+    "name", ["weighted", "stopped", "pack", "dropped", "saved", "table"]
+)
 def test_all_processes_end_with_the_same_network(name, shared):
     assert shared[0][name] == shared[1][name]
 
@@ -62,7 +64,7 @@ def alone(tmp_path_factory):
     return ranks.fits(tmp_path_factory.mktemp("alone"))
 
 
-@pytest.mark.parametrize("name", ["weighted", "stopped", "saved"])
+@pytest.mark.parametrize("name", ["weighted", "stopped", "pack", "saved"])
 def test_two_processes_learn_what_one_learns(name, shared, alone):
     np.testing.assert_allclose(shared[0][name], alone[name], atol=1e-5)
     assert shared[0]["epochs"] == alone["epochs"]
@@ -88,3 +90,5 @@ def test_world_size_without_a_launcher_is_told_and_the_fit_is_alone():
         assert join_ranks({"WORLD_SIZE": "2", "RANK": "0"}) is None
     assert join_ranks({"WORLD_SIZE": "1"}) is None
     assert join_ranks({}) is None
+    with pytest.raises(ValueError, match="WORLD_SIZE='two' in the environment must be"):
+        join_ranks({"WORLD_SIZE": "two"})

@@ -1,7 +1,9 @@
 """Searches on the engines that joblib runs: the same result, and threads shared out."""
 
 import os
+import time
 from contextlib import contextmanager
+from unittest import mock
 
 import joblib
 import numpy as np
@@ -10,6 +12,8 @@ import torch
 from sklearn.model_selection import GridSearchCV
 
 from skdl import NeuralClassifier
+from skdl.estimators.core import ranks
+from skdl.training.runtime import Runtime
 
 RNG = np.random.RandomState(0)
 X = RNG.randn(80, 3)
@@ -91,3 +95,34 @@ def test_processes_share_the_threads_of_the_machine():
     of_each = {found[f"split{i}_test_threads"][j] for i in (0, 1) for j in (0, 1)}
     assert max(of_each) <= max(1, joblib.cpu_count() // 2)
     assert found["split0_test_process"][0] != os.getpid()
+
+
+def device_of_worker(number):
+    """Return the GPU that a fit in this worker takes, of two that are made believe."""
+    time.sleep(0.2)  # so that the other worker gets the next
+    with (
+        mock.patch("torch.cuda.device_count", return_value=2),
+        mock.patch.object(ranks, "ranks_of_fit", return_value=None),
+    ):
+        return str(ranks.in_ranks(Runtime(torch.device("cuda"))).device)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("engine", [loky, threads, dask])
+def test_workers_take_the_gpus_in_turn(engine):
+    with engine():
+        alone = device_of_worker(0)
+        found = joblib.Parallel()(joblib.delayed(device_of_worker)(i) for i in range(8))
+    assert alone == "cuda"
+    assert set(found) == {"cuda:0", "cuda:1"}
+
+
+def test_a_gpu_that_is_named_is_the_one_and_alone_there_is_no_turn():
+    assert device_of_worker(0) == "cuda"
+    named = Runtime(torch.device("cuda", 1))
+    assert ranks.in_ranks(named) is named
+    with threads():
+        found = joblib.Parallel()(
+            joblib.delayed(ranks.in_ranks)(named) for _ in range(2)
+        )
+    assert found == [named, named]

@@ -84,7 +84,33 @@ def test_cosines_of_numbers_in_new_units_are_what_they_were():
     torch.manual_seed(0)
     embedding = CosineEmbedding(M, [2, 0], DIM, scale=0.5)
     x = torch.randn(5, 3)
+    embedding.set_range(x[:3].amin(0), x[:3].amax(0))
     expected = embedding(x)
     slope, shift = torch.tensor([2.0, 1.0, 0.5]), torch.tensor([1.0, 0.0, -3.0])
     embedding.rescale(slope, shift)
     torch.testing.assert_close(embedding((x - shift) / slope), expected)
+
+
+def test_a_number_beyond_the_range_counts_as_its_end():
+    torch.manual_seed(0)
+    embedding = CosineEmbedding(M, [0, 2], DIM, scale=0.5)
+    low, high = torch.tensor([-1.0, 0.0, -2.0]), torch.tensor([1.0, 0.0, 3.0])
+    within = torch.stack([low, high, low / 2])
+    free = embedding(within)
+    embedding.set_range(low, high)
+    assert embedding.has_range(low, high)
+    assert not embedding.has_range(low, 2 * high)
+    assert torch.equal(embedding(within), free)
+    beyond = torch.stack([10 * low, 10 * high, low / 2])
+    assert torch.equal(embedding(beyond), free)
+
+
+def test_a_file_from_before_there_were_ranges_takes_any_number():
+    torch.manual_seed(0)
+    embedding = CosineEmbedding(M, [0], DIM)
+    state = embedding.__getstate__()
+    state["_buffers"] = {"columns": embedding.columns}
+    old = CosineEmbedding.__new__(CosineEmbedding)
+    old.__setstate__(state)
+    x = 1e3 * torch.randn(5, 1)
+    assert torch.equal(old(x), embedding(x))

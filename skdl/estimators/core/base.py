@@ -32,6 +32,7 @@ from skdl.estimators.core.labels import labels_as_given
 from skdl.estimators.core.network_estimator import NetworkEstimator, told_of
 from skdl.estimators.core.parts import objective_of, training_parts
 from skdl.estimators.core.rows import Rows, check_weight, weighing
+from skdl.estimators.core.several_devices import on_several_devices
 from skdl.estimators.core.state import (
     all_or_nothing,
     draw_seed,
@@ -131,6 +132,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     # Fitting.
 
     @answers_names
+    @on_several_devices
     @with_callbacks
     def fit(
         self,
@@ -184,27 +186,19 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         self._check_parameters()
         return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
-    def _fit_all(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        X_val: Any,
-        y_val: Any,
-        sample_weight_val: Any,
-    ):
+    def _fit_all(self, X: Any, y: Any, sample_weight: Any, *held_out: Any):
         context = self._init_callback_context(max_subtasks=self._setting("max_epochs"))
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         seen = {"X": X, "y": y, "metadata": metadata}
         with all_or_nothing(self):
-            check_held_out(X_val, y_val, sample_weight_val)
+            check_held_out(*held_out)
             warm = goes_on(self, is_warm=self.warm_start)
             rows = self._rows(X, y, sample_weight, reset=not warm)
-            held_out = None
-            if X_val is not None:
+            validation = None
+            if held_out[0] is not None:
                 with about_held_out():
-                    held_out = self._rows(X_val, y_val, sample_weight_val, reset=False)
-            outcome = self._fit(rows, held_out, warm=warm, watch=(context, seen))
+                    validation = self._rows(*held_out, reset=False)
+            outcome = self._fit(rows, validation, warm=warm, watch=(context, seen))
         self._conclude(outcome)
         return self
 

@@ -22,7 +22,7 @@ from skdl.estimators.core.fit_identity import (
 from skdl.estimators.core.history import History
 from skdl.estimators.core.parameters import RunningParameters, TrainingParameters
 from skdl.estimators.core.plain_state import PlainState
-from skdl.estimators.core.ranks import in_ranks
+from skdl.estimators.core.ranks import in_ranks, ranks_of_fit
 from skdl.estimators.core.wrong_names import unexpected
 from skdl.training.loop import Outcome
 from skdl.training.optimization.schedules import check_schedule
@@ -76,9 +76,14 @@ class NetworkEstimator(
         Where the network is. A pickle holds no device: it loads where there is no GPU.
     """
 
+    # Whether the time goes into convolutions, which bfloat16 makes faster.
+    _prefers_bfloat16 = False
     # What `validation_score` is called where it is shown; None where it is not shown,
     # since the loss says the same.
     _score_name: ClassVar[str | None] = "score"
+
+    # Whether a fit can be shared out to several devices.
+    _takes_several_devices: ClassVar[bool] = True
 
     @abstractmethod
     def _sweep_lr(
@@ -102,7 +107,10 @@ class NetworkEstimator(
 
     def _runtime(self) -> Runtime:
         """Return where and how to train, and with which other processes."""
-        return in_ranks(resolve_runtime(self.device, self.precision))
+        runtime = resolve_runtime(
+            self.device, self.precision, prefer_bfloat16=self._prefers_bfloat16
+        )
+        return in_ranks(runtime)
 
     def set_params(self, **params: Any):
         """Set parameters, also nested ones (``name__option``).
@@ -135,6 +143,11 @@ class NetworkEstimator(
         check_betas(self._setting("betas"))
         check_schedule(self.schedule)
         resolve_runtime(self.device, self.precision)
+        if isinstance(self.device, list | tuple) and not self._takes_several_devices:
+            raise ValueError(
+                f"{type(self).__name__} is trained on one device: device is "
+                f"{self.device!r}, but must be one name, such as 'auto'."
+            )
 
     def _validate_params(self) -> None:
         """Check each parameter by itself, but for those that were checked already."""
@@ -156,7 +169,9 @@ class NetworkEstimator(
         if outcome.failure is not None:
             raise outcome.failure
         if self.checkpoint is not None and not continued:
-            remove_checkpoint(checkpoint_file(self.checkpoint)[0])
+            ranks = ranks_of_fit()
+            if ranks is None or ranks.is_first:  # which may still be writing it
+                remove_checkpoint(checkpoint_file(self.checkpoint)[0])
             if isinstance(self.random_state, np.random.RandomState):
                 self.random_state.random_sample()  # the next fit is another one
 

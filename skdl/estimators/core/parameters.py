@@ -115,7 +115,8 @@ class RunningParameters:
         fit: searches over parameters cannot share one.
     device : str or torch.device
         "auto" takes a CUDA GPU where there is one; otherwise "cpu", "cuda", "cuda:1",
-        ...
+        ... A list, such as ["cuda:0", "cuda:1"] or ["cpu", "cpu"], trains with a
+        process on each, and predicts on the first; not for text (docs/scaling.md).
     precision : str
         Arithmetic in training: "float32" or "bfloat16" (with float32 weights); "auto"
         is "float32". Predictions are always made in float32. On CPUs without units for
@@ -129,14 +130,14 @@ class RunningParameters:
     """
 
     checkpoint: str | os.PathLike | tuple[str | os.PathLike, int] | None = None
-    device: str | torch.device = "auto"
+    device: str | torch.device | list[str] = "auto"
     precision: str = "auto"
     random_state: int | np.random.RandomState | None = None
     verbose: int | bool = 0
 
     _constraints = {
         "checkpoint": [str, os.PathLike, tuple, None],
-        "device": [str, torch.device],
+        "device": [str, torch.device, list, tuple],
         "precision": [StrOptions(set(PRECISIONS))],
         "random_state": ["random_state"],
         "verbose": ["verbose"],

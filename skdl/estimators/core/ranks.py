@@ -1,14 +1,18 @@
 """Fits that several processes, started by torchrun, train together."""
 
 import functools
+import multiprocessing
 import os
+import re
 import sys
+import threading
 from dataclasses import replace
+from typing import Any
 
 import torch
 from joblib.parallel import get_active_backend
 
-from skdl.training.ranks import Ranks, join_ranks
+from skdl.training.ranks import Ranks, join_ranks, wanted_ranks
 from skdl.training.runtime import Runtime
 
 
@@ -21,7 +25,7 @@ def ranks_of_fit() -> Ranks | None:
         In a worker of joblib, which is none of these processes.
     """
     is_launched = all(name in os.environ for name in ("RANK", "MASTER_ADDR"))
-    if is_launched and int(os.environ.get("WORLD_SIZE") or 1) > 1 and _is_worker():
+    if is_launched and wanted_ranks(os.environ) > 1 and is_worker():
         raise RuntimeError(
             f"WORLD_SIZE={os.environ['WORLD_SIZE']}: torchrun's processes train one "
             "network together, but this fit is in a worker of joblib, where the others "
@@ -33,9 +37,40 @@ def ranks_of_fit() -> Ranks | None:
     return ranks
 
 
-def _is_worker() -> bool:
+def is_worker() -> bool:
+    """Tell whether this is a worker of joblib."""
     backend, _ = get_active_backend()
-    return (getattr(backend, "nesting_level", 0) or 0) > 0
+    return (getattr(backend, "nesting_level", 0) or 0) > 0 or _is_task_of_dask()
+
+
+def _is_task_of_dask() -> bool:
+    """Tell whether dask runs this, of which joblib does not tell."""
+    distributed: Any = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    try:
+        return distributed.get_worker() is not None
+    except ValueError:
+        return False
+
+
+# Numbers of the threads that have asked for one.
+_threads: dict[int, int] = {}
+
+
+def worker_number() -> int:
+    """Return the number of this worker among those beside it, as far as it is known.
+
+    Processes are numbered by who starts them, as in "LokyProcess-3"; else their ids
+    tell them apart. Threads of one process are numbered as they ask.
+    """
+    number = 0
+    if multiprocessing.parent_process() is not None:
+        found = re.search(r"(\d+)$", multiprocessing.current_process().name)
+        number = int(found[1]) - 1 if found else os.getpid()
+    if threading.current_thread() is threading.main_thread():
+        return number
+    return number + _threads.setdefault(threading.get_ident(), len(_threads))
 
 
 @functools.cache  # once is enough
@@ -47,11 +82,17 @@ def _tell(ranks: Ranks) -> None:
 
 
 def in_ranks(runtime: Runtime) -> Runtime:
-    """Return a runtime with the processes that train together, each on its own GPU."""
+    """Return a runtime with the processes that train together, each on its own GPU.
+
+    Workers of joblib, each of which trains by itself, take the GPUs in turn.
+    """
     ranks = ranks_of_fit()
-    if ranks is None:
-        return runtime
     device = runtime.device
+    if ranks is None:
+        if device.type != "cuda" or device.index is not None or not is_worker():
+            return runtime
+        index = worker_number() % torch.cuda.device_count()
+        return replace(runtime, device=torch.device("cuda", index))
     if device.type == "cuda" and device.index is None:
         local = int(os.environ.get("LOCAL_RANK", ranks.rank))
         device = torch.device("cuda", local)

@@ -41,8 +41,7 @@ class ClassTarget:
         self, y: np.ndarray, classes: np.ndarray | None = None, *, soft: bool = False
     ) -> None:
         self.multilabel = y.ndim == 2 and not soft
-        if soft:
-            self.soft = True
+        self.soft = soft
         if self.multilabel:
             self.classes = np.arange(y.shape[1])
         else:
@@ -60,7 +59,7 @@ class ClassTarget:
 
     def harden(self) -> None:
         """Take labels from now on."""
-        vars(self).pop("soft", None)
+        self.soft = False
 
     def fit(self, y: np.ndarray, weight: np.ndarray | None) -> None:
         """Count the classes of the training rows; there may be classes without any."""

@@ -20,7 +20,6 @@ from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.checks import MOST
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.fitting import FittedParts
-from skdl.estimators.core.ranks import in_ranks
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
 from skdl.estimators.pictures.inputs import (
@@ -32,7 +31,6 @@ from skdl.networks.conv import ConvNet, PictureNetwork, activation_maps
 from skdl.networks.folding import members_of
 from skdl.networks.mlp import ACTIVATIONS
 from skdl.training.augmentation import AugmentedBatches, AveragedViews
-from skdl.training.runtime import Runtime, resolve_runtime
 from skdl.training.surroundings import own_settings
 from skdl.training.survival.out_of_memory import as_memory_error
 
@@ -126,6 +124,7 @@ class ImageEstimator(NeuralEstimator):
 
     # A picture means the same when it is shifted, columns of numbers do not.
     _wants_pictures = True
+    _prefers_bfloat16 = True
 
     def _check_parameters(self) -> None:
         if isinstance(self.network, str) and self.network == "conv":
@@ -193,11 +192,6 @@ class ImageEstimator(NeuralEstimator):
             for member in members_of(network):
                 member.standardize_by(encoder.mean, encoder.spread)
         return encoder, network
-
-    def _runtime(self) -> Runtime:
-        return in_ranks(
-            resolve_runtime(self.device, self.precision, prefer_bfloat16=True)
-        )
 
     def _augmented(self, batches: Any, parts: FittedParts) -> Any:
         augmentation = resolve_augmentation(self.augmentation)

@@ -9,7 +9,7 @@ from torch import nn
 from skdl.data.bins import BinEncoder
 from skdl.data.table import TableEncoder
 from skdl.estimators.tables.frames import Schema
-from skdl.estimators.tables.members import embeddings_of
+from skdl.estimators.tables.members import embedded_numbers, embeddings_of
 
 NUMBER, CATEGORY = "number", "category"
 
@@ -65,11 +65,8 @@ def _numbers(encoder: TableEncoder, network: nn.Module, n_numbers: int) -> list[
     found: BinEncoder | None = getattr(encoder, "bins", None)
     if found is not None and len(found.columns):
         bins[found.columns] = found.n_bins
-    for name in ("piecewise", "cosine"):
-        part = getattr(network, name, None)
-        if part is not None:
-            columns = part.columns.tolist() if name == "cosine" else found.columns
-            entries[columns] += part.n_outputs // len(columns)
+    for columns, dim in embedded_numbers(network, encoder):
+        entries[columns] += dim
     missing = np.isin(np.arange(n_numbers), encoder.numeric.missing)
     return [
         (NUMBER, 0, int(b), int(e), bool(m))

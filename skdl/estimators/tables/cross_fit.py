@@ -101,7 +101,8 @@ def cross_fit(
     rows = estimator._weigh(rows, target)
     groups = check_groups(groups, rows.X)
     kept, blind = draw_blind_rows(estimator, rows, validation, groups, rng)
-    rows = rows.take(kept)
+    if not isinstance(kept, slice):
+        rows = rows.take(kept)
     if with_whole:
         blind = np.insert(blind, 0, False, axis=1)
     with runtime.seeded(draw_seed(rng)):

@@ -18,12 +18,13 @@ from skdl.estimators.core.checks import MOST, STEEPEST
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.rows import Rows
+from skdl.estimators.core.several_devices import on_several_devices
 from skdl.estimators.core.state import all_or_nothing
 from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.tables.cross_fit import ATTRIBUTES, cross_fit
 from skdl.estimators.tables.packs import new_pack
 from skdl.estimators.tables.recipe import ONE_NETWORK, Recipe
-from skdl.estimators.tables.streaming import streamed_rows
+from skdl.estimators.tables.streaming import column_of, streamed_rows
 from skdl.estimators.tables.validation import (
     CHOICES,
     FEWEST_ROWS,
@@ -138,6 +139,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
     # Fitting.
 
     @answers_names
+    @on_several_devices
     @with_callbacks
     def fit(
         self,
@@ -155,10 +157,10 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training inputs. Or rows that are read piece by piece, on which one network
-            is trained: Parquet files (a path, a directory, a list of paths), a Dataset
-            of PyArrow, a large memory map, or a list of frames or another object that
-            gives frames whenever it is iterated (see docs/scaling.md).
+            Training inputs. Or rows that are read piece by piece: Parquet files (a
+            path, a directory, a list of paths), a Dataset of PyArrow, a large memory
+            map, or a list of frames or another object that gives frames whenever it is
+            iterated (see docs/scaling.md).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Training targets; of rows read piece by piece also the name of a column.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -172,7 +174,8 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
             Weights of the held-out samples.
         groups : array-like of shape (n_samples,), default=None
             With folds as `validation`, which samples belong together: a network that is
-            blind to one is blind to all of them.
+            blind to one is blind to all of them. Of rows read piece by piece also the
+            name of a column.
 
         Returns
         -------
@@ -199,12 +202,6 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         self._check_parameters()
         held_out = {"X_val": X_val, "y_val": y_val}
         held_out["sample_weight_val"] = sample_weight_val
-        source = row_source(X)
-        if source is not None:
-            self._refuse_folds(groups)
-            return self._fit_all(
-                source, y, sample_weight, X_val, y_val, sample_weight_val
-            )
         folds = folds_for(self, held_out)
         if folds is not None:
             return self._cross_fit(X, y, sample_weight, groups, folds)
@@ -220,21 +217,12 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
             )
         return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
-    def _refuse_folds(self, groups: Any) -> None:
-        """Refuse what would need all rows at once."""
-        validation = self.validation
-        one = validation is None or validation == "auto" or self._stops_early
-        if not one or groups is not None:
-            what = f"validation={validation!r}" if groups is None else "groups"
-            raise ValueError(
-                f"{what} needs all rows in memory, but these are read piece by piece: "
-                "one network is trained. A share such as validation=0.1 or X_val is "
-                "held out."
-            )
-
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         source = row_source(X)
         if source is None:
+            for name, given in (("y", y), ("sample_weight", sample_weight)):
+                if isinstance(given, str):
+                    column_of(X, name, given)
             return super()._rows(X, y, sample_weight, reset=reset)
         return streamed_rows(self, source, y, sample_weight, reset=reset)
 
@@ -247,6 +235,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
             )
         return super()._new_inputs(X)
 
+    @on_several_devices
     @with_callbacks
     def _fit_for_vectors(
         self, X: Any, y: Any, sample_weight: Any, folds: Any, *, drop_harmful: bool
@@ -273,6 +262,8 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         with all_or_nothing(self):
             goes_on(self, is_warm=False)
             rows = self._rows(X, y, sample_weight, reset=True)
+            if isinstance(groups, str):
+                groups = column_of(X, "groups", groups)
             if self.validation == "auto" and len(rows) < FEWEST_ROWS:
                 outcome = self._fit(rows, None, warm=False, watch=watch)
             else:

@@ -1,12 +1,14 @@
 """The members of a network, be they modules of their own or a pack."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import nn
 
+from skdl.data.binned import BinnedTableEncoder
+from skdl.data.table import TableEncoder
 from skdl.networks.embedding import EmbeddingNetwork, EntityEmbedding
 from skdl.networks.ensemble import Ensemble
 from skdl.networks.packed import PackedLinear
@@ -41,6 +43,28 @@ def embeddings_of(network: nn.Module) -> list[EntityEmbedding | PackedMember]:
         pack: Any = network.embedding
         return [PackedMember(pack, m) for m in range(network.n_members)]
     return [member.embedding for member in members_of(network)]
+
+
+def embedded_numbers(
+    network: nn.Module, encoder: TableEncoder
+) -> list[tuple[list[int], int]]:
+    """Return which numbers have vectors, in the order in which a pack puts these.
+
+    Returns
+    -------
+    list of (columns, entries)
+        The numbers, by their places in a row, and the entries of the vector of each.
+    """
+    if not isinstance(network, PackedEmbeddingNetwork):
+        return []
+    found: list[tuple[list[int], int]] = []
+    if network.piecewise is not None:
+        columns = cast(BinnedTableEncoder, encoder).bins.columns.tolist()
+        found.append((columns, network.piecewise.n_outputs // len(columns)))
+    if network.cosine is not None:
+        columns = network.cosine.columns.tolist()
+        found.append((columns, network.cosine.n_outputs // len(columns)))
+    return found
 
 
 def effects_of(network: nn.Module) -> list[np.ndarray]:

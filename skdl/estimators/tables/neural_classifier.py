@@ -137,7 +137,8 @@ class NeuralClassifier(
         fit: searches over parameters cannot share one.
     device : str or torch.device, default="auto"
         "auto" takes a CUDA GPU where there is one; otherwise "cpu", "cuda", "cuda:1",
-        ...
+        ... A list, such as ["cuda:0", "cuda:1"] or ["cpu", "cpu"], trains with a
+        process on each, and predicts on the first; not for text (docs/scaling.md).
     precision : str, default="auto"
         Arithmetic in training: "float32" or "bfloat16" (with float32 weights); "auto"
         is "float32". Predictions are always made in float32. On CPUs without units for

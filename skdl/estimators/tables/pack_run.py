@@ -9,18 +9,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from skdl.data.batches import ResidentBatches
-from skdl.data.binned import rare_as_unknown, rows_of_a_category
+from skdl.data.folds import FoldNumbers
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.history import History
 from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
+from skdl.estimators.core.state import draw_seed
 from skdl.estimators.tables.conformal import Conformal, conformal
+from skdl.estimators.tables.pack_rows import (
+    PackRows,
+    rows_in_memory,
+    rows_of_a_stream,
+)
 from skdl.estimators.tables.packs import UnknownVectors, begin_alike, work_per_row
-from skdl.estimators.tables.recipe import recipe_for, with_parameters
+from skdl.estimators.tables.recipe import Recipe, recipe_for, with_parameters
 from skdl.estimators.tables.verdicts import MANY_ROWS, Judge, places
-from skdl.training.blind import BlindRows, pack_objective, seen_weights
+from skdl.training.blind import BlindRows, pack_objective
 from skdl.training.calibration import best_temperature, sharpening
 from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
 from skdl.training.loop import EpochRecord, Outcome, SoFar, train
@@ -45,7 +50,7 @@ class PackRun:
         estimator: Any,
         rows: Rows,
         target: Any,
-        blind: np.ndarray,
+        blind: np.ndarray | FoldNumbers,
         runtime: Runtime,
         rng: np.random.RandomState,
         harmful: Sequence[int],
@@ -59,71 +64,50 @@ class PackRun:
         self.has_classes = isinstance(member, CrossEntropy | BinaryCrossEntropy)
         recipe = recipe_for(
             len(rows),
-            estimator._numbers_of(rows.X).shape[1],
+            estimator._numbers_of(rows.X[:1]).shape[1],
             target.n_outputs if self.has_classes else 0,
         )
         self.recipe = recipe = with_parameters(recipe, estimator)
         encoder = estimator._new_pack_encoder(rows.X, encoded.numpy(), recipe, rng)
+        self.rows = _encoded_rows(rows, encoded, blind, encoder, recipe, runtime, rng)
         n_members = blind.shape[1]
         network = estimator._new_pack(
             encoder, target.n_outputs, n_members, recipe, harmful
         )
-        if not blind[:, 0].any():
+        if not self.rows.blind[:, 0].any():
             begin_alike(network)
         network = network.to(runtime.device)
         objective = pack_objective(member, n_members)
         self.parts = FittedParts(encoder, target, objective, network, lr=recipe.lr)
-        self._prepare(rows, encoded, blind, rng)
+        self._look_at(self.rows, rng)
 
-    def _prepare(
-        self,
-        rows: Rows,
-        encoded: torch.Tensor,
-        blind: np.ndarray,
-        rng: np.random.RandomState,
-    ) -> None:
-        """Put the rows where the network is."""
-        parts, device = self.parts, self.runtime.device
-        indices, *others = parts.encoder.transform(rows.X)
-        indices = rare_as_unknown(indices, parts.encoder, self.recipe.rare_rows)
-        on_cpu = (indices, *others)
-        inputs = tuple(t.to(device) for t in on_cpu)
-        encoded = encoded.to(device)
-        held_out = torch.from_numpy(blind).to(device)
-        weight, score_weight = (
-            None if w is None else torch.from_numpy(w.astype(np.float32)).to(device)
-            for w in (rows.weight, rows.score_weight)
-        )
-        self.batches = ResidentBatches(
-            inputs,
-            encoded,
-            seen_weights(held_out, weight),
-            batch_size=self.recipe.batch_size,
-        )
-        self.steps = self._steps(len(self.batches))
+    def _look_at(self, rows: PackRows, rng: np.random.RandomState) -> None:
+        """Choose what the networks are looked at and judged with."""
+        parts, is_categorical = self.parts, self.estimator._is_categorical
+        self.steps = self._steps(len(rows.batches))
         self.out_of_fold = OutOfFold(
             parts.network,
-            BlindRows(held_out),
+            BlindRows(torch.from_numpy(rows.blind).to(rows.target.device)),
             _without_smoothing(parts.objective.member),
-            inputs,
-            encoded,
-            weight=weight,
-            score_weight=score_weight,
+            rows.inputs,
+            rows.target,
+            weight=rows.weight,
+            score_weight=rows.score_weight,
             score=parts.target.score,
-            prepare=UnknownVectors(parts.network, parts.encoder, indices, blind),
+            prepare=UnknownVectors(parts.network, rows.untrained),
         )
         # Columns that could be learned by heart.
-        self._doubtful = np.flatnonzero(self.estimator._is_categorical)[
-            rows_of_a_category(indices) < MANY_ROWS
+        self._doubtful = np.flatnonzero(is_categorical)[
+            rows.rows_of_a_category < MANY_ROWS
         ]
         self.judge = Judge(
             parts.network,
-            places(parts.network, parts.encoder, self.estimator._is_categorical),
+            places(parts.network, parts.encoder, is_categorical),
             _without_smoothing(parts.objective.member),
-            blind,
-            inputs,
-            encoded,
-            weight,
+            rows.blind,
+            rows.inputs,
+            rows.target,
+            rows.weight,
             rng,
         )
 
@@ -171,7 +155,7 @@ class PackRun:
             lowest = min(loss, lowest)
             return bool(self.found_harmful)
 
-        stretches = Stretches(self.batches, self.steps)
+        stretches = Stretches(self.rows.batches, self.steps)
 
         def begin() -> None:
             stretches.begin()
@@ -214,14 +198,16 @@ class PackRun:
         self.temperature = 1.0
         single = 1.0
         if self.has_classes:
-            single = max(_COOLEST, best_temperature(partial(look.loss, raw)))
+            # Near its lowest point a loss in float32 tells no more than four digits.
+            loss = partial(look.loss, raw.double())
+            single = max(_COOLEST, best_temperature(loss))
             n_members = parts.objective.n_members
             self.temperature = single * sharpening(
                 look.loss(raw, single), look.uninformed_loss(raw), n_members
             )
             member = parts.objective.member
             parts.objective = pack_objective(member, n_members, self.temperature)
-        self.predictions = look.predictions(raw, single)
+        self.predictions, self.score = self.rows.out_of_fold(look, raw, single)
         self.conformal = self._held_out(raw)
         self.verdict = self.judge()
 
@@ -259,24 +245,23 @@ class PackRun:
 
     def _row(self, record: EpochRecord) -> dict[str, float]:
         steps = self.steps[record.epoch - 1]
-        row = {**record.as_row(), "epoch": steps / len(self.batches)}
+        row = {**record.as_row(), "epoch": steps / len(self.rows.batches)}
         return {"epoch": row.pop("epoch"), "step": steps, **row}
 
     def epochs_at(self, look: int) -> int:
         """Return the epoch that a look was in."""
-        return math.ceil(self.steps[look - 1] / len(self.batches)) if look else 0
+        return math.ceil(self.steps[look - 1] / len(self.rows.batches)) if look else 0
 
-    def attributes(self, kept: np.ndarray, n_rows: int) -> dict[str, Any]:
+    def attributes(self, kept: np.ndarray | slice, n_rows: int) -> dict[str, Any]:
         """Return the values of `ATTRIBUTES`."""
         found = self.predictions.cpu().numpy()
         target = self.parts.target
         known = found if self.has_classes else target.decode(found)
         everywhere = np.full((n_rows, *known.shape[1:]), np.nan, dtype=known.dtype)
         everywhere[kept] = known
-        score = self.out_of_fold.score(self.predictions)
         values = {
             "oof_prediction_": everywhere,
-            "oof_score_": score,
+            "oof_score_": self.score,
             "feature_importances_": self.verdict.mean,
             "feature_importances_std_": self.verdict.error,
             "_conformal": self.conformal,
@@ -284,6 +269,22 @@ class PackRun:
         if self.has_classes:
             values["temperature_"] = self.temperature
         return values
+
+
+def _encoded_rows(
+    rows: Rows,
+    encoded: torch.Tensor,
+    blind: np.ndarray | FoldNumbers,
+    encoder: Any,
+    recipe: Recipe,
+    runtime: Runtime,
+    rng: np.random.RandomState,
+) -> PackRows:
+    """Put the rows where the network is, or as many as are looked at."""
+    given = (encoder, recipe, runtime.device)
+    if isinstance(blind, FoldNumbers):
+        return rows_of_a_stream(rows, encoded, blind, *given, draw_seed(rng))
+    return rows_in_memory(rows, encoded, blind, *given)
 
 
 def _without_smoothing(member: Any) -> Any:

@@ -1,11 +1,12 @@
 """What a pack of table networks is made of: encoder, embeddings, networks."""
 
+import copy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from skdl.data.binned import BinnedTableEncoder, untrained_rows
+from skdl.data.binned import BinnedTableEncoder
 from skdl.networks.numeric_embedding import CosineEmbedding, PiecewiseLinearEmbedding
 from skdl.networks.packed import PackedLinear, PackedMLP, PackedRandomEffects
 from skdl.networks.packed_embedding import PackedEmbedding, PackedEmbeddingNetwork
@@ -44,6 +45,7 @@ def new_pack(
     columns = encoder.varied
     if cosine and columns:
         cosines = CosineEmbedding(n_members, columns, entries)
+        cosines.set_range(*encoder.numeric.seen_range())
     vectors = [part for part in (embedding, piecewise, cosines) if part is not None]
     n_inputs = encoder.numeric.n_outputs + sum(part.n_outputs for part in vectors)
     _, n_groups = encoder.sizes
@@ -59,6 +61,22 @@ def begin_alike(network: PackedEmbeddingNetwork) -> None:
     for parameter in network.parameters():
         if len(parameter) == network.n_members:  # batch norm begins alike anyway
             parameter.copy_(parameter[:1].expand_as(parameter).clone())
+
+
+def with_range_of(encoder: Any, network: nn.Module) -> nn.Module:
+    """Return a network that takes numbers of the range that an encoder has seen.
+
+    A copy, where it took others.
+    """
+    cosine = getattr(network, "cosine", None)  # other networks take any number
+    if not isinstance(cosine, CosineEmbedding):
+        return network
+    seen = encoder.numeric.seen_range()
+    if cosine.has_range(*seen):
+        return network
+    network = copy.deepcopy(network)
+    network.cosine.set_range(*seen)
+    return network
 
 
 def work_per_row(network: nn.Module) -> float:
@@ -80,25 +98,16 @@ class UnknownVectors:
     ----------
     network : PackedEmbeddingNetwork
         Where its embedding is.
-    encoder : BinnedTableEncoder
-        Numbers the categories.
-    indices : Tensor of shape (n_samples, n_categorical)
-        Of the training rows.
-    blind : ndarray of bool, shape (n_samples, n_members)
-        Which rows a member does not learn from.
+    untrained : tuple of Tensor
+        Which vectors of which members, and the unknown ones'; see `untrained_rows`.
     """
 
     def __init__(
-        self,
-        network: PackedEmbeddingNetwork,
-        encoder: BinnedTableEncoder,
-        indices: Tensor,
-        blind: Any,
+        self, network: PackedEmbeddingNetwork, untrained: tuple[Tensor, ...]
     ) -> None:
         self._table: Tensor | None = None
         if network.embedding is not None:
-            self._table = network.embedding.table
-            self._rows = untrained_rows(indices, blind, encoder)
+            self._table, self._rows = network.embedding.table, untrained
 
     @torch.no_grad()
     def __call__(self) -> None:

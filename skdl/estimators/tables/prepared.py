@@ -163,6 +163,7 @@ def reason_to_fit_alone(estimator: Any) -> str | None:
         "warm_start": estimator.warm_start,
         "fine_tuning": estimator.fine_tuning is not None,
         "checkpoint": estimator.checkpoint is not None,
+        "device": isinstance(estimator.device, list | tuple),
         "random_effects": bool(_size(getattr(estimator, "random_effects", None))),
     }
     for name, is_given in given.items():

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import _check_y
 
+from skdl.data.containers import is_frame
 from skdl.data.open_rows import row_source
 from skdl.data.row_sources import RowSource
 from skdl.data.streamed import StreamedTable
@@ -40,6 +41,7 @@ def streamed_rows(
     n_rows = sum(source.sizes)
     _refuse_parts(y, source, "y")
     _refuse_parts(sample_weight, source, "sample_weight")
+    _refuse_missing(y)
     y = _check_y(labels_as_given(plain(y)), multi_output=True, estimator=estimator)
     if len(y) != n_rows:
         raise ValueError(f"X has {n_rows} rows, but y has {len(y)}.")
@@ -63,6 +65,54 @@ def _refuse_parts(values: Any, source: RowSource, name: str) -> None:
             f"a list of {len(values)} parts: join them, {name}=numpy.concatenate("
             f"{name}), or name a column of X."
         )
+
+
+def refuse_stream(X: Any) -> None:
+    """Refuse rows that are read piece by piece where they are wanted by position.
+
+    Raises
+    ------
+    TypeError
+    """
+    if row_source(X) is not None:
+        raise TypeError(
+            "A search takes rows of X by their positions, but those of a "
+            f"{type(X).__name__} are read piece by piece: give a table in memory. Of "
+            "files fit one candidate after the other, with folds or validation=0.1, "
+            "and compare oof_score_, or validation_loss in history_."
+        )
+
+
+def _refuse_missing(y: Any) -> None:
+    """Refuse labels of which some are missing, and say where."""
+    y = np.asarray(y)
+    missing = np.flatnonzero(pd.isna(y)) if y.ndim == 1 and y.dtype == object else []
+    if len(missing):
+        raise ValueError(
+            f"y has {len(missing)} missing entries (None or NaN), the first in row "
+            f"{missing[0]}: leave these rows out, or give them a label."
+        )
+
+
+def column_of(X: Any, what: str, name: str) -> np.ndarray:
+    """Return a column of rows that are read piece by piece; others have none to name.
+
+    Raises
+    ------
+    TypeError
+        If the rows are in memory.
+    """
+    source = row_source(X)
+    if source is None:
+        advice = f"X is a {type(X).__name__}, of which no column is named so."
+        if is_frame(X):
+            advice = f"Of a frame give {what}=X[{name!r}] and, as X, "
+            advice += f"X.drop(columns={name!r})."
+        raise TypeError(
+            f"{what}={name!r} names a column, which goes for rows that are read piece "
+            f"by piece, such as Parquet files. {advice}"
+        )
+    return source.column(name)
 
 
 def _names(source: RowSource, given: Any) -> list[Any]:

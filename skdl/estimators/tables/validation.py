@@ -9,8 +9,10 @@ import pandas as pd
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 
-from skdl.data.folds import blind_rows
+from skdl.data.folds import FoldNumbers, blind_rows, hashed_folds
+from skdl.data.streamed import is_long
 from skdl.estimators.core.rows import Rows
+from skdl.estimators.core.state import draw_seed
 from skdl.estimators.tables.recipe import given_parameters
 
 # Networks of a pack at most: each fold has one.
@@ -136,21 +138,28 @@ def draw_blind_rows(
     validation: Any,
     groups: np.ndarray | None,
     rng: np.random.RandomState,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray | slice, np.ndarray | FoldNumbers]:
     """Return which rows have a weight, and to which of these each member is blind.
 
     A splitter splits all rows, since it may know them by their positions; other folds
-    are made of the rows that have a weight.
+    are made of the rows that have a weight. Where there are more rows than memory may
+    hold, folds are drawn by a hash.
 
     Returns
     -------
-    kept : ndarray of int
-    blind : ndarray of bool, shape (len(kept), n_members)
+    kept : ndarray of int, or slice
+    blind : ndarray of bool, shape (n_kept, n_members), or FoldNumbers
     """
-    kept = np.arange(len(rows))
-    if rows.weight is not None:
-        kept = np.flatnonzero(rows.weight > 0)
+    weighed = None if rows.weight is None else rows.weight > 0
     least = estimator.n_estimators
+    if is_long(rows.X):
+        some: Any = slice(None)
+        if weighed is not None and not weighed.all():
+            some = np.flatnonzero(weighed)
+        n_rows = len(rows.y[some])
+        groups = None if groups is None else groups[some]
+        return some, _hashed(n_rows, least, validation, groups, rng)
+    kept = np.arange(len(rows)) if weighed is None else np.flatnonzero(weighed)
     if hasattr(validation, "get_n_splits"):
         of_all = blind_rows(
             len(rows), least, validation, rng, strata=rows.y, groups=groups
@@ -174,3 +183,20 @@ def draw_blind_rows(
     if blind.shape[1] > least:
         check_number_of_folds(blind.shape[1])
     return kept, blind
+
+
+def _hashed(
+    n_rows: int,
+    n_members: int,
+    validation: Any,
+    groups: np.ndarray | None,
+    rng: np.random.RandomState,
+) -> FoldNumbers:
+    """Draw folds of more rows than are looked at in memory."""
+    if hasattr(validation, "get_n_splits"):
+        raise ValueError(
+            f"validation={validation!r} needs all rows in memory, but these are "
+            f"{n_rows:,} that are read piece by piece: give a number of folds, and "
+            "groups= where rows belong together, or validation='last'."
+        )
+    return hashed_folds(n_rows, n_members, validation, draw_seed(rng), groups)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from skdl.data.binned import BinnedTableEncoder
 from skdl.data.groups import NEW
+from skdl.estimators.tables.members import embedded_numbers
 from skdl.networks.packed_embedding import PackedEmbeddingNetwork
 from skdl.training.blind import BlindRows
 from skdl.training.objectives import Objective
@@ -120,13 +121,7 @@ def _of_numbers(
     start = 0 if network.embedding is None else network.embedding.n_outputs
     n_numbers = encoder.numeric.n_outputs - len(encoder.missing)
     entries: list[list[int]] = [[] for _ in range(n_numbers)]
-    embedded = []
-    if network.piecewise is not None:
-        embedded.append((network.piecewise, encoder.bins.columns))
-    if network.cosine is not None:
-        embedded.append((network.cosine, network.cosine.columns.tolist()))
-    for module, columns in embedded:
-        dim = module.n_outputs // len(columns)
+    for columns, dim in embedded_numbers(network, encoder):
         for j in columns:
             entries[j] += range(start, start + dim)
             start += dim

@@ -7,6 +7,7 @@ import torch
 
 from skdl.data.streams import StreamBatches
 from skdl.data.text import TextEncoder, TokenStream
+from skdl.data.text_streams import TextStream
 from skdl.networks.language_model import Continued
 from skdl.training.runtime import Runtime
 
@@ -46,12 +47,14 @@ def validation(
 
 
 def split_texts(
-    texts: list[str], fraction: float, seed: int
-) -> tuple[list[str], list[str]]:
+    texts: list[str] | TextStream, fraction: float, seed: int
+) -> tuple[list[str] | TextStream, list[str] | TextStream]:
     """Hold out some documents, or of a single one its end.
 
     Documents keep their order, since a stream may be a text line by line.
     """
+    if isinstance(texts, TextStream):
+        return texts.parted(fraction, seed)
     if len(texts) == 1:
         text = texts[0]
         cut = text.rfind(" ", 0, max(1, round(len(text) * (1 - fraction))))

@@ -87,6 +87,7 @@ class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
     """
 
     _is_real = False
+    _takes_several_devices = False
     fine_tuning: Any
     language_model: Any
     ngram_range: Any

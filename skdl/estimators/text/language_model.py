@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.callback import with_callbacks
 
 from skdl.data.text import TextEncoder, TokenStream, check_texts
+from skdl.data.text_streams import TextStream, text_stream
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.fitting import FittedParts, sweep_lr, train_parts
@@ -15,7 +16,7 @@ from skdl.estimators.core.history import History
 from skdl.estimators.core.network_estimator import NetworkEstimator, told_of
 from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
 from skdl.estimators.core.wrong_names import answers_names
-from skdl.estimators.text.encoder import new_encoder
+from skdl.estimators.text.encoder import encoded, new_encoder
 from skdl.estimators.text.held_out import split_texts, validation
 from skdl.estimators.text.history import language_history, progress_details
 from skdl.estimators.text.network import (
@@ -76,6 +77,7 @@ class LanguageModelEstimator(NetworkEstimator):
     """
 
     _score_name = None  # it is minus the loss
+    _takes_several_devices = False
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -93,9 +95,12 @@ class LanguageModelEstimator(NetworkEstimator):
 
         Parameters
         ----------
-        X : iterable of str
+        X : iterable of str, or path
             Documents: a list, Series, array, polars column or generator. For a text
-            that goes on from line to line, its lines.
+            that goes on from line to line, its lines. A `pathlib.Path`, or a list of
+            them: lines of a text file (UTF-8, also ``.gz`` and ``.xz``), or the column
+            of text of Parquet files. What has no length is read in one pass, and of
+            more than 16 million tokens the ids are kept in a temporary file.
         y : None
             Ignored.
         X_val : iterable of str, default=None
@@ -127,8 +132,8 @@ class LanguageModelEstimator(NetworkEstimator):
         context = self._init_callback_context(max_subtasks=self.max_epochs)
         seen = {"X": X, "y": y, "metadata": {}}
         with all_or_nothing(self):
-            texts = check_texts(X)
-            held_out = None if X_val is None else check_texts(X_val)
+            texts = self._texts(X, splits=X_val is None and self.early_stopping)
+            held_out = None if X_val is None else self._texts(X_val)
             warm = goes_on(self, is_warm=self.warm_start)
             outcome = self._fit(texts, held_out, warm=warm, watch=(context, seen))
         self._conclude(outcome)
@@ -155,7 +160,7 @@ class LanguageModelEstimator(NetworkEstimator):
         self._check_parameters()
         with all_or_nothing(self):
             warm = goes_on(self, is_warm=True)
-            outcome = self._fit(check_texts(X), None, warm=warm, continued=True)
+            outcome = self._fit(self._texts(X), None, warm=warm, continued=True)
         self._conclude(outcome, continued=True)
         return self
 
@@ -167,19 +172,24 @@ class LanguageModelEstimator(NetworkEstimator):
     def _runtime(self) -> Runtime:
         return resolve_runtime(self.device, self.precision, prefer_bfloat16=True)
 
+    def _texts(self, X: Any, *, splits: bool = False) -> list[str] | TextStream:
+        """Return texts in memory, or what reads them."""
+        stream = text_stream(X, once=not splits and self.analyzer != "bpe")
+        return check_texts(X) if stream is None else stream
+
     def _parts(
-        self, texts: list[str], runtime: Runtime, *, warm: bool
+        self, texts: list[str] | TextStream, runtime: Runtime, *, warm: bool
     ) -> tuple[FittedParts, TokenStream]:
         """Return what is trained, and what it is trained on."""
         if warm:
             encoder = self._lm_encoder
-            stream = encoder.transform(texts)
+            stream = encoded(encoder, texts)
             model = copy.deepcopy(self.network_)
             state = copy.deepcopy(self._optimizer_state)
             lr, pace = self.lr_, self._pace
         else:
             encoder = new_encoder(self)
-            stream = encoder.fit_transform(texts)
+            stream = encoded(encoder, texts, fit=True)
             model, state = new_network(self, encoder, runtime), None
             lr, pace = None, 1.0
         objective = NextTokenLoss(
@@ -191,8 +201,8 @@ class LanguageModelEstimator(NetworkEstimator):
 
     def _fit(
         self,
-        texts: list[str],
-        held_out: list[str] | None,
+        texts: list[str] | TextStream,
+        held_out: list[str] | TextStream | None,
         *,
         warm: bool,
         continued: bool = False,
@@ -215,7 +225,7 @@ class LanguageModelEstimator(NetworkEstimator):
                 validate = validation(
                     parts.network,
                     parts.encoder,
-                    parts.encoder.transform(held_out),
+                    encoded(parts.encoder, held_out),
                     runtime,
                     windows.bptt,
                 )
@@ -262,7 +272,7 @@ class LanguageModelEstimator(NetworkEstimator):
             rng = seed_source(self.random_state)
             runtime = self._runtime()
             with runtime.seeded(draw_seed(rng)):
-                parts, stream = self._parts(check_texts(X), runtime, warm=warm)
+                parts, stream = self._parts(self._texts(X), runtime, warm=warm)
                 windows = choose_windows(self, parts, stream, runtime, warm=warm)
                 batches = training_streams(
                     self, windows, parts.encoder, stream, runtime

@@ -549,3 +549,15 @@ def test_groups_can_be_routed():
         model = NeuralRegressor(validation=3, **SMALL).set_fit_request(groups=True)
         found = cross_validate(model, X, y, cv=KFold(2), params={"groups": groups})
     assert np.isfinite(found["test_score"]).all()
+
+
+def test_cosines_take_numbers_of_the_range_of_all_rows_seen():
+    X = np.linspace(0.0, 1.0, 40)[:, None]
+    model = NeuralRegressor(validation=2, numeric_embedding="cosine", **SMALL)
+    model.fit(X, X[:, 0])
+    for rows in (X, X + 1):
+        model.partial_fit(rows, rows[:, 0])
+        encoded = model.encode(np.array([[0.0], [rows.max()], [9.0]]))[1]
+        assert model.network_.cosine.low == pytest.approx(encoded[0])
+        assert model.network_.cosine.high == pytest.approx(encoded[1])
+        assert encoded[2] > encoded[1]

@@ -16,6 +16,7 @@ from skdl import (
     EntityEmbeddingClassifier,
     EntityEmbeddingRegressor,
     NeuralRegressor,
+    PackedSearchCV,
     predict_to_parquet,
 )
 from skdl.data import open_rows, row_sources, streamed
@@ -103,6 +104,20 @@ def test_frames_teach_what_the_same_rows_in_memory_teach():
     assert (model.predict(X) == other.predict(X)).all()
     listed = clone(MODEL).fit([X.iloc[:300], X.iloc[300:]], Y, FRAME["weight"])
     assert (listed.predict(X) == other.predict(X)).all()
+
+
+def test_frames_are_not_read_more_often_than_is_needed():
+    class Counted(Frames):
+        times = 0
+
+        def __iter__(self):
+            self.times += 1
+            return super().__iter__()
+
+    frames = Counted()
+    clone(MODEL).fit(frames, "sales", "weight")
+    # To count rows, for two columns, the first rows, scales, an epoch's block, a trial.
+    assert frames.times <= 7
 
 
 def test_what_arrow_streams_is_read_in_its_batches(in_memory):
@@ -281,16 +296,56 @@ def test_an_iterable_that_gives_less_the_second_time_is_refused():
 @pytest.mark.parametrize(
     ("options", "fit", "message"),
     [
-        ({"validation": 4}, {}, "validation=4 needs all rows in memory"),
         ({"random_effects": ["shop"]}, {}, "random_effects cannot be learned"),
         ({}, {"y": "sale"}, "There is no column 'sale'"),
         ({}, {"y": [1.0, 2.0]}, "X has 600 rows, but y has 2"),
     ],
-    ids=["folds", "random effects", "no column", "too few targets"],
+    ids=["random effects", "no column", "too few targets"],
 )
 def test_what_cannot_be_done_piece_by_piece_is_said(options, fit, message, folder):
     with pytest.raises(ValueError, match=message):
         clone(MODEL).set_params(**options).fit(folder, **{"y": "sales", **fit})
+
+
+def test_a_pattern_stands_for_the_files_that_it_matches(folder, in_memory):
+    model = clone(MODEL).fit(f"{folder}/*.parquet", "sales")
+    assert (model.predict(X) == in_memory.predict(X)).all()
+    with pytest.raises(FileNotFoundError, match="other"):
+        clone(MODEL).fit(f"{folder}/other*.parquet", "sales")
+
+
+def test_labels_that_are_missing_are_told_by_their_row(tmp_path):
+    labels = FRAME.assign(label=FRAME["open"].map({True: "yes", False: None}))
+    labels.to_parquet(tmp_path / "labels.parquet", index=False)
+    first = int(np.flatnonzero(~FRAME["open"])[0])
+    with pytest.raises(ValueError, match=rf"missing entries.*the first in row {first}"):
+        EntityEmbeddingClassifier(max_epochs=1).fit(tmp_path, "label")
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda path: path.mkdir(), "is a directory without files"),
+        (
+            lambda path: pq.write_table(
+                pa.Table.from_arrays([pa.array([1.0])] * 3, ["a", "a", "sales"]), path
+            ),
+            "cannot be read as Parquet.*duplicate field names",
+        ),
+        (lambda path: path.write_bytes(b""), "cannot be read as Parquet.*0 bytes"),
+    ],
+    ids=["empty directory", "a name twice", "empty file"],
+)
+def test_files_that_hold_no_table_are_refused(write, message, tmp_path):
+    write(tmp_path / "x.parquet")
+    with pytest.raises(ValueError, match=message):
+        clone(MODEL).fit(tmp_path / "x.parquet", "sales")
+
+
+def test_a_search_that_takes_rows_by_position_refuses_files(folder):
+    search = PackedSearchCV(MODEL, {"lr": [0.1]}, cv=2)
+    with pytest.raises(TypeError, match="takes rows of X by their positions"):
+        search.fit(folder, "sales")
 
 
 def test_warm_start_asks_for_partial_fit(folder):
