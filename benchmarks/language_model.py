@@ -21,9 +21,10 @@ import numpy as np
 import torch
 from _common import bar, begin, load, print_table
 from _plain_lm import nll, train_plain
+from _reviews import damped_tfidf, tuned_classifier
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 
@@ -137,18 +138,10 @@ def classifiers(known: Any) -> dict[str, Any]:
     simple but tough-to-beat baseline for sentence embeddings".
     """
     lm = make_pipeline(known, PCA(whiten=True, random_state=0), Normalizer())
-    tuned = LogisticRegressionCV(
-        Cs=(1.0, 3.0, 10.0, 30.0, 100.0),
-        cv=5,
-        l1_ratios=(0,),
-        scoring="accuracy",
-        max_iter=1000,
-        use_legacy_attributes=False,
-    )
     result = {"TextLM": make_pipeline(lm, LogisticRegression())}
     for kind, words, classifier in (
         ("", TfidfVectorizer(), LogisticRegression()),
-        (", tuned", TfidfVectorizer(sublinear_tf=True, min_df=2), tuned),
+        (", tuned", damped_tfidf(), tuned_classifier()),
     ):
         parts = [("words", words), ("lm", lm)]
         both = FeatureUnion(parts, transformer_weights={"lm": WEIGHT})

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 from _common import bar, begin, load, print_table
+from _reviews import damped_tfidf, tuned_classifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.semi_supervised import SelfTrainingClassifier
 
@@ -38,15 +39,7 @@ def tfidf() -> Any:
 
 def tuned_tfidf() -> Any:
     """Return damped TF-IDF with a penalty tuned on what it is fitted on."""
-    classifier = LogisticRegressionCV(
-        Cs=(1.0, 3.0, 10.0, 30.0, 100.0),
-        cv=5,
-        l1_ratios=(0,),
-        scoring="accuracy",
-        max_iter=1000,
-        use_legacy_attributes=False,
-    )
-    return make_pipeline(TfidfVectorizer(sublinear_tf=True, min_df=2), classifier)
+    return make_pipeline(damped_tfidf(), tuned_classifier())
 
 
 def folds(options: argparse.Namespace) -> None:
