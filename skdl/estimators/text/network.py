@@ -105,6 +105,7 @@ def new_network(settings: Any, encoder: TextEncoder, runtime: Runtime) -> Langua
         zoneout=settings.zoneout,
         **dropouts(settings.dropout, settings.cell),
     )
+    network.softmax.begin_at(torch.from_numpy(encoder.counts))
     if source is not None:
         _start_from(network, encoder, source)
     return network

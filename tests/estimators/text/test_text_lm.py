@@ -354,7 +354,7 @@ def test_progress_shows_perplexity_and_speed(capsys):
 def test_lr_find_and_auto():
     result = lr_find(make(), TEXTS)
     assert 1e-4 < result.suggestion < 1
-    assert make(lr="auto", max_epochs=2).fit(TEXTS).lr_ > 0
+    assert make(lr="auto", max_epochs=2).fit(TEXTS * 4).lr_ > 0
 
 
 def test_partial_fit_keeps_the_vocabulary():
