@@ -263,13 +263,12 @@ class NumericEncoder:
     def chunks(self, X: np.ndarray, rows: int) -> Iterator[tuple[Tensor]]:
         """Encode `rows` rows at a time."""
         # Copies: the arrays may be read-only maps of a file.
-        center, factor, fill = (
-            _as_tensor(a.astype(X.dtype)) for a in (self.center, self.factor, self.fill)
-        )
+        center = torch.from_numpy(self.center.astype(X.dtype))
+        factor = torch.from_numpy(self.factor.astype(X.dtype))
         for start in range(0, X.shape[0], rows):
             raw = _as_tensor(X[start : start + rows])
             encoded = self._scaled(raw, center, factor)
-            yield (self._filled(raw, encoded, fill),)
+            yield (self._filled(raw, encoded),)
 
     def _scaled(self, raw: Tensor, center: Tensor, factor: Tensor) -> Tensor:
         """Scale a few rows; a missing value stays missing."""
@@ -281,7 +280,7 @@ class NumericEncoder:
         bend = torch.addcmul(_ONE, scaled, scaled, value=1 / 9).rsqrt_()
         return scaled.mul_(bend)
 
-    def _filled(self, raw: Tensor, encoded: Tensor, fill: Tensor) -> Tensor:
+    def _filled(self, raw: Tensor, encoded: Tensor) -> Tensor:
         """Fill missing values and append the indicators."""
         total = encoded.sum().item()
         if not math.isfinite(total) and encoded.isinf().any():
@@ -291,7 +290,8 @@ class NumericEncoder:
             )
         has_missing = math.isnan(total)
         if has_missing:
-            encoded = torch.where(encoded.isnan(), fill.float(), encoded)
+            fill = torch.from_numpy(self.fill.astype(np.float32))
+            encoded = torch.where(encoded.isnan(), fill, encoded)
         if self.slope is not None and self.shift is not None:
             slope, shift = torch.tensor(self.slope), torch.tensor(self.shift)
             encoded = encoded.mul_(slope.float()).add_(shift.float())
@@ -307,7 +307,7 @@ class NumericEncoder:
 
 def _as_tensor(chunk: np.ndarray) -> Tensor:
     """Make a tensor, without a copy where torch can share the memory."""
-    if not chunk.flags.writeable or any(stride < 0 for stride in chunk.strides):
+    if not chunk.flags.writeable or min(chunk.strides) < 0:
         chunk = chunk.copy()
     return torch.from_numpy(chunk)
 

@@ -21,7 +21,7 @@ def _pad(tensor: Tensor, rows: int) -> Tensor:
     """Append rows of zeros."""
     if rows == 0:
         return tensor
-    return torch.cat([tensor, tensor.new_zeros((rows, *tensor.shape[1:]))])
+    return torch.constant_pad_nd(tensor, (0, 0) * (tensor.ndim - 1) + (0, rows))
 
 
 def infer(
@@ -61,8 +61,9 @@ def infer(
     if network.training:
         network.eval()
     if are_usual():
-        return _infer(network, chunks, n_rows, device, link)
-    with own_settings(training=False):
+        with torch.inference_mode():
+            return _infer(network, chunks, n_rows, device, link)
+    with own_settings(training=False), torch.inference_mode():
         return _infer(network, chunks, n_rows, device, link)
 
 
@@ -71,7 +72,6 @@ def _single_at_least(raw: Tensor) -> Tensor:
     return raw if raw.dtype == torch.float64 else raw.float()
 
 
-@torch.inference_mode()
 def _infer(
     network: nn.Module,
     chunks: Iterable[tuple[Tensor, ...]],
@@ -80,7 +80,7 @@ def _infer(
     link: Callable[[Tensor], Tensor],
 ) -> Tensor:
     def predict(inputs: tuple[Tensor, ...]) -> Tensor:
-        n = len(inputs[0])
+        n = inputs[0].shape[0]
         raw = network(*(_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs))
         return link(_single_at_least(raw[:n]))
 
@@ -91,7 +91,7 @@ def _infer(
         with lent_where_needed(network):
             for inputs in chunks:
                 output = limit.apply(predict, inputs)
-                if len(output) == n_rows:
+                if output.shape[0] == n_rows:
                     return output.cpu()
                 if result is None:
                     shape = (n_rows, *output.shape[1:])

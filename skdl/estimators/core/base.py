@@ -382,7 +382,8 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
 
     def _predict_output(self, X: Any, link: Callable | None = None) -> np.ndarray:
         """Return what a link, else the objective's, makes of the raw outputs."""
-        check_is_fitted(self)
+        if not self.__sklearn_is_fitted__():  # the check itself takes long for one row
+            check_is_fitted(self)
         X = self._new_inputs(X)
         network, usual = self._predictor()
         output = infer(

@@ -123,9 +123,10 @@ class DenseEstimator(CrossFittedEstimator):
         super()._check_parameters()
         check_sizes(self._setting("hidden_layer_sizes"))
 
+    def _new_inputs(self, X: Any) -> Any:
+        return X if self._is_as_fitted(X) else super()._new_inputs(X)
+
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
-        if not reset and self._is_as_fitted(X):
-            return X
         refuse_no_table(X, self)
         if _n_axes(X) > 2:
             return self._check_array(X, reset=reset)

@@ -100,6 +100,9 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             self._schema = learn_schema(frame, self.categorical_features)
         return make_table(frame, self._schema)
 
+    def _is_as_fitted(self, X: Any) -> bool:
+        return False  # what comes is made a table
+
     def _check_new_inputs(self, X: Any) -> Table:
         table = self._check_inputs(X, reset=False)
         self._warn_of_unknown(table)

@@ -140,7 +140,7 @@ class RowLimit:
         MemoryError
             If the fewest rows do not fit.
         """
-        n = len(inputs[0])
+        n = inputs[0].shape[0]
         while True:
             rows = n if self._most_rows is None else min(n, self._most_rows)
             try:
