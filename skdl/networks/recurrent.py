@@ -169,6 +169,8 @@ class RecurrentStack(nn.Module):
         Of "qrnn"; see `QRNNLayer`.
     """
 
+    adds = False  # of stacks that were stored before layers added to their input
+
     def __init__(
         self,
         widths: Sequence[int],
@@ -198,6 +200,7 @@ class RecurrentStack(nn.Module):
             for i, (n_inputs, width) in enumerate(itertools.pairwise(widths))
         )
         self.dropout = LockedDropout(dropout)
+        self.adds = True
 
     def forward(
         self, x: Tensor, states: Sequence[State] | None = None
@@ -207,6 +210,6 @@ class RecurrentStack(nn.Module):
         after = []
         for i, (layer, state) in enumerate(zip(self.layers, given, strict=True)):
             y, last = layer(self.dropout(x) if i else x, state)
-            x = x + y if x.shape == y.shape else y
+            x = x + y if self.adds and x.shape == y.shape else y
             after.append(last)
         return x, after

@@ -76,6 +76,9 @@ def test_layers_as_wide_as_what_they_are_given_add_to_it():
     first, second = stack.layers
     expected, _ = second(x + first(x)[0])
     torch.testing.assert_close(stack(x)[0], expected)
+    del stack.adds  # as it was stored before
+    expected, _ = second(first(x)[0])
+    torch.testing.assert_close(stack(x)[0], expected)
 
 
 def test_clusters_without_targets_get_no_gradient():
