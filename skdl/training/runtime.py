@@ -182,7 +182,7 @@ def resolve_runtime(
 
 
 def check_devices(devices: Sequence[str | torch.device]) -> None:
-    """Refuse a list of no device, or in which a GPU is named twice.
+    """Refuse a list of no device, of what is none, or in which a GPU is named twice.
 
     Raises
     ------
@@ -190,8 +190,10 @@ def check_devices(devices: Sequence[str | torch.device]) -> None:
     """
     names = [str(device) for device in devices]
     twice = [n for n in names if n.startswith("cuda:") and names.count(n) > 1]
-    if not names or twice:
+    strange = [d for d in devices if not isinstance(d, str | torch.device)]
+    if not names or twice or strange:
         wrong = f"names {twice[0]} twice" if twice else "names none"
+        wrong = f"holds {strange[0]!r}" if strange else wrong
         raise ValueError(
             "device must be the name of a device, or a list of several such as "
             f"['cuda:0', 'cuda:1'] or ['cpu', 'cpu']; {list(devices)!r} {wrong}."

@@ -168,11 +168,12 @@ def test_a_process_that_dies_again_and_again_ends_the_fit(
     ("model", "fit", "error", "message"),
     [
         (on_both(device=[]), (X, Y), ValueError, "names none"),
+        (on_both(device=["cpu", None]), (X, Y), ValueError, "holds None"),
         (on_both(device=["cpu", "tpu"]), (X, Y), ValueError, "device must be"),
         (TextLM(device=BOTH), (["a b"],), ValueError, "is trained on one device"),
         (on_both(), ((x for x in X), Y), TypeError, "cannot be handed to other"),
     ],
-    ids=["none", "unknown", "text", "generator"],
+    ids=["none", "no name", "unknown", "text", "generator"],
 )
 def test_what_cannot_be_shared_out_is_said(model, fit, error, message):
     with pytest.raises(error, match=message):
