@@ -20,10 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 from _common import bar, begin, load, print_table
+from _language_models import n_tokens, with_vocabulary, within
 from _plain_lm import nll, train_plain
+from _reviews import damped_tfidf, tuned_classifier
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 
@@ -42,28 +44,19 @@ def small(**changes: Any) -> TextLM:
     )
 
 
-def affordable_epochs(model: TextLM, lines: list[str], seconds: float) -> int:
-    """Return the epochs that fit into some seconds, by the speed on a few lines."""
-    few = lines[: len(lines) // 6]
-    probe = TextLM(**{**model.get_params(deep=False), "max_epochs": 1}).fit(few)
-    share = len(few) / len(lines)
-    return max(1, int(0.97 * seconds * share / probe.history_["seconds"].sum()))
-
-
 def ptb(options: argparse.Namespace) -> None:
     """Equal time: skdl first, then the script for as many seconds."""
     data = load(load_ptb)
     seconds = 60 * options.minutes
-    model = small(verbose=2)
-    model.set_params(max_epochs=affordable_epochs(model, data.train, seconds))
+    model, lines = within(small(verbose=2), data.train, seconds)
     started = time.perf_counter()
-    model.fit(data.train)
+    model.fit(lines)
     ours = time.perf_counter() - started
-    ids, valid, test, n_tokens = encoded(data)
-    plain, facts = train_plain(ids, valid, n_tokens, seconds=max(ours, seconds))
+    ids, valid, test, vocabulary = encoded(data)
+    plain, facts = train_plain(ids, valid, vocabulary, seconds=max(ours, seconds))
     perplexities = model.perplexity(data.test), math.exp(nll(plain, test))
     rows = [
-        ["skdl", ours, model.n_iter_ * len(ids), perplexities[0]],
+        ["skdl", ours, model.n_iter_ * n_tokens(lines), perplexities[0]],
         ["plain script", facts["seconds"], facts["tokens"], perplexities[1]],
     ]
     print_table(["PTB", "seconds", "tokens", "test perplexity"], rows)
@@ -80,17 +73,15 @@ def encoded(data: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
 def wikitext(options: argparse.Namespace) -> None:
     """Equal tokens: the first ones of the training part, with all its words."""
     data = load(load_wikitext2)
-    ids, valid, test, n_tokens = encoded(data)
+    ids, valid, test, vocabulary = encoded(data)
     limit = min(options.tokens, len(ids))
     seen, n_lines = 0, 0
     while seen < limit:
         seen += len(data.train[n_lines].split()) + 1
         n_lines += 1
-    words = sorted({w for line in data.train for w in line.split()})
-    # Words of the other lines come into the vocabulary by a line that is not repeated.
-    model = small(max_epochs=1).fit([*data.train[:n_lines], " ".join(words)])
+    model = small(max_epochs=1).fit(with_vocabulary(data.train, n_lines))
     tokens_per_second = float(model.history_["tokens_per_second"].iloc[0])
-    plain, facts = train_plain(ids[:seen], valid, n_tokens, token_limit=seen)
+    plain, facts = train_plain(ids[:seen], valid, vocabulary, token_limit=seen)
     plain_per_second = facts["tokens"] / facts["training"]
     perplexities = model.perplexity(data.test), math.exp(nll(plain, test))
     rows = [
@@ -137,18 +128,10 @@ def classifiers(known: Any) -> dict[str, Any]:
     simple but tough-to-beat baseline for sentence embeddings".
     """
     lm = make_pipeline(known, PCA(whiten=True, random_state=0), Normalizer())
-    tuned = LogisticRegressionCV(
-        Cs=(1.0, 3.0, 10.0, 30.0, 100.0),
-        cv=5,
-        l1_ratios=(0,),
-        scoring="accuracy",
-        max_iter=1000,
-        use_legacy_attributes=False,
-    )
     result = {"TextLM": make_pipeline(lm, LogisticRegression())}
     for kind, words, classifier in (
         ("", TfidfVectorizer(), LogisticRegression()),
-        (", tuned", TfidfVectorizer(sublinear_tf=True, min_df=2), tuned),
+        (", tuned", damped_tfidf(), tuned_classifier()),
     ):
         parts = [("words", words), ("lm", lm)]
         both = FeatureUnion(parts, transformer_weights={"lm": WEIGHT})
@@ -189,12 +172,12 @@ def awd(options: argparse.Namespace) -> None:
         model = TextLM.from_preset(
             "awd", min_frequency=1, device=options.device, random_state=0, verbose=2
         )
-        epochs = affordable_epochs(model, data.train, 60 * options.minutes)
+        model, lines = within(model, data.train, 60 * options.minutes)
         started = time.perf_counter()
-        model.set_params(max_epochs=epochs).fit(data.train, X_val=data.valid)
+        model.fit(lines, X_val=data.valid)
         seconds = time.perf_counter() - started
         print(
-            f"{name}: {epochs} epochs in {seconds:.0f} s, "
+            f"{name}: {model.n_iter_} epochs in {seconds:.0f} s, "
             f"{model.history_['tokens_per_second'].median():,.0f} tokens/s"
         )
         per_epoch = model.history_["training_seconds"].median()

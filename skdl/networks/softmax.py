@@ -47,6 +47,23 @@ class TiedSoftmax(nn.Module):
         self.cluster_weight = nn.Parameter(torch.zeros(n_clusters, width))
         self.cluster_bias = nn.Parameter(torch.zeros(n_clusters))
 
+    @torch.no_grad()
+    def begin_at(self, counts: Tensor) -> None:
+        """Let biases say how frequent classes are, which need not be learned then.
+
+        Parameters
+        ----------
+        counts : Tensor of shape (V,)
+            How often each class occurs; one that does not counts as seen once.
+        """
+        scores = counts.clamp(min=1).to(self.bias.dtype).log()
+        scores -= scores.logsumexp(0)
+        self.bias.copy_(scores)
+        for i, (start, end) in enumerate(itertools.pairwise(self.bounds)):
+            cluster = scores[start:end].logsumexp(0)
+            self.cluster_bias[i] = cluster
+            self.bias[start:end] -= cluster
+
     def mean_nll(self, hidden: Tensor, target: Tensor) -> Tensor:
         """Return the mean negative log-likelihood; `hidden` (N, H), `target` (N,).
 

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from skdl.networks.language_model import Continued, LanguageModel
-from skdl.networks.recurrent import LockedDropout, LSTMLayer, WordDropout
+from skdl.networks.recurrent import (
+    LockedDropout,
+    LSTMLayer,
+    RecurrentStack,
+    WordDropout,
+)
 from skdl.networks.softmax import TiedSoftmax
 from skdl.training.text.next_token import NextTokenLoss
 
@@ -54,6 +59,26 @@ def test_softmax_and_its_gradient_are_exact(cutoffs, chunk, monkeypatch):
     with torch.no_grad():
         mean = softmax.mean_nll(hidden, target)
     torch.testing.assert_close(mean.double(), loss.detach(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cutoffs", [[], [10], [10, 25]])
+def test_a_new_softmax_can_begin_with_how_frequent_classes_are(cutoffs):
+    counts = torch.randint(1, 100, (40,))
+    softmax = TiedSoftmax(torch.nn.Parameter(torch.randn(40, 4)), cutoffs)
+    softmax.begin_at(counts)
+    found = softmax.log_prob(torch.zeros(1, 4)).exp()
+    torch.testing.assert_close(found[0], counts / counts.sum())
+
+
+def test_layers_as_wide_as_what_they_are_given_add_to_it():
+    stack = RecurrentStack([6, 6, 4])
+    x = torch.randn(5, 2, 6)
+    first, second = stack.layers
+    expected, _ = second(x + first(x)[0])
+    torch.testing.assert_close(stack(x)[0], expected)
+    del stack.adds  # as it was stored before
+    expected, _ = second(first(x)[0])
+    torch.testing.assert_close(stack(x)[0], expected)
 
 
 def test_clusters_without_targets_get_no_gradient():

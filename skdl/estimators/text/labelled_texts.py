@@ -27,6 +27,10 @@ class LabelledTexts:
     target: Tensor
     weight: np.ndarray
 
+    def scaled_weight(self) -> np.ndarray:
+        """Return the weights with a mean of one."""
+        return self.weight / self.weight.mean()
+
 
 def labelled_texts(rows: Rows, target: Any) -> LabelledTexts:
     """Return the texts of rows with what a target makes of theirs."""

@@ -105,6 +105,7 @@ def new_network(settings: Any, encoder: TextEncoder, runtime: Runtime) -> Langua
         zoneout=settings.zoneout,
         **dropouts(settings.dropout, settings.cell),
     )
+    network.softmax.begin_at(torch.from_numpy(encoder.counts))
     if source is not None:
         _start_from(network, encoder, source)
     return network
@@ -181,6 +182,7 @@ def _start_from(network: LanguageModel, encoder: TextEncoder, source: Any) -> No
     old = source.network_
     _check_same_sizes(network, old)
     network.recurrent.load_state_dict(old.recurrent.state_dict())
+    network.recurrent.adds = old.recurrent.adds
     places = [source._lm_encoder.id_of(token) for token in encoder.tokens]
     known = torch.tensor([p is not None for p in places])
     rows = torch.tensor([p for p in places if p is not None], dtype=torch.long)

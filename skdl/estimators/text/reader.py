@@ -44,7 +44,7 @@ def reader_batches(
         encoder.transform(labelled.texts),
         encoder.end_id,
         labelled.target.to(runtime.device),
-        torch.from_numpy(_scaled(labelled.weight).astype(np.float32)).to(
+        torch.from_numpy(labelled.scaled_weight().astype(np.float32)).to(
             runtime.device
         ),
         batch_size=size,
@@ -68,7 +68,7 @@ def train_reader(
     encoder: TextEncoder = parts.encoder
     batches, work = reader_batches(settings, parts, training, runtime)
     stream = encoder.transform(held_out.texts)
-    weight = torch.from_numpy(_scaled(held_out.weight))
+    weight = torch.from_numpy(held_out.scaled_weight())
     target = held_out.target
     target = target.double() if target.is_floating_point() else target
 
@@ -97,8 +97,3 @@ def raw_outputs(network: nn.Module, stream: TokenStream, first: int) -> Tensor:
     device = next(network.parameters()).device
     with torch.inference_mode():
         return head.eval()(torch.from_numpy(vectors).to(device)).cpu()
-
-
-def _scaled(weight: np.ndarray) -> np.ndarray:
-    """Return weights whose mean is one."""
-    return weight / weight.mean()

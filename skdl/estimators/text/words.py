@@ -123,7 +123,7 @@ class Branches:
             Raw outputs for the labelled texts by models that have not learned from
             them; NaN where there are none.
         """
-        labelled = self._labelled(given.target, given.weight / given.weight.mean())
+        labelled = self._labelled(given.target, given.scaled_weight())
         folds = draw_folds(labelled, rng)
         drawn = folds >= 0
         told = given.target[np.flatnonzero(drawn)]

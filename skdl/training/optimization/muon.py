@@ -166,7 +166,8 @@ def split_matrices(
     network : nn.Module
         Hidden matrices are parameters of two dimensions, besides those that a module
         says count what is stacked (`pack_dims`), of modules that are no embedding,
-        have no decay of their own and are not the last with such a parameter.
+        have no decay of their own and are not the last with such a parameter; but not
+        the weight of an embedding that another module shares.
     groups : iterable of dict
         Parameter groups of the network.
 
@@ -186,12 +187,18 @@ def split_matrices(
 
 
 def _hidden_matrices(network: nn.Module) -> list[nn.Parameter]:
-    matrices = [
-        parameter
-        for module in network.modules()
-        if not isinstance(module, nn.Embedding | nn.EmbeddingBag)
-        and getattr(module, "weight_decay", None) is None
-        for parameter in module.parameters(recurse=False)
-        if parameter.ndim - getattr(module, "pack_dims", 0) == 2
+    modules = list(network.modules())
+    tables = [m for m in modules if isinstance(m, nn.Embedding | nn.EmbeddingBag)]
+    others = [m for m in modules if getattr(m, "weight_decay", None) is None]
+    shared = {id(m.weight) for m in tables}
+    found = [
+        [
+            parameter
+            for parameter in module.parameters(recurse=False)
+            if parameter.ndim - getattr(module, "pack_dims", 0) == 2
+            and id(parameter) not in shared
+        ]
+        for module in others
     ]
-    return matrices[:-1]
+    found = [matrices for matrices in found if matrices]
+    return [matrix for matrices in found[:-1] for matrix in matrices]

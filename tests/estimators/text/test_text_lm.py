@@ -107,6 +107,22 @@ def test_long_documents_are_read_in_windows_with_the_same_result(model, monkeypa
     np.testing.assert_allclose(model.transform(texts), before[1], atol=1e-5)
 
 
+def test_a_dynamic_model_learns_from_what_it_has_predicted(model):
+    new = ["mat the on rug cat a"] * 40
+    assert model.perplexity(new, dynamic=True) < 0.8 * model.perplexity(new)
+
+
+def test_a_dynamic_model_predicts_before_it_learns_and_leaves_the_model(model):
+    before = model.perplexity(TEXTS)
+    few = ["mat the on rug", "cat a dog"]  # one window
+    assert model.perplexity(few, dynamic=True) == pytest.approx(
+        model.perplexity(few), rel=1e-5
+    )
+    assert model.perplexity(TEXTS) == before
+    with pytest.raises(ValueError, match="choose one of them"):
+        model.perplexity(few, dynamic=True, by_document=True)
+
+
 def test_it_learns(model):
     assert model.perplexity(TEXTS) < 4
     likely, unlikely = model.score_samples(["the cat sat on the mat", "mat cat the on"])
@@ -354,7 +370,7 @@ def test_progress_shows_perplexity_and_speed(capsys):
 def test_lr_find_and_auto():
     result = lr_find(make(), TEXTS)
     assert 1e-4 < result.suggestion < 1
-    assert make(lr="auto", max_epochs=2).fit(TEXTS).lr_ > 0
+    assert make(lr="auto", max_epochs=2).fit(TEXTS * 4).lr_ > 0
 
 
 def test_partial_fit_keeps_the_vocabulary():

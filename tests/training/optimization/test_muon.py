@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from skdl.networks.embedding import EntityEmbedding
+from skdl.networks.language_model import LanguageModel
 from skdl.networks.mlp import MLP
 from skdl.networks.numeric_embedding import PiecewiseLinearEmbedding
 from skdl.networks.packed import PackedMLP
@@ -152,6 +153,17 @@ def test_a_plain_network_is_split_in_the_same_way():
     groups = split_matrices(network, parameter_groups(network, DECAY))
     shapes = [p.shape for g in groups if g["muon"] for p in g["params"]]
     assert sorted(shapes) == [(128, 256), (256, 3)]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_softmax_of_a_language_model_is_no_hidden_matrix(tied):
+    network = LanguageModel(
+        50, embedding_dim=6, hidden_size=8, num_layers=1, cutoffs=[9], tie_weights=tied
+    )
+    groups = split_matrices(network, parameter_groups(network, DECAY))
+    layer = network.recurrent.layers[0]
+    found = {id(p) for g in groups if g["muon"] for p in g["params"]}
+    assert found == {id(layer.weight_ih), id(layer.weight_hh)}
 
 
 def test_training_goes_on_from_a_saved_state_as_if_it_had_not_stopped():
