@@ -38,9 +38,12 @@ def within(
     probe = TextLM(**{**settings, "max_epochs": 1, "verbose": 0})
     probe.fit(with_vocabulary(lines, _LINES))
     speed = float(probe.history_["tokens_per_second"].iloc[0])
-    epochs = 0.97 * seconds * speed / n_tokens(lines)
-    begun = max(1, math.ceil(epochs - 0.1))
-    share = min(1.0, epochs / begun)
+    total, readable = n_tokens(lines), 0.97 * seconds * speed
+    begun = max(1, math.ceil(readable / total - 0.1))
+    share = min(1.0, readable / begun / total)
+    if share < 1:  # the vocabulary's line is read too
+        words = {word for line in lines for word in line.split()}
+        share = max(share / 10, share - len(words) / total)
     chosen = TextLM(**{**settings, "max_epochs": begun})
     return chosen, with_vocabulary(lines, math.ceil(share * len(lines)))
 

@@ -69,11 +69,11 @@ def dynamic_nll(
 
 @torch.no_grad()
 def _step(
-    parameters: list[nn.Parameter], before: list[Tensor], rate: float, pull: float
+    parameters: list[Tensor], before: list[Tensor], rate: float, pull: float
 ) -> None:
     """Step down the gradient, and a little back to the weights of training."""
-    seen = [p for p in parameters if p.grad is not None]
-    nn.utils.clip_grad_norm_(seen, _LONGEST)
-    torch._foreach_lerp_(parameters, before, pull)
-    for parameter in seen:
-        parameter.sub_(parameter.grad, alpha=rate)
+    nn.utils.clip_grad_norm_(parameters, _LONGEST)
+    for parameter, start in zip(parameters, before, strict=True):
+        parameter.lerp_(start, pull)
+        if parameter.grad is not None:
+            parameter.sub_(parameter.grad, alpha=rate)

