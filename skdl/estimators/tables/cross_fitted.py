@@ -220,9 +220,8 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         source = row_source(X)
         if source is None:
-            for name, given in (("y", y), ("sample_weight", sample_weight)):
-                if isinstance(given, str):
-                    column_of(X, name, given)
+            if isinstance(sample_weight, str):  # of y the check of targets tells
+                column_of(X, "sample_weight", sample_weight)
             return super()._rows(X, y, sample_weight, reset=reset)
         return streamed_rows(self, source, y, sample_weight, reset=reset)
 
