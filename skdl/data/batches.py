@@ -4,7 +4,7 @@ A batch is `(inputs, target, weight)`; `inputs` is a tuple of tensors and `weigh
 None or a tensor with one number a row.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -34,8 +34,26 @@ def batch_sizes(n_rows: int, batch_size: int) -> list[int]:
     return [size + 1] * longer + [size] * (n_batches - longer)
 
 
-class _Batches:
-    """Targets and weights of all rows, cut into batches."""
+def as_batch(tensors: Sequence[Tensor], n_inputs: int) -> Batch:
+    """Return the batch that inputs, target and perhaps a weight, in this order, are."""
+    inputs, rest = tensors[:n_inputs], tensors[n_inputs:]
+    return tuple(inputs), rest[0], rest[1] if len(rest) > 1 else None
+
+
+class RowBatches:
+    """Targets and weights of all rows, cut into batches.
+
+    Parameters
+    ----------
+    target : Tensor
+        With one row a sample.
+    weight : Tensor of shape (n_rows,) or None
+        Weights of the rows.
+    batch_size : int
+        Rows in a batch.
+    shuffle : bool
+        Whether each epoch has an order of its own, from the fit's generator.
+    """
 
     lr_factor = 1.0  # all batches count alike
     batch_dim = 0
@@ -56,7 +74,7 @@ class _Batches:
         return [self._target] if self._weight is None else [self._target, self._weight]
 
 
-class ResidentBatches(_Batches):
+class ResidentBatches(RowBatches):
     """The whole data set as tensors, shuffled once an epoch.
 
     One permutation and one gather an epoch, into buffers that are kept; the batches
@@ -97,10 +115,8 @@ class ResidentBatches(_Batches):
         tensors = self.tensors()
         if self._shuffle:
             tensors = self._gather(tensors)
-        n_inputs = len(self._inputs)
         for parts in zip(*(t.split(self._sizes) for t in tensors), strict=True):
-            weight = parts[n_inputs + 1] if self._weight is not None else None
-            yield parts[:n_inputs], parts[n_inputs], weight
+            yield as_batch(parts, len(self._inputs))
 
     def _gather(self, tensors: list[Tensor]) -> list[Tensor]:
         device = self._target.device
@@ -114,7 +130,7 @@ class ResidentBatches(_Batches):
         return self._buffers
 
 
-class StreamedBatches(_Batches):
+class StreamedBatches(RowBatches):
     """Inputs that are read anew for every batch, one batch ahead of training.
 
     Parameters

@@ -152,9 +152,8 @@ class _Drawn:
 
     def drawn(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return numbers and targets of the rows."""
-        return np.concatenate(self._kept), y if self._chosen is None else y[
-            self._chosen
-        ]
+        chosen = slice(None) if self._chosen is None else self._chosen
+        return np.concatenate(self._kept), y[chosen]
 
 
 def within(chosen: np.ndarray | None, first: int, n_rows: int) -> Any:

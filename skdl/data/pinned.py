@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skdl.data.batches import Batch, batch_sizes
+from skdl.data.batches import Batch, RowBatches, as_batch
 from skdl.randomness import generator_on
 
 
-class PinnedBatches:
+class PinnedBatches(RowBatches):
     """A data set that is larger than the card: batches are copied while it trains.
 
     A batch is gathered into pinned memory, from which a second stream copies it while
@@ -34,9 +34,6 @@ class PinnedBatches:
         What copies.
     """
 
-    lr_factor = 1.0
-    batch_dim = 0
-
     def __init__(
         self,
         inputs: tuple[Tensor, ...],
@@ -48,33 +45,25 @@ class PinnedBatches:
         shuffle: bool = True,
         lane: "Lane | None" = None,
     ) -> None:
-        self._tensors = [*inputs, target, *([] if weight is None else [weight])]
-        self._n_inputs, self._shuffle = len(inputs), shuffle
-        self._sizes = batch_sizes(len(target), batch_size)
+        super().__init__(target, weight, batch_size, shuffle)
+        self._inputs = inputs
         self._lane = lane or Lane(device)
-
-    def __len__(self) -> int:
-        return len(self._sizes)
 
     def tensors(self) -> list[Tensor]:
         """Return inputs, target and weight of all rows."""
-        return self._tensors
+        return [*self._inputs, *super().tensors()]
 
     def __iter__(self) -> Iterator[Batch]:
-        n_rows = len(self._tensors[0])
+        tensors, n_rows = self.tensors(), len(self._target)
         order = torch.arange(n_rows)
         if self._shuffle:
             order = torch.randperm(n_rows, generator=generator_on(order.device))
         upcoming: Any = None
         for rows in order.split(self._sizes):
-            sent, upcoming = upcoming, self._lane.send(self._tensors, rows)
+            sent, upcoming = upcoming, self._lane.send(tensors, rows)
             if sent is not None:
-                yield self._batch(self._lane.arrived(sent))
-        yield self._batch(self._lane.arrived(upcoming))
-
-    def _batch(self, tensors: list[Tensor]) -> Batch:
-        inputs, rest = tensors[: self._n_inputs], tensors[self._n_inputs :]
-        return tuple(inputs), rest[0], rest[1] if len(rest) > 1 else None
+                yield as_batch(self._lane.arrived(sent), len(self._inputs))
+        yield as_batch(self._lane.arrived(upcoming), len(self._inputs))
 
 
 class Lane:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skdl.data.batches import Batch, batch_sizes
+from skdl.data.batches import Batch, RowBatches, as_batch
 from skdl.data.row_sources import RowSource
 from skdl.randomness import generator_on
 
@@ -92,7 +92,7 @@ def is_long(rows: Any) -> bool:
     return isinstance(rows, StreamedTable) and len(rows) > BLOCK_ROWS
 
 
-class BlockBatches:
+class BlockBatches(RowBatches):
     """Batches of rows that are read anew in every epoch, a block ahead of training.
 
     Pieces come in an order of their own in each epoch where the source can do that;
@@ -119,9 +119,6 @@ class BlockBatches:
         Rows of a block.
     """
 
-    lr_factor = 1.0
-    batch_dim = 0
-
     def __init__(
         self,
         table: StreamedTable,
@@ -135,17 +132,10 @@ class BlockBatches:
         block_rows: int | None = None,
     ) -> None:
         self._table, self._encode = table, encode
-        self._rest = [target] if weight is None else [target, weight]
-        self._device, self._shuffle = device, shuffle
-        self._blocks = _blocks(batch_sizes(len(table), batch_size), block_rows)
+        super().__init__(target, weight, batch_size, shuffle)
+        self._device = device
+        self._blocks = _blocks(self._sizes, block_rows)
         self._resident: list[Tensor] | None = None
-
-    def __len__(self) -> int:
-        return sum(map(len, self._blocks))
-
-    def tensors(self) -> list[Tensor]:
-        """Return what is in memory of all rows."""
-        return self._rest
 
     def __iter__(self) -> Iterator[Batch]:
         if self._resident is not None:
@@ -178,7 +168,7 @@ class BlockBatches:
         for first, rows in self._table.chunks(order):
             inputs = self._encode(rows)
             last = first + len(inputs[0])
-            part = [*inputs, *(t[first:last] for t in self._rest)]
+            part = [*inputs, *(t[first:last] for t in self.tensors())]
             while part and n_rows + len(part[0]) >= size:
                 cut = size - n_rows
                 parts.append([t[:cut] for t in part])
@@ -197,7 +187,7 @@ class BlockBatches:
         return whole.pin_memory() if on_its_way else whole
 
     def _batches(self, block: list[Tensor], sizes: list[int]) -> Iterator[Batch]:
-        n_inputs = len(block) - len(self._rest)
+        n_inputs = len(block) - len(self.tensors())
         block = [t.to(self._device, non_blocking=True) for t in block]
         if self._shuffle:
             order = torch.randperm(
@@ -207,8 +197,7 @@ class BlockBatches:
             )
             block = [t.index_select(0, order) for t in block]
         for parts in zip(*(t.split(sizes) for t in block), strict=True):
-            rest = parts[n_inputs:]
-            yield parts[:n_inputs], rest[0], rest[1] if len(rest) > 1 else None
+            yield as_batch(parts, n_inputs)
 
 
 class BlindBatches:
