@@ -26,7 +26,7 @@ from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
 from skdl.estimators.tables.cross_fitted import CrossFittedEstimator
 from skdl.estimators.tables.numbers import explain, readable
-from skdl.estimators.tables.packs import with_range_of
+from skdl.estimators.tables.packs import with_range
 from skdl.networks.mlp import ACTIVATIONS, MLP
 
 # Values up to which the validation of inputs takes longer than the network.
@@ -250,8 +250,8 @@ class DenseEstimator(CrossFittedEstimator):
     def _grown(self, X: Any) -> tuple[Any, nn.Module]:
         encoder, rescaling = self._encoder.extended(X)
         names = getattr(self, "feature_names_in_", range(self.n_features_in_))
-        grown = with_new_scales(encoder, rescaling, self.network_, list(names))
-        return grown[0], with_range_of(*grown)
+        network = self.network_
+        return with_range(*with_new_scales(encoder, rescaling, network, list(names)))
 
     def _new_network(self, encoder: Any, n_outputs: int) -> nn.Module:
         return self._new_head(encoder.n_outputs, n_outputs)

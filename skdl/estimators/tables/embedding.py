@@ -33,7 +33,7 @@ from skdl.estimators.tables.members import (
     first_weight_of,
     members_of,
 )
-from skdl.estimators.tables.packs import with_range_of
+from skdl.estimators.tables.packs import with_range
 from skdl.estimators.tables.random_effects import (
     check_one_quantile,
     check_optimizer,
@@ -203,8 +203,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             for member in members_of(network):
                 member.grow(*encoder.sizes)
         names = self._schema.numeric_names
-        grown = with_new_scales(encoder, rescaling, network, names)
-        return grown[0], with_range_of(*grown)
+        return with_range(*with_new_scales(encoder, rescaling, network, names))
 
     @property
     def _is_categorical(self) -> np.ndarray:

@@ -63,20 +63,19 @@ def begin_alike(network: PackedEmbeddingNetwork) -> None:
             parameter.copy_(parameter[:1].expand_as(parameter).clone())
 
 
-def with_range_of(encoder: Any, network: nn.Module) -> nn.Module:
-    """Return a network that takes numbers of the range that an encoder has seen.
+def with_range(encoder: Any, network: nn.Module) -> tuple[Any, nn.Module]:
+    """Return an encoder and a network that takes the range of numbers it has seen.
 
     A copy, where it took others.
     """
     cosine = getattr(network, "cosine", None)  # other networks take any number
     if not isinstance(cosine, CosineEmbedding):
-        return network
+        return encoder, network
     seen = encoder.numeric.seen_range()
-    if cosine.has_range(*seen):
-        return network
-    network = copy.deepcopy(network)
-    network.cosine.set_range(*seen)
-    return network
+    if not cosine.has_range(*seen):
+        network = copy.deepcopy(network)
+        network.cosine.set_range(*seen)
+    return encoder, network
 
 
 def work_per_row(network: nn.Module) -> float:
