@@ -82,7 +82,7 @@ class NetworkEstimator(
     # since the loss says the same.
     _score_name: ClassVar[str | None] = "score"
 
-    # Whether a fit can be shared out to several devices.
+    # Whether a fit can be shared out to several devices and processes.
     _takes_several_devices: ClassVar[bool] = True
 
     @abstractmethod
@@ -110,7 +110,7 @@ class NetworkEstimator(
         runtime = resolve_runtime(
             self.device, self.precision, prefer_bfloat16=self._prefers_bfloat16
         )
-        return in_ranks(runtime)
+        return in_ranks(runtime) if self._takes_several_devices else runtime
 
     def set_params(self, **params: Any):
         """Set parameters, also nested ones (``name__option``).

@@ -36,7 +36,6 @@ from skdl.estimators.text.reader_fit import ReaderFit
 from skdl.estimators.text.stack import Stack
 from skdl.estimators.text.words import Branches, new_reading
 from skdl.training.loop import Outcome
-from skdl.training.runtime import Runtime, resolve_runtime
 
 
 class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
@@ -88,6 +87,7 @@ class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
 
     _is_real = False
     _takes_several_devices = False
+    _prefers_bfloat16 = True
     fine_tuning: Any
     language_model: Any
     ngram_range: Any
@@ -211,9 +211,6 @@ class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
                 error.add_note("Texts without labels may be given to fit as unlabeled.")
             raise
         return Rows(array, y, weight, score_weight=weight)
-
-    def _runtime(self) -> Runtime:
-        return resolve_runtime(self.device, self.precision, prefer_bfloat16=True)
 
     def _held_out(self, X: Any, y: Any, sample_weight: Any) -> Rows:
         if self.fine_tuning is None:

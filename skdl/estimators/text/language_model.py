@@ -33,7 +33,7 @@ from skdl.estimators.text.windows import (
 )
 from skdl.networks.language_model import Continued
 from skdl.training.loop import Outcome
-from skdl.training.runtime import Runtime, resolve_runtime
+from skdl.training.runtime import Runtime
 from skdl.training.text.next_token import NextTokenLoss
 
 
@@ -78,6 +78,7 @@ class LanguageModelEstimator(NetworkEstimator):
 
     _score_name = None  # it is minus the loss
     _takes_several_devices = False
+    _prefers_bfloat16 = True
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -168,9 +169,6 @@ class LanguageModelEstimator(NetworkEstimator):
         super()._check_parameters()
         check_source(self.init_from)
         check_dropout(self.dropout)
-
-    def _runtime(self) -> Runtime:
-        return resolve_runtime(self.device, self.precision, prefer_bfloat16=True)
 
     def _texts(self, X: Any, *, splits: bool = False) -> list[str] | TextStream:
         """Return texts in memory, or what reads them."""
