@@ -30,7 +30,7 @@ def test_four_networks_learn_from_all_rows_and_stop_by_the_given_ones(fitted):
     assert fitted.score(X[60:], y[60:]) == pytest.approx(score, rel=1e-5)
 
 
-def test_no_row_of_x_has_a_prediction_out_of_fold(fitted):
+def test_no_training_row_has_a_prediction_out_of_fold(fitted):
     assert not hasattr(fitted, "oof_prediction_")
     assert not hasattr(fitted, "oof_score_")
     assert fitted.feature_importances_.shape == (3,)
