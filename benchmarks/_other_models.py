@@ -1,7 +1,7 @@
 """Models that `tables.py` runs when they are asked for by name.
 
 catboost needs catboost; realmlp_s, realmlp and tabm need pytabkit; all by their
-defaults. lightgbm_tuned is the best of 50 random settings by three folds of the training
+defaults. lightgbm_tuned is the best of 50 random settings by three folds of training
 rows. mlp is scikit-learn's with scaled numbers and one-hot categories.
 """
 
