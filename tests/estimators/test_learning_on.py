@@ -14,6 +14,7 @@ from sklearn.metrics import recall_score
 
 from skdl import (
     EntityEmbeddingRegressor,
+    ImageClassifier,
     ImageRegressor,
     NeuralClassifier,
     NeuralRegressor,
@@ -164,6 +165,15 @@ def test_a_channel_that_is_dark_at_first_is_standardised_when_it_varies(rng):
     mean = model.network_.mean.flatten().tolist()
     assert mean == pytest.approx([100, 0], abs=1)
     assert np.isfinite(before).all()
+
+
+def test_pictures_one_by_one_are_told_apart(rng):
+    y = np.arange(100) % 2
+    pictures = rng.normal(size=(100, 8, 8)) + 3 * y[:, None, None]
+    model = ImageClassifier(random_state=0)
+    for i in range(100):
+        model.partial_fit(pictures[i : i + 1], y[i : i + 1], classes=[0, 1])
+    assert model.score(pictures, y) > 0.95
 
 
 # The function stays what it was.
