@@ -43,7 +43,8 @@ class BatchNorm(nn.BatchNorm2d):
     @torch.no_grad()
     def _count(self, picture: Tensor) -> None:
         """Let the running statistics follow a picture, (1, C, H, W)."""
-        assert self.running_mean is not None and self.running_var is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
         assert self.num_batches_tracked is not None
         var, mean = torch.var_mean(picture.float(), dim=(0, 2, 3))
         self.num_batches_tracked += 1

@@ -93,7 +93,7 @@ def _objects(X: Any) -> Iterator[Any]:
         yield from np.ravel(as_objects(X))
         return
     for j, dtype in enumerate(X.dtypes):
-        if dtype == object:
+        if pd.api.types.is_object_dtype(dtype):
             yield from X.iloc[:, j]
 
 

@@ -218,7 +218,7 @@ def _fit_column(
     if labelled.is_real:
         model: Any = Ridge(alpha=1 / strength, solver="sparse_cg", tol=1e-5)
     else:
-        # It draws nothing, but asks for a seed; without one NumPy's global one moves on.
+        # It draws nothing but a seed, else from NumPy's global generator.
         model = LogisticRegression(
             C=strength, solver="liblinear", max_iter=1000, random_state=0
         )
