@@ -1,6 +1,6 @@
 """TextClassifier on film reviews, beside TF-IDF with logistic regression.
 
-    python benchmarks/text_classifier.py                  # all parts but the last two
+    python benchmarks/text_classifier.py                  # all parts but the last three
     python benchmarks/text_classifier.py --parts folds    # ten folds
     python benchmarks/text_classifier.py --parts few      # 100 and 400 labels
     python benchmarks/text_classifier.py --parts few --labels 50 400 --figure FILE
@@ -8,11 +8,13 @@
     python benchmarks/text_classifier.py --parts order    # where word order says it
     python benchmarks/text_classifier.py --parts own --folds 0 [--epochs 3]
     python benchmarks/text_classifier.py --parts readers --folds 0 [--epochs 3]
+    python benchmarks/text_classifier.py --parts pieces --folds 0 1 [--draws 3]
 
 Folds are those of Pang & Lee (2004). The penalty of TF-IDF is tuned on the training
 part of each fold, as in language_model.py. TextClassifier was set by its out-of-fold
 loss on the training parts of two folds. `own` trains a language model on the training
 part of each fold, `readers` first on WikiText-2 and then there: minutes and hours.
+`pieces` leaves each piece of the reader out, on parts of the training parts.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from _common import bar, begin, load, print_table
+from _reader_pieces import PIECES, inner_texts, judged, language_models
 from _reviews import damped_tfidf, tuned_classifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
@@ -291,7 +294,7 @@ def readers(options: argparse.Namespace) -> None:
     common = {**settings, "lowercase": True, "token_pattern": "auto", "batch_size": 40}
     started = time.perf_counter()
     general = TextLM(**common, max_epochs=options.epochs, verbose=2, random_state=0)
-    general.fit(wiki.train)
+    general.fit(wiki.train[: round(options.share * len(wiki.train))])
     rows = [["language model of WikiText-2", np.nan, time.perf_counter() - started]]
     ways: dict[str, dict[str, Any]] = {
         "words": {},
@@ -324,6 +327,38 @@ def readers(options: argparse.Namespace) -> None:
     bar("with a language model, accuracy", best, 0.90, at_most=False)
 
 
+def pieces(options: argparse.Namespace) -> None:
+    """Pieces of the reader left out in turn: few labels, and all of them."""
+    data = load(load_movie_reviews)
+    found: dict[str, dict[str, list[list[float]]]] = {"100 labels": {}, "all": {}}
+    for fold in options.folds:
+        started = time.perf_counter()
+        everything = inner_texts(data, fold)
+        models = language_models(everything.known, options.epochs)
+        print(f"fold {fold}: language models {seconds_since(started):.0f} s")
+        cases = [("100 labels", everything.few(100, i)) for i in range(options.draws)]
+        for case, texts in [*cases, ("all", everything)]:
+            for piece in PIECES:
+                figures = judged(texts, models, piece, options.passes)
+                found[case].setdefault(piece[0], []).append(figures)
+        print_pieces(found)
+
+
+def print_pieces(found: dict[str, dict[str, list[list[float]]]]) -> None:
+    """Print means, and by how much losses differ from those of the whole recipe."""
+    for case, by_name in found.items():
+        whole = np.array(by_name[PIECES[2][0]])[:, 0]
+        rows = []
+        for name, figures in by_name.items():
+            values = np.array(figures)
+            worse = values[:, 0] - whole
+            error = worse.std(ddof=1) / len(worse) ** 0.5 if len(worse) > 1 else np.nan
+            rows.append([name, *values.mean(0)[:2], worse.mean(), error])
+            rows[-1] += values.mean(0)[2:].tolist()
+        headers = [f"{case}, {len(whole)} fits", "loss", "accuracy", "worse", "error"]
+        print_table([*headers, "reader's loss", "accuracy", "seconds"], rows)
+
+
 PARTS = {
     "folds": folds,
     "few": few,
@@ -331,18 +366,21 @@ PARTS = {
     "order": order,
     "own": own,
     "readers": readers,
+    "pieces": pieces,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    usual = [name for name in PARTS if name not in ("own", "readers")]
+    usual = [name for name in PARTS if name not in ("own", "readers", "pieces")]
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=usual)
     parser.add_argument("--folds", nargs="+", type=int, default=list(range(10)))
     parser.add_argument("--labels", nargs="+", type=int, default=list(LEADS))
     parser.add_argument("--figure", help="file for a picture of --parts few")
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--passes", type=int, default=6, help="of readers in pieces")
+    parser.add_argument("--share", type=float, default=1.0, help="of WikiText-2")
     options = parser.parse_args()
     begin("TextClassifier")
     for part in options.parts:
