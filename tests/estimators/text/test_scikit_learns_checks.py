@@ -27,7 +27,6 @@ CHECKS = {
     "check_methods_sample_order_invariance",
     "check_methods_subset_invariance",
     "check_non_transformer_estimators_n_iter",
-    "check_regressors_int",
     "check_requires_y_none",
     "check_sample_weights_list",
     "check_sample_weights_not_an_array",
