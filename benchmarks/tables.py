@@ -8,8 +8,10 @@ split. No model is told more than the columns: text is categories, numbers are n
     python benchmarks/tables.py [--tables small] [--models lightgbm skdl]
         [--seeds 1 2 3] [--threads 1]
 
-`--tables` takes names, "small" (at most 4,200 rows; minutes) or "all". Figures go to
-output/tables.csv, with versions and the command.
+`--tables` takes names, "small" (at most 4,200 rows; minutes) or "all". `--models` also
+takes those of `_other_models.py`: catboost, realmlp_s, realmlp, tabm, lightgbm_tuned,
+mlp. Figures go to output/tables.csv, with versions and the command; with `--picture`
+errors against seconds to output/tables.png.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import numpy as np
 import pandas as pd
 import torch
 from _common import begin, print_table, rmse
+from _other_models import OTHERS
 from _tables import SMALL, TABLES, Split, split_table
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.ensemble import (
@@ -35,6 +38,7 @@ from sklearn.metrics import log_loss
 from skdl import EntityEmbeddingClassifier, EntityEmbeddingRegressor, __version__
 
 BASE = "lightgbm"
+OUTPUT = Path(__file__).resolve().parents[1] / "output"
 # Categories that HistGradientBoosting takes of a column at most.
 MOST_CATEGORIES = 250
 COLUMNS = (
@@ -131,7 +135,10 @@ def error_of(model: Any, X: Any, split: Split) -> float:
 def run(table: str, name: str, seed: int, threads: int) -> dict[str, Any]:
     """Fit a model on a table and return a row of the results."""
     split = split_table(table, seed)
-    model, X, X_test = MODELS[name](split, seed, threads)
+    if name in OTHERS:
+        model, X, X_test = OTHERS[name](split, as_categories(split), seed, threads)
+    else:
+        model, X, X_test = MODELS[name](split, seed, threads)
     started, on_cpu = time.perf_counter(), time.process_time()
     model.fit(X, split.y)
     fitted, on_cpu = time.perf_counter(), time.process_time() - on_cpu
@@ -172,13 +179,33 @@ def summary(results: pd.DataFrame) -> None:
     print_table([f"error over {BASE}'s", *models], rows)
 
 
+def picture(results: pd.DataFrame) -> None:
+    """Draw the geometric means of errors over LightGBM's against those of seconds."""
+    import matplotlib.pyplot as plt
+
+    means = {
+        name: np.log(results.pivot_table(name, "table", "model", sort=False))
+        for name in ("error", "fit_seconds")
+    }
+    errors = np.exp(means["error"].sub(means["error"][BASE], axis=0).mean())
+    seconds = np.exp(means["fit_seconds"].mean())
+    figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+    ax.scatter(seconds, errors)
+    for model in errors.index:
+        at = (seconds[model], errors[model])
+        ax.annotate(model, at, (5, 5), textcoords="offset points")
+    ax.set(xscale="log", xlabel="seconds of fit, geometric mean")
+    ax.set_ylabel(f"error over {BASE}'s, geometric mean")
+    ax.margins(x=0.2, y=0.15)
+    figure.savefig(OUTPUT / "tables.png", dpi=150)
+
+
 def save(results: pd.DataFrame) -> None:
     """Write the results, with versions and the command."""
-    path = Path(__file__).resolve().parents[1] / "output" / "tables.csv"
-    path.parent.mkdir(exist_ok=True)
+    OUTPUT.mkdir(exist_ok=True)
     about = {"skdl": __version__, "torch": torch.__version__}
     about["command"] = "python benchmarks/tables.py " + " ".join(sys.argv[1:])
-    results.assign(**about).to_csv(path, index=False)
+    results.assign(**about).to_csv(OUTPUT / "tables.csv", index=False)
 
 
 def main() -> None:
@@ -186,7 +213,9 @@ def main() -> None:
     parser.add_argument(
         "--tables", nargs="+", default=["small"], choices=[*TABLES, "small", "all"]
     )
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
+    names = [*MODELS, *OTHERS]
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=names)
+    parser.add_argument("--picture", action="store_true")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
@@ -208,6 +237,8 @@ def main() -> None:
                 )
     print()
     summary(pd.DataFrame(results))
+    if given.picture:
+        picture(pd.DataFrame(results))
 
 
 if __name__ == "__main__":

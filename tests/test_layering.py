@@ -13,10 +13,11 @@ ROOT = Path(skdl.__file__).parent
 # that a module's name begins with; a room may always import itself.
 INNER = {
     "randomness": set(),
+    "threads": set(),
     "plain": set(),
     "networks": {"randomness"},
-    "training": {"randomness"},
-    "data": {"randomness"},
+    "training": {"randomness", "threads"},
+    "data": {"randomness", "threads"},
     "estimators": {
         "estimators.core",
         "estimators.tables",

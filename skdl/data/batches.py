@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from skdl.randomness import generator_on
+from skdl.threads import alone
 
 Batch = tuple[tuple[Tensor, ...], Tensor, Tensor | None]
 
@@ -166,11 +167,12 @@ class StreamedBatches(RowBatches):
             order = torch.randperm(n, generator=generator_on(order.device))
         parts = order.split(self._sizes)
         with ThreadPoolExecutor(1) as ahead:
-            upcoming = ahead.submit(self._read, parts[0].numpy())
+            upcoming = ahead.submit(alone, self._read, parts[0].numpy())
             for i, rows in enumerate(parts):
                 inputs = upcoming.result()
                 if i + 1 < len(parts):
-                    upcoming = ahead.submit(self._read, parts[i + 1].numpy())
+                    following = parts[i + 1].numpy()
+                    upcoming = ahead.submit(alone, self._read, following)
                 device = self._target.device
                 chosen = rows.to(device)
                 weight = None if self._weight is None else self._weight[chosen]

@@ -27,6 +27,7 @@ from skdl.data.values import (
 # on of categories.
 UNKNOWN, MISSING = 0, 1
 FIRST = 2
+_ABSENT = -1  # no code
 # Of a vocabulary that is full, the share of codes that rarer values are hashed to.
 _HASHED_SHARE = 4
 
@@ -257,12 +258,12 @@ class Vocabulary:
         exact = self.reading.width is None and (
             types <= {int} or not self.reading.numeric
         )
-        codes = []
-        for value, key in zip(values, keys, strict=True):
-            code = self._codes.get(key)
-            if code is None:
-                code = self._code_of_unseen(key) if exact else self.code(value)
-            codes.append(code)
+        codes = [self._codes.get(key, _ABSENT) for key in keys]
+        if _ABSENT in codes:
+            for i, value in enumerate(values):
+                if codes[i] == _ABSENT:
+                    unseen = self._code_of_unseen(keys[i]) if exact else None
+                    codes[i] = self.code(value) if unseen is None else unseen
         return codes
 
     def encode(self, column: Factors) -> np.ndarray:

@@ -11,6 +11,7 @@ from torch import Tensor
 from skdl.data.batches import Batch, RowBatches, as_batch
 from skdl.data.row_sources import RowSource
 from skdl.randomness import generator_on
+from skdl.threads import alone
 
 # Rows that are in memory, encoded, and shuffled among each other.
 BLOCK_ROWS = 1 << 19
@@ -143,11 +144,11 @@ class BlockBatches(RowBatches):
             return
         blocks = self._read(self._order())
         with ThreadPoolExecutor(1) as ahead:
-            upcoming = ahead.submit(next, blocks)
+            upcoming = ahead.submit(alone, next, blocks)
             for i, sizes in enumerate(self._blocks):
                 block = upcoming.result()
                 if i + 1 < len(self._blocks):
-                    upcoming = ahead.submit(next, blocks)
+                    upcoming = ahead.submit(alone, next, blocks)
                 elif i == 0:
                     self._resident = block
                 yield from self._batches(block, sizes)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from skdl.threads import threads_here
 from skdl.training.foreign import lent_where_needed
 from skdl.training.objectives import Objective
 from skdl.training.surroundings import are_usual, own_settings
 from skdl.training.survival.out_of_memory import RowLimit, raise_memory_error
-from skdl.training.threads import threads_here
 
 # Matrix products of a few rows go through other kernels than those of many. With rows
 # padded to a multiple of this, a row's prediction has the same bits whatever other

@@ -18,9 +18,9 @@ from skdl.randomness import (
     random_states,
     set_random_states,
 )
+from skdl.threads import one_thread, threads_here
 from skdl.training.ranks import Ranks
 from skdl.training.survival.out_of_memory import MemoryLimit
-from skdl.training.threads import one_thread, threads_here
 
 PRECISIONS = {
     "auto": torch.float32,

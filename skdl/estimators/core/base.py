@@ -194,13 +194,17 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             check_held_out(*held_out)
             warm = goes_on(self, is_warm=self.warm_start)
             rows = self._rows(X, y, sample_weight, reset=not warm)
-            validation = None
-            if held_out[0] is not None:
-                with about_held_out():
-                    validation = self._rows(*held_out, reset=False)
-            outcome = self._fit(rows, validation, warm=warm, watch=(context, seen))
+            others = self._held_out_rows(*held_out)
+            outcome = self._fit(rows, others, warm=warm, watch=(context, seen))
         self._conclude(outcome)
         return self
+
+    def _held_out_rows(self, X: Any, y: Any, sample_weight: Any) -> Rows | None:
+        """Validate held-out data, if there are any."""
+        if X is None:
+            return None
+        with about_held_out():
+            return self._rows(X, y, sample_weight, reset=False)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None):
         with all_or_nothing(self):

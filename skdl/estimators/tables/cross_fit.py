@@ -8,11 +8,15 @@ import numpy as np
 
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.fitting import FittedParts
-from skdl.estimators.core.rows import Rows
+from skdl.estimators.core.rows import Rows, weighing
 from skdl.estimators.core.state import draw_seed, seed_source
 from skdl.estimators.tables.pack_run import PackRun
 from skdl.estimators.tables.recipe import Recipe
-from skdl.estimators.tables.validation import check_groups, draw_blind_rows
+from skdl.estimators.tables.validation import (
+    blind_to_others,
+    check_groups,
+    draw_blind_rows,
+)
 from skdl.training.loop import Outcome
 
 # What a cross-fitted estimator has beside the others.
@@ -64,6 +68,7 @@ def cross_fit(
     groups: Any,
     watch: tuple[Any, dict],
     *,
+    held_out: Rows | None = None,
     drop_harmful: bool = True,
     with_whole: bool = False,
 ) -> CrossFit:
@@ -76,11 +81,13 @@ def cross_fit(
     rows : Rows
         All rows, validated.
     validation : int, "last" or splitter
-        Which rows are held out.
+        Which rows are held out; with `held_out` how many networks there are.
     groups : array-like or None
         Which rows belong together.
     watch : tuple
         The context of callbacks, and what they are shown.
+    held_out : Rows, optional
+        Rows that no network learns from, to look at the networks with.
     drop_harmful : bool, default=True
         Whether columns of categories that make the networks worse on rows that they
         have not seen lose their vectors.
@@ -100,13 +107,18 @@ def cross_fit(
     target.fit(known.y, known.weight)
     rows = estimator._weigh(rows, target)
     groups = check_groups(groups, rows.X)
-    kept, blind = draw_blind_rows(estimator, rows, validation, groups, rng)
+    if held_out is None:
+        kept, blind = draw_blind_rows(estimator, rows, validation, groups, rng)
+    else:
+        held_out = weighing(estimator._weigh(held_out, target), "held-out rows")
+        kept, blind = blind_to_others(estimator, rows, validation)
     if not isinstance(kept, slice):
         rows = rows.take(kept)
     if with_whole:
         blind = np.insert(blind, 0, False, axis=1)
     with runtime.seeded(draw_seed(rng)):
-        new_run = partial(PackRun, estimator, rows, target, blind, runtime, rng)
+        given = (estimator, rows, target, blind, runtime, rng)
+        new_run = partial(PackRun, *given, held_out=held_out)
         run = new_run(())
         reporter = EpochReporter(
             estimator,

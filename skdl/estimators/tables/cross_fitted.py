@@ -17,6 +17,7 @@ from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.checks import MOST, STEEPEST
 from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.continuing import goes_on
+from skdl.estimators.core.held_out import check_held_out
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.several_devices import on_several_devices
 from skdl.estimators.core.state import all_or_nothing
@@ -27,8 +28,9 @@ from skdl.estimators.tables.recipe import ONE_NETWORK, Recipe
 from skdl.estimators.tables.streaming import column_of, streamed_rows
 from skdl.estimators.tables.validation import (
     CHOICES,
-    FEWEST_ROWS,
+    HELD_OUT,
     folds_for,
+    is_for_one_network,
     refuse,
 )
 from skdl.networks.packed_embedding import PackedEmbedding
@@ -70,12 +72,13 @@ class CrossFittedParameters:
         a splitter of scikit-learn. There are as many networks as folds, or
         `n_estimators` if that is more. A float is a share of the rows, stratified for
         classes, that one network is stopped early by. None trains one network on all
-        rows. "auto" is 4 folds, but one network on all rows where you say yourself how
-        it is trained: where `max_epochs`, a `network` of your own, `early_stopping`,
-        `X_val`, a `schedule`, `weight_averaging`, ``lr="auto"``, `warm_start`,
-        `fine_tuning` or a `checkpoint` is given, none of which but `max_epochs` goes
-        with folds, or where there are fewer than 20 rows. `partial_fit` begins with one
-        network and goes on with what is there.
+        rows. "auto" is 4 folds, or where `fit` is given `X_val` 4 networks that learn
+        from all of X and are validated on these; but one network on all rows where you
+        say yourself how it is trained: where `max_epochs`, a `network` of your own,
+        `early_stopping` without `X_val`, a `schedule`, `weight_averaging`,
+        ``lr="auto"``, `warm_start`, `fine_tuning` or a `checkpoint` is given, none of
+        which but `max_epochs` goes with folds, or where there are fewer than 20 rows.
+        `partial_fit` begins with one network and goes on with what is there.
     """
 
     max_epochs: int | None = None
@@ -166,10 +169,11 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples; those of weight zero are left out. Likewise.
         X_val, y_val : array-like, default=None
-            Held-out data whose loss and score are recorded after every epoch and,
-            with ``early_stopping=True``, decide when to stop. Nothing is learned from
-            them. One network is trained then, often a weaker one than a pack; a
-            ``PredefinedSplit`` as `validation` holds the same rows out of a pack.
+            Held-out data from which nothing is learned. With ``validation="auto"``
+            they take the place of folds: four networks learn from all rows of X, and
+            the loss of these decides when to stop. Where one network is trained, loss
+            and score are recorded after every epoch and, with ``early_stopping=True``,
+            decide when to stop.
         sample_weight_val : array-like of shape (n_validation_samples,), default=None
             Weights of the held-out samples.
         groups : array-like of shape (n_samples,), default=None
@@ -200,11 +204,15 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
             If memory runs out and batches are worked through in parts.
         """
         self._check_parameters()
-        held_out = {"X_val": X_val, "y_val": y_val}
-        held_out["sample_weight_val"] = sample_weight_val
-        folds = folds_for(self, held_out)
+        held_out = (X_val, y_val, sample_weight_val)
+        folds = folds_for(self, dict(zip(HELD_OUT, held_out, strict=True)))
+        if groups is not None and X_val is not None:
+            raise ValueError(
+                "groups say which rows are held out together, but it is X_val that is "
+                "held out. Leave one of the two out."
+            )
         if folds is not None:
-            return self._cross_fit(X, y, sample_weight, groups, folds)
+            return self._cross_fit(X, y, sample_weight, groups, folds, held_out)
         if groups is not None:
             raise ValueError(
                 "groups say which rows are held out together, which needs folds: set "
@@ -215,7 +223,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
                 "warm_start=True would go on from a fitted pack of networks, for which "
                 "there is partial_fit. Fit it anew, or a clone."
             )
-        return self._fit_all(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        return self._fit_all(X, y, sample_weight, *held_out)
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         source = row_source(X)
@@ -251,7 +259,8 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         sample_weight: Any,
         groups: Any,
         folds: Any,
-        **how: bool,
+        held_out: tuple[Any, ...] = (None, None, None),
+        **how: Any,
     ):
         """Train a pack of networks, each blind to other rows; `how` as `cross_fit`."""
         context = self._init_callback_context(max_subtasks=None)
@@ -259,13 +268,16 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         metadata = {name: value for name, value in given.items() if value is not None}
         watch = context, {"X": X, "y": y, "metadata": metadata}
         with all_or_nothing(self):
+            check_held_out(*held_out)
             goes_on(self, is_warm=False)
             rows = self._rows(X, y, sample_weight, reset=True)
+            others = self._held_out_rows(*held_out)
             if isinstance(groups, str):
                 groups = column_of(X, "groups", groups)
-            if self.validation == "auto" and len(rows) < FEWEST_ROWS:
-                outcome = self._fit(rows, None, warm=False, watch=watch)
+            if self.validation == "auto" and is_for_one_network(rows, others):
+                outcome = self._fit(rows, others, warm=False, watch=watch)
             else:
+                how["held_out"] = others
                 outcome = self._fit_pack(rows, folds, groups, watch, how)
         self._conclude(outcome)
         return self
@@ -276,7 +288,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         folds: Any,
         groups: Any,
         watch: tuple[Any, dict],
-        how: dict[str, bool],
+        how: dict[str, Any],
     ) -> Outcome:
         run = cross_fit(self, rows, folds, groups, watch, **how)
         fitted = self._fitted(run.parts, self._runtime())

@@ -1,7 +1,7 @@
 """The rows of a pack: what it is trained on, and what it is looked at with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,8 @@ class PackRows:
         Vectors of categories that members do not learn; see `untrained_rows`.
     rows_of_a_category : ndarray of shape (n_categorical,)
         Rows of a category in the mean.
+    codes : ndarray of int
+        What the encoder's codes become: rare categories count as unknown.
     """
 
     batches: BatchSource
@@ -57,6 +59,7 @@ class PackRows:
     blind: np.ndarray
     untrained: tuple[Tensor, ...]
     rows_of_a_category: np.ndarray
+    codes: np.ndarray
 
     def out_of_fold(
         self, look: OutOfFold, raw: Tensor, temperature: float
@@ -102,6 +105,39 @@ def rows_in_memory(
         blind,
         untrained_rows(counts, encoder),
         rows_of_a_category(indices),
+        codes,
+    )
+
+
+def looked_at_with(found: PackRows, held_out: Rows, encoder: Any, target: Tensor):
+    """Return rows to train on that are looked at with others, of which none learns.
+
+    Parameters
+    ----------
+    found : PackRows
+        To train on; of rows in memory.
+    held_out : Rows
+        The others.
+    encoder : BinnedTableEncoder
+        Fitted on the first.
+    target : Tensor
+        Encoded, of the others.
+
+    Returns
+    -------
+    PackRows
+    """
+    device, n_members = found.target.device, found.blind.shape[1]
+    indices, *others = encoder.of_all(held_out.X)
+    indices = torch.from_numpy(found.codes[indices.numpy()])
+    weight, score_weight = _weights(held_out, device)
+    return replace(
+        found,
+        inputs=tuple(t.to(device) for t in (indices, *others)),
+        target=target.to(device),
+        weight=weight,
+        score_weight=score_weight,
+        blind=np.ones((len(target), n_members), dtype=bool),
     )
 
 
@@ -157,6 +193,7 @@ def rows_of_a_stream(
         folds[chosen],
         untrained_rows((~folds.patterns).T.astype(np.int64) @ kept, encoder),
         _rows_by_vocabulary(encoder, len(rows)),
+        codes.numpy(),
         rows=rows,
         target_of_all=target,
         folds=folds,

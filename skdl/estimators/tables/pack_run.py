@@ -13,12 +13,14 @@ from skdl.data.folds import FoldNumbers
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.history import History
+from skdl.estimators.core.inputs import about_held_out
 from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed
 from skdl.estimators.tables.conformal import Conformal, conformal
 from skdl.estimators.tables.pack_rows import (
     PackRows,
+    looked_at_with,
     rows_in_memory,
     rows_of_a_stream,
 )
@@ -54,6 +56,8 @@ class PackRun:
         runtime: Runtime,
         rng: np.random.RandomState,
         harmful: Sequence[int],
+        *,
+        held_out: Rows | None = None,
     ) -> None:
         self.estimator = estimator
         self.runtime = runtime
@@ -70,11 +74,16 @@ class PackRun:
         self.recipe = recipe = with_parameters(recipe, estimator)
         encoder = estimator._new_pack_encoder(rows.X, encoded.numpy(), recipe, rng)
         self.rows = _encoded_rows(rows, encoded, blind, encoder, recipe, runtime, rng)
+        self._has_folds = held_out is None
+        if held_out is not None:
+            with about_held_out():
+                others = target.encode(held_out.y)
+            self.rows = looked_at_with(self.rows, held_out, encoder, others)
         n_members = blind.shape[1]
         network = estimator._new_pack(
             encoder, target.n_outputs, n_members, recipe, harmful
         )
-        if not self.rows.blind[:, 0].any():
+        if not self.rows.blind[:, 0].any():  # the first sees all rows
             begin_alike(network)
         network = network.to(runtime.device)
         objective = pack_objective(member, n_members)
@@ -254,21 +263,25 @@ class PackRun:
 
     def attributes(self, kept: np.ndarray | slice, n_rows: int) -> dict[str, Any]:
         """Return the values of `ATTRIBUTES`."""
-        found = self.predictions.cpu().numpy()
-        target = self.parts.target
-        known = found if self.has_classes else target.decode(found)
-        everywhere = np.full((n_rows, *known.shape[1:]), np.nan, dtype=known.dtype)
-        everywhere[kept] = known
         values = {
-            "oof_prediction_": everywhere,
-            "oof_score_": self.score,
             "feature_importances_": self.verdict.mean,
             "feature_importances_std_": self.verdict.error,
             "_conformal": self.conformal,
         }
         if self.has_classes:
             values["temperature_"] = self.temperature
+        if self._has_folds:
+            values["oof_score_"] = self.score
+            values["oof_prediction_"] = self._out_of_fold(kept, n_rows)
         return values
+
+    def _out_of_fold(self, kept: np.ndarray | slice, n_rows: int) -> np.ndarray:
+        """Return predictions in the units of y; NaN of rows that are not kept."""
+        found = self.predictions.cpu().numpy()
+        known = found if self.has_classes else self.parts.target.decode(found)
+        everywhere = np.full((n_rows, *known.shape[1:]), np.nan, dtype=known.dtype)
+        everywhere[kept] = known
+        return everywhere
 
 
 def _encoded_rows(

@@ -15,6 +15,9 @@ from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed
 from skdl.estimators.tables.recipe import given_parameters
 
+# What `fit` takes to validate on.
+HELD_OUT = ("X_val", "y_val", "sample_weight_val")
+
 # Networks of a pack at most: each fold has one.
 MOST_FOLDS = 64
 
@@ -53,6 +56,11 @@ def folds_for(estimator: Any, held_out: Mapping[str, Any]) -> Any:
     held_out : mapping
         What `fit` was given to validate on, by name; None where it was not.
 
+    Returns
+    -------
+    int, "last", splitter or None
+        With "auto" and an `X_val` a number of networks, all blind to these rows.
+
     Raises
     ------
     ValueError
@@ -63,6 +71,8 @@ def folds_for(estimator: Any, held_out: Mapping[str, Any]) -> Any:
         return None
     reasons = _reasons_against(estimator, held_out)
     if validation == "auto":
+        if held_out.get("X_val") is not None:
+            reasons = _reasons_against_rows(estimator, reasons)
         ours = estimator.max_epochs is None and not reasons
         return _FOLDS if ours else None
     for what, reason in reasons.items():
@@ -91,12 +101,33 @@ def _reasons_against(estimator: Any, held_out: Mapping[str, Any]) -> dict[str, s
     return reasons | dict.fromkeys(named, "folds of X are held out")
 
 
+def _reasons_against_rows(estimator: Any, reasons: dict[str, str]) -> dict[str, str]:
+    """Return what does not go with networks that are stopped by `X_val`."""
+    also = {*HELD_OUT, "early_stopping=True"}
+    rest = {what: why for what, why in reasons.items() if what not in also}
+    if "n_iter_no_change" in given_parameters(estimator):
+        rest["n_iter_no_change"] = "a pack has looks, not epochs"
+    return rest
+
+
 def refuse(estimator: Any, what: str, reason: str) -> None:
     """Raise the error that something cannot go with `validation`."""
     raise ValueError(
         f"{what} cannot go with validation={estimator.validation!r}: {reason}. Leave "
         "one of the two out."
     )
+
+
+def is_for_one_network(rows: Rows, held_out: Rows | None) -> bool:
+    """Tell whether one network is trained on rows by default.
+
+    Few rows make no folds. Rows that are read piece by piece are not looked at with
+    others, each of which would be run through all networks.
+    """
+    if held_out is None:
+        return len(rows) < FEWEST_ROWS
+    few = min(len(rows), len(held_out)) < FEWEST_ROWS
+    return few or is_long(rows.X) or is_long(held_out.X)
 
 
 def check_number_of_folds(n_folds: int) -> None:
@@ -130,6 +161,21 @@ def check_groups(groups: Any, X: Any) -> np.ndarray | None:
             f"groups has {(codes < 0).sum()} missing entries: give each row a group."
         )
     return codes
+
+
+def blind_to_others(estimator: Any, rows: Rows, n_members: int) -> tuple:
+    """Return the rows that have a weight, none of which any member is blind to.
+
+    Returns
+    -------
+    kept : ndarray of int
+    blind : ndarray of bool, shape (n_kept, n_members)
+    """
+    kept = np.arange(len(rows))
+    if rows.weight is not None:
+        kept = kept[rows.weight > 0]
+    n_members = max(estimator.n_estimators, n_members)
+    return kept, np.zeros((len(kept), n_members), dtype=bool)
 
 
 def draw_blind_rows(

@@ -67,14 +67,6 @@ def test_who_says_how_to_train_gets_one_network(given):
     assert not hasattr(model.network_, "n_members")
 
 
-def test_who_gives_rows_to_validate_on_gets_one_network():
-    X, y = numbers()
-    model = NeuralRegressor(hidden_layer_sizes=(8,), random_state=0)
-    model.fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
-    assert not hasattr(model, "oof_prediction_")
-    assert "validation_loss" in model.history_
-
-
 @pytest.mark.parametrize("n_rows", [1, 2, 19])
 def test_very_few_rows_train_one_network(n_rows):
     X, y = numbers(n_rows)

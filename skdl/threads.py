@@ -7,10 +7,13 @@ not survive a fork: a child that waits for them waits for ever.
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import torch
+
+_Result = TypeVar("_Result")
 
 _setting = threading.Lock()
 
@@ -36,6 +39,12 @@ def one_thread() -> Iterator[None]:
                     )
                     keeper.start()
                     keeper.join()
+
+
+def alone(work: Callable[..., _Result], *given: Any) -> _Result:
+    """Work with one CPU thread, beside a thread that computes with several."""
+    with one_thread():
+        return work(*given)
 
 
 def threads_here() -> int:

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
+from skdl.threads import alone, one_thread, threads_here
 from skdl.training.runtime import Runtime
-from skdl.training.threads import one_thread, threads_here
 
 
 @pytest.fixture
@@ -33,6 +33,12 @@ def test_small_steps_get_one_thread_and_large_ones_what_is_allowed(three):
         assert torch.get_num_threads() == 1
     with runtime.threads(1e9):
         assert torch.get_num_threads() == 3
+
+
+def test_who_reads_ahead_leaves_the_threads_to_training(three):
+    with ThreadPoolExecutor(1) as ahead:
+        assert ahead.submit(alone, torch.get_num_threads).result() == 1
+    assert torch.get_num_threads() == in_new_thread() == 3
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt])
@@ -90,7 +96,7 @@ def test_a_thread_with_a_number_of_its_own_keeps_it_and_the_others_theirs(three)
 FORKED = """
 import os, sys, threading
 import torch
-from skdl.training.threads import one_thread, threads_here
+from skdl.threads import one_thread, threads_here
 
 torch.set_num_threads(3)
 
@@ -106,8 +112,7 @@ with one_thread():  # what is left in the child must not be three
 if pid == 0:
     os._exit(0 if torch.get_num_threads() == 1 else 1)
 codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-from skdl import randomness
-from skdl.training import threads
+from skdl import randomness, threads
 
 def locked(lock):
     held, done = threading.Event(), threading.Event()
