@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skdl.data.text import TextEncoder, TokenStream, check_texts
+from skdl.data.text import TextEncoder, TokenStream, as_strings, check_texts
 from skdl.estimators.core.checks import is_count
 from skdl.estimators.core.description import described
 from skdl.estimators.core.left_out import LeftOut
@@ -161,7 +161,7 @@ class TextUse(TextWriting, TransformerMixin):
             {
                 "document": np.repeat(np.arange(len(texts)), stream.lengths),
                 "position": np.arange(len(stream)) - starts,
-                "token": encoder.as_read(texts),
+                "token": as_strings(encoder.as_read(texts)),
                 "known": stream.ids != encoder.unknown_id,
                 "nats": nats,
                 "expected": expected,
@@ -280,6 +280,6 @@ class TextUse(TextWriting, TransformerMixin):
         lengths = np.linalg.norm(vectors, axis=1)
         cosines = vectors @ vectors[place]
         cosines /= np.maximum(lengths * lengths[place], np.finfo(np.float64).tiny)
-        tokens = pd.Index(known, name="token")
+        tokens = pd.Index(as_strings(known), name="token")
         found = pd.Series(cosines, index=tokens, name="cosine")
-        return found.drop(word).nlargest(k)
+        return found[np.arange(len(found)) != place].nlargest(k)
