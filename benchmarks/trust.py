@@ -439,7 +439,8 @@ PARTS = {
 def main() -> None:
     global SCALE
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS])
+    # Python 3.11 would hold an empty list against the choices.
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, "all"], default="all")
     parser.add_argument("--scale", type=float, default=1.0)
     given = parser.parse_args()
     SCALE = given.scale
@@ -447,7 +448,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     os.environ.setdefault("PYTHONPATH", str(ROOT))
     os.chdir(ROOT)
-    for name in given.parts or PARTS:
+    for name in PARTS if "all" in given.parts else given.parts:
         print(f"-- {name}")
         PARTS[name]()
         print()
