@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skdl import NeuralClassifier, NeuralRegressor, distill
+from skdl import TRUSTED_TYPES, NeuralClassifier, NeuralRegressor, distill
 
 SMALL = {"hidden_layer_sizes": 16, "random_state": 0}
 
@@ -89,6 +89,9 @@ def test_a_student_is_kept_and_goes_on_with_labels_as_any_other(small):
     made, frame, y = small
     again = pickle.loads(pickle.dumps(made))
     assert np.array_equal(again.predict_proba(frame), made.predict_proba(frame))
+    io = pytest.importorskip("skops.io", reason="skops is not installed")
+    of_skops = io.loads(io.dumps(made), trusted=list(TRUSTED_TYPES))
+    assert np.array_equal(of_skops.predict_proba(frame), made.predict_proba(frame))
     again.partial_fit(frame, y)
     with pytest.raises(ValueError, match="label indicators"):
         again.partial_fit(frame, np.eye(3)[y].astype(int))

@@ -135,12 +135,31 @@ def hashed_folds(
     return FoldNumbers(patterns, numbers if groups is None else numbers[groups])
 
 
+def rows_named(part: Any, n_rows: int) -> np.ndarray:
+    """Return the positions of rows that a splitter names by position or mask.
+
+    Raises
+    ------
+    ValueError
+        If there are no such rows.
+    """
+    part = np.asarray(part)
+    try:
+        return np.arange(n_rows)[part if part.size else part.astype(int)]
+    except IndexError as error:
+        raise ValueError(
+            f"A fold must name rows by their positions from 0 to {n_rows - 1}, since X "
+            f"has {n_rows} rows, but {error}."
+        ) from error
+
+
 def _of_splitter(
     splitter: Any, n_rows: int, strata: np.ndarray | None, groups: np.ndarray | None
 ) -> list[np.ndarray]:
     """Return the test parts of a splitter."""
     rows = np.zeros((n_rows, 1))
-    held_out = [test for _, test in splitter.split(rows, strata, groups)]
+    folds = splitter.split(rows, strata, groups)
+    held_out = [rows_named(test, n_rows) for _, test in folds]
     if not held_out or not any(map(len, held_out)):
         raise ValueError(
             f"{splitter!r} gives no rows to validate on. Give a splitter that does, or "

@@ -71,14 +71,13 @@ class Unseen:
 
     @property
     def is_most(self) -> bool:
-        """Whether most rows and most values are unknown, where categories are known.
+        """Whether most rows are unknown, where categories are known.
 
         Of a single row nobody can tell: a new category looks like a changed form.
         """
         if self.rows < 2 or not self.vocabulary.categories:
             return False
-        counts = self.column.counts()
-        return 2 * self.rows > counts.sum() and 2 * self.values > (counts > 0).sum()
+        return 2 * self.rows > self.column.counts().sum()
 
     @property
     def known(self) -> Any:

@@ -10,6 +10,7 @@ from skdl.data.binned import BinnedTableEncoder
 from skdl.data.bins import BinEncoder
 from skdl.data.numeric import FAR, NumericEncoder
 from skdl.data.table import TableEncoder
+from skdl.estimators.core.quantiles import QuantileTarget
 from skdl.estimators.core.targets import RealTarget
 
 
@@ -74,10 +75,11 @@ class Units(nn.Module):
         self.register_buffer("factor", buffer(target.factor))
         self.register_buffer("offset", buffer(target.offset))
         self.register_buffer("unit", buffer(target.unit))
-        self.one_dimensional = target.one_dimensional
+        several = isinstance(target, QuantileTarget)
+        self.one_dimensional = target.one_dimensional and not several
 
     def forward(self, predicted: Tensor) -> Tensor:
-        """Return (B,) or (B, n_targets) float64."""
+        """Return (B,), or (B, n_targets) or quantiles, float64."""
         values = (predicted.double() * self.factor + self.offset) * self.unit
         return values[:, 0] if self.one_dimensional else values
 

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdl.data.containers import as_pandas, is_frame
 from skdl.data.text import check_texts
 from skdl.export.graph import ALL, PREDICTION, PROBABILITIES, graph_of, name_of_input
-from skdl.export.pipelines import graph_of_pipeline
+from skdl.export.pipelines import graph_of_pipeline, graphs_of_steps
 from skdl.export.texts import TEXTS, TOKENS, TOKENS_TO_READ, padded_tokens
 from skdl.training.survival.whole_file import replacing
 
@@ -70,8 +70,16 @@ def to_onnx(model: Any, X: Any, path: str | os.PathLike) -> None:
     onnx.checker.check_model(graph)
     graph.producer_name = "skdl"
     content = graph.SerializeToString()
-    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    _compare(model, session, X)
+    try:
+        _compare(model, _session(content, runtime), X)
+    except Exception as error:
+        if not _is_of_onnxruntime(error):
+            raise
+        raise ValueError(
+            f"{_at_fault(model, X, onnx, runtime)} becomes what onnxruntime cannot run "
+            f"({error}); nothing was written. Export the last step of a Pipeline by "
+            "itself, and do the others before it."
+        ) from error
     with replacing(Path(path)) as file:
         file.write(content)
 
@@ -135,6 +143,12 @@ def _column(column: pd.Series, kind: str) -> np.ndarray:
         texts = column.astype(object).where(column.notna(), "").map(str)
         return texts.to_numpy(dtype=object).reshape(-1, 1)
     if kind == "tensor(int64)":
+        if column.isna().any():
+            raise ValueError(
+                f"Column {column.name!r} has missing values, but its integers are "
+                "beyond 2**53, for which the file takes int64, where none is missing. "
+                "Leave these rows out, or fit on the integers as text."
+            )
         return column.to_numpy(dtype=np.int64).reshape(-1, 1)
     values = column.astype(object).where(column.notna(), np.nan)
     dtype = np.float32 if kind == "tensor(float)" else np.float64
@@ -151,6 +165,27 @@ def _packages() -> tuple[Any, Any]:
             "to_onnx needs onnx and onnxruntime: pip install 'skdl[onnx]'."
         ) from error
     return onnx, onnxruntime
+
+
+def _session(content: bytes, runtime: Any) -> Any:
+    return runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+
+def _is_of_onnxruntime(error: Exception) -> bool:
+    return type(error).__module__.startswith("onnxruntime")
+
+
+def _at_fault(model: Any, X: Any, onnx: Any, runtime: Any) -> str:
+    """Return what cannot be run: the first step of a Pipeline, or the model."""
+    for (name, step), graph in graphs_of_steps(model, X, onnx):
+        try:
+            session = _session(graph.SerializeToString(), runtime)
+            session.run(None, onnx_inputs(model, session, X))
+        except Exception as error:
+            if not _is_of_onnxruntime(error):
+                raise
+            return f"Step {name!r} ({type(step).__name__})"
+    return f"The {type(model).__name__}"
 
 
 def _compare(model: Any, session: Any, X: Any) -> None:

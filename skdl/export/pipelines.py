@@ -33,8 +33,8 @@ def graph_of_pipeline(pipeline: Pipeline, X: Any, onnx: Any) -> Any:
     ValueError
         If a step has no converter; the message names it.
     """
-    *first, (name, model) = pipeline.steps
-    first = [(n, s) for n, s in first if s not in (None, "passthrough")]
+    name, model = pipeline.steps[-1]
+    first = _transformers(pipeline)
     if not first:
         return graph_of(model, onnx)
     if isinstance(model, LabelledTextEstimator):
@@ -52,6 +52,18 @@ def graph_of_pipeline(pipeline: Pipeline, X: Any, onnx: Any) -> Any:
         )
     steps = _converted(first, X, onnx)
     return joined(steps, graph_of(model, onnx, by_column=False), {ALL: _OUTPUT}, onnx)
+
+
+def graphs_of_steps(model: Any, X: Any, onnx: Any) -> Iterator[tuple[Any, Any]]:
+    """Give each transformer of a Pipeline, and the ONNX model of the steps up to it."""
+    first = _transformers(model) if isinstance(model, Pipeline) else []
+    for i, step in enumerate(first):
+        yield step, _converted(first[: i + 1], X, onnx)
+
+
+def _transformers(pipeline: Pipeline) -> list[tuple[str, Any]]:
+    """Return the steps before the last that do something."""
+    return [(n, s) for n, s in pipeline.steps[:-1] if s not in (None, "passthrough")]
 
 
 def _converted(first: list[tuple[str, Any]], X: Any, onnx: Any) -> Any:

@@ -16,20 +16,42 @@ _FIRST_CHANNELS = 16
 _MOST_CHANNELS = 256
 # Height or width at which maps are small enough to be averaged.
 _SMALLEST_MAP = 8
+# What a picture by itself counts in the running statistics of a batch norm.
+_ONE_PICTURE = 0.01
 # Larger pictures are halved twice before the first residual block.
 _LARGE = 96
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch norm that takes a batch with a single value a channel as it is at test."""
+    """Batch norm that takes a single picture as it is taken at test.
+
+    By its own mean and spread it would lose what tells it from other pictures, and the
+    network would learn something else than it is asked when it predicts. It counts
+    towards the running statistics first, as one of the latest hundred.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise (B, C, H, W) over all but the channels."""
-        if self.training and input.numel() == input.shape[1]:
-            return functional.batch_norm(
-                input, self.running_mean, self.running_var, self.weight, self.bias
-            )
-        return super().forward(input)
+        if not self.training or len(input) > 1:
+            return super().forward(input)
+        if input.numel() > input.shape[1]:  # a single value has no spread
+            self._count(input)
+        return functional.batch_norm(
+            input, self.running_mean, self.running_var, self.weight, self.bias
+        )
+
+    @torch.no_grad()
+    def _count(self, picture: Tensor) -> None:
+        """Let the running statistics follow a picture, (1, C, H, W)."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        var, mean = torch.var_mean(picture.float(), dim=(0, 2, 3))
+        self.num_batches_tracked += 1
+        share = (1 / (self.num_batches_tracked + 1)).clamp(min=_ONE_PICTURE)
+        var += (1 - share) * (mean - self.running_mean) ** 2
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(var, share)
 
 
 def _layer(n_inputs: int, n_outputs: int, activation: str, stride: int = 1):

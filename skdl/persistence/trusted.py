@@ -8,16 +8,18 @@ from typing import Any
 from skdl import estimators
 from skdl.packed_search import PackedSearchCV
 
-# skdl's own, for `skops.io.load(path, trusted=list(TRUSTED_TYPES))`. All else that skdl
-# stores is plain data.
-TRUSTED_TYPES: tuple[str, ...] = tuple(
-    sorted(
+# skdl's own, and what it stores of scikit-learn's that skops does not trust, for
+# `skops.io.load(path, trusted=list(TRUSTED_TYPES))`. All else is plain data.
+TRUSTED_TYPES: tuple[str, ...] = (
+    "sklearn.metrics._scorer._PassthroughScorer",  # of a PackedSearchCV
+    "sklearn.model_selection._split.ShuffleSplit",  # of what was distilled
+    *sorted(
         f"{kind.__module__}.{kind.__qualname__}"
         for kind in (
             PackedSearchCV,
             *(getattr(estimators, name) for name in estimators.__all__),
         )
-    )
+    ),
 )
 
 # Parts of scikit-learn that no model consists of.

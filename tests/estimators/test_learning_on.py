@@ -1,6 +1,7 @@
 """What a first chunk says is not final: scales, units, counts and categories go on."""
 
 import copy
+import functools
 import os
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.metrics import recall_score
 
 from skdl import (
     EntityEmbeddingRegressor,
+    ImageClassifier,
     ImageRegressor,
     NeuralClassifier,
     NeuralRegressor,
@@ -166,12 +168,28 @@ def test_a_channel_that_is_dark_at_first_is_standardised_when_it_varies(rng):
     assert np.isfinite(before).all()
 
 
+def test_pictures_one_by_one_are_told_apart(rng):
+    y = np.arange(100) % 2
+    pictures = rng.normal(size=(100, 8, 8)) + 3 * y[:, None, None]
+    model = ImageClassifier(random_state=0)
+    for i in range(100):
+        model.partial_fit(pictures[i : i + 1], y[i : i + 1], classes=[0, 1])
+    assert model.score(pictures, y) > 0.95
+
+
 # The function stays what it was.
+
+
+# With as many epochs there is one network, but for the pack.
+TRAINED = {
+    **{kind: functools.partial(make, max_epochs=20) for kind, make in MAKERS.items()},
+    "pack": functools.partial(regressor, max_epochs=20, validation=2),
+}
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
-    st.sampled_from([*MAKERS]),
+    st.sampled_from([*TRAINED]),
     st.floats(-1, 1),
     st.floats(-1, 0.5),
     st.integers(100, 400),
@@ -184,7 +202,7 @@ def test_new_scales_change_no_prediction_for_rows_seen(kind, move, power, n_rows
     )
     X[:: 7 + seed % 5, 1] = np.nan
     y = X[:, 0] + np.nan_to_num(X[:, 1])
-    model = MAKERS[kind](batch_size=32).fit(X, y)
+    model = TRAINED[kind](batch_size=32).fit(X, y)
     before = model.predict(X)
     new = X * [10**power, 1, 1] + [10 * move, 0, 1]
     model.set_params(**STILL).partial_fit(np.tile(new, (3, 1)), np.tile(100 * y, 3))

@@ -72,6 +72,7 @@ NO_TABLES = {
     "set": (set, "X is a set, but"),
     "generator": (lambda row: (value for value in row), "X is a generator, but"),
 }
+NO_CELLS = [[1, 2], {"a": 1}, {1, 2}, np.zeros(2)]
 
 
 @pytest.mark.parametrize("case", sorted(NO_TABLES))
@@ -90,6 +91,14 @@ def test_one_row_and_what_is_no_table(case, text, numeric, table, frame, jobs):
     assert model.predict(data.iloc[[0]]).shape == (1,)
 
 
+@pytest.mark.parametrize("cell", NO_CELLS, ids=str)
+def test_cells_that_are_no_numbers(cell, numeric, frame):
+    X = frame.assign(a=pd.Series([cell] * ROWS, dtype=object))
+    for call in (numeric.predict, lambda X: NeuralClassifier(**SMALL).fit(X, LABELS)):
+        with pytest.raises(TypeError, match="X holds a .* where a number is expected"):
+            call(X)
+
+
 def test_one_picture(pictures):
     X, model = pictures
     from PIL import Image
@@ -105,6 +114,8 @@ def test_one_picture(pictures):
     assert model.predict(X[:1]).shape == (1,)
     with pytest.raises(ValueError, match="without pixels"):
         ImageClassifier().fit(X[:, :0], LABELS)
+    with pytest.raises(ValueError, match="without columns"):
+        ImageClassifier().fit(pd.DataFrame(index=range(ROWS)), LABELS)
 
 
 def test_texts_by_key_are_not_their_keys(language):

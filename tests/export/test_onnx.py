@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -88,10 +89,14 @@ def check(model, X, tmp_path, *more):
         (NeuralRegressor(**SMALL, loss="poisson"), np.abs(NUMBERS[:, 0])),
         (NeuralRegressor(**PACK), NUMBERS[:, [0, 2]]),
         (NeuralRegressor(**SMALL, scale_inputs=False), NUMBERS[:, 0]),
+        (
+            NeuralRegressor(**SMALL, loss="quantile", quantile=[0.1, 0.5, 0.9]),
+            NUMBERS[:, 0] * 1e3,
+        ),
     ],
     ids=[
         *("labels", "several", "multilabel", "pack", "units", "poisson"),
-        *("two-targets-pack", "unscaled"),
+        *("two-targets-pack", "unscaled", "quantiles"),
     ],
 )
 def test_networks_on_numbers_with_missing_ones(model, y, tmp_path):
@@ -139,6 +144,14 @@ def test_large_integers_keep_all_their_digits(tmp_path):
     model = EntityEmbeddingClassifier(**SMALL, categorical_features=["id"])
     session = check(model.fit(frame, np.arange(N) % 4), frame, tmp_path)
     assert session.get_inputs()[0].type == "tensor(int64)"
+
+
+def test_large_integers_that_are_missing_are_refused(tmp_path):
+    frame = pd.DataFrame({"id": pd.array(2**60 + np.arange(N) % 4, dtype="Int64")})
+    frame.loc[3, "id"] = pd.NA
+    model = EntityEmbeddingRegressor(**SMALL, categorical_features=["id"])
+    with pytest.raises(ValueError, match="Column 'id' has missing values.*int64"):
+        skdl.to_onnx(model.fit(frame, NUMBERS[:, 0]), frame, tmp_path / "m.onnx")
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
@@ -194,6 +207,15 @@ def test_what_onnx_cannot_say_is_refused_by_name(model, X, y, what, tmp_path):
     model.fit(X, y)
     with pytest.raises(ValueError, match=what):
         skdl.to_onnx(model, X, tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_that_onnxruntime_cannot_run_is_named(tmp_path):
+    pytest.importorskip("skl2onnx", reason="skl2onnx is not installed")
+    model = make_pipeline(SimpleImputer(), StandardScaler(), NeuralRegressor(**SMALL))
+    model.fit(NUMBERS, NUMBERS[:, 0])
+    with pytest.raises(ValueError, match=r"Step 'simpleimputer' \(SimpleImputer\) bec"):
+        skdl.to_onnx(model, NUMBERS, tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from skdl.networks.conv import (
+    BatchNorm,
     ConvNet,
     PictureNetwork,
     activation_maps,
@@ -20,6 +21,16 @@ def test_every_size_goes_in_and_trains(shape):
         assert raw.shape == (n, 3)
     raw.sum().backward()
     assert all(p.grad is not None for p in network.parameters())
+
+
+def test_a_picture_by_itself_is_taken_as_it_is_when_predicting():
+    norm = BatchNorm(2)
+    pictures = torch.randn(300, 2, 4, 4) * 3 + 5 * torch.randn(300, 1, 1, 1) + 7
+    for picture in pictures:
+        trained = norm(picture[None])
+    assert torch.equal(trained, norm.eval()(pictures[-1:]))
+    assert norm.running_mean.tolist() == pytest.approx([7, 7], abs=2)
+    assert norm.running_var.tolist() == pytest.approx([34, 34], rel=0.3)
 
 
 def test_larger_pictures_get_more_stages():

@@ -1,7 +1,13 @@
 """Small fitted models of every kind, and rows to ask them about."""
 
+import os
+import random
+import signal
+import warnings
+
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.compose import make_column_transformer
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
@@ -149,3 +155,35 @@ def fitted(kind):
 def answer(model, rows, method):
     """Return what a model says of rows."""
     return np.asarray(getattr(model, method)(rows))
+
+
+def global_state():
+    """Return what a call must leave as it was."""
+    return {
+        "threads": torch.get_num_threads(),
+        "torch": torch.get_rng_state().tolist(),
+        "numpy": str(np.random.get_state()),
+        "python": random.getstate(),
+        "dtype": torch.get_default_dtype(),
+        "device": torch.empty(0).device,
+        "gradients": torch.is_grad_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "warn only": torch.is_deterministic_algorithms_warn_only_enabled(),
+        "cudnn": (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark),
+        "matmul": torch.get_float32_matmul_precision(),
+        "errors": np.geterr(),
+        "filters": list(warnings.filters),
+        "handlers": {s: signal.getsignal(s) for s in signal.valid_signals()},
+        "options": pd.get_option("mode.string_storage"),
+        "directory": os.getcwd(),
+        "environment": {
+            k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"
+        },
+    }
+
+
+def changes(before):
+    """Return the names of what is not as it was."""
+    after = global_state()
+    return [name for name in before if before[name] != after[name]]

@@ -1,55 +1,22 @@
 """Models in services: threads and processes answer alike, nothing global changes."""
 
 import multiprocessing
-import os
-import random
-import signal
-import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 import skdl
 from skdl import NeuralClassifier, NeuralRegressor
-from tests.persistence.models import LABELS, SMALL, X, answer
-
-
-def global_state():
-    """Return what a call must leave as it was."""
-    return {
-        "threads": torch.get_num_threads(),
-        "torch": torch.get_rng_state().tolist(),
-        "numpy": str(np.random.get_state()),
-        "python": random.getstate(),
-        "dtype": torch.get_default_dtype(),
-        "device": torch.empty(0).device,
-        "gradients": torch.is_grad_enabled(),
-        "inference": torch.is_inference_mode_enabled(),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "warn only": torch.is_deterministic_algorithms_warn_only_enabled(),
-        "cudnn": (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark),
-        "matmul": torch.get_float32_matmul_precision(),
-        "errors": np.geterr(),
-        "filters": list(warnings.filters),
-        "handlers": {s: signal.getsignal(s) for s in signal.valid_signals()},
-        "options": pd.get_option("mode.string_storage"),
-        "directory": os.getcwd(),
-        "environment": {
-            k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"
-        },
-    }
+from tests.persistence.models import LABELS, SMALL, X, answer, changes, global_state
 
 
 @pytest.fixture
 def unchanged():
     before = global_state()
     yield
-    after = global_state()
-    changed = [name for name in before if before[name] != after[name]]
-    assert changed == []
+    assert changes(before) == []
 
 
 def test_sixteen_threads_answer_as_one(case):
@@ -58,6 +25,11 @@ def test_sixteen_threads_answer_as_one(case):
     with ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda _: answer(model, rows, method), range(48)))
     assert all(np.array_equal(one, expected) for one in found)
+
+
+def test_a_fit_leaves_global_state(fit):
+    changed, _ = fit
+    assert changed == []
 
 
 @pytest.mark.usefixtures("unchanged")

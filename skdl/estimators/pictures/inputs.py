@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 )
 
 from skdl.data.columns import refuse_dates
+from skdl.data.containers import is_frame
 from skdl.data.picture_arrays import PictureShape, to_channels_first
 from skdl.data.picture_files import (
     PictureFiles,
@@ -109,6 +110,8 @@ def check_pictures(
     if isinstance(X, (list, tuple)) and len(X) and isinstance(X[0], np.ndarray):
         X = np.stack(X)
     refuse_dates(X)
+    if is_frame(X) and X.shape[1] == 0:
+        raise ValueError("X is a frame without columns: it holds no pixels.")
     if getattr(X, "ndim", 2) > 2:
         X = check_array(X, dtype="numeric", allow_nd=True, estimator=estimator)
     else:

@@ -18,6 +18,7 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 
 from skdl.data.categories import UNKNOWN
+from skdl.data.folds import rows_named
 from skdl.data.table import Table
 from skdl.estimators.core.user_warnings import warn_user
 from skdl.estimators.tables.embedding import EntityEmbeddingEstimator
@@ -83,7 +84,10 @@ def split_rows(
         # A class that some folds lack is no hindrance.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         try:
-            return list(folds.split(frame, y))
+            return [
+                (rows_named(training, len(y)), rows_named(held_out, len(y)))
+                for training, held_out in folds.split(frame, y)
+            ]
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"cv={cv!r} must be a number of folds, a splitter of scikit-learn, or "
@@ -111,7 +115,7 @@ def check_partition(splits: Sequence[Split], n_rows: int) -> None:
     """
     times = np.zeros(n_rows, dtype=np.int64)
     for _, held_out in splits:
-        times += np.bincount(np.arange(n_rows)[held_out], minlength=n_rows)
+        times += np.bincount(held_out, minlength=n_rows)
     if (times != 1).any():
         raise ValueError(
             "cv must hold out each row once, so that fit_transform has vectors for it; "

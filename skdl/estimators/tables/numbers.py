@@ -1,5 +1,6 @@
 """Columns of numbers out of frames whose types scikit-learn does not understand."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,22 @@ def explain(error: Exception, X: Any) -> None:
         ) from error
     if not is_frame(X) and has_dates(set(map(type, np.ravel(as_objects(X))))):
         check_kind(DATES, None, "object")
+    for value in _objects(X):
+        if not pd.api.types.is_scalar(value):
+            raise TypeError(
+                f"X holds a {type(value).__name__} ({str(value)[:60]}) where a number "
+                "is expected. Make columns of numbers of it first."
+            ) from error
+
+
+def _objects(X: Any) -> Iterator[Any]:
+    """Yield the values that are held as objects."""
+    if not is_frame(X):
+        yield from np.ravel(as_objects(X))
+        return
+    for j, dtype in enumerate(X.dtypes):
+        if pd.api.types.is_object_dtype(dtype):
+            yield from X.iloc[:, j]
 
 
 def as_objects(X: Any) -> np.ndarray:

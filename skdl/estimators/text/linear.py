@@ -218,7 +218,10 @@ def _fit_column(
     if labelled.is_real:
         model: Any = Ridge(alpha=1 / strength, solver="sparse_cg", tol=1e-5)
     else:
-        model = LogisticRegression(C=strength, solver="liblinear", max_iter=1000)
+        # It draws nothing but a seed, else from NumPy's global generator.
+        model = LogisticRegression(
+            C=strength, solver="liblinear", max_iter=1000, random_state=0
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(inputs, y, sample_weight=weight)

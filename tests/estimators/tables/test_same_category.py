@@ -205,6 +205,12 @@ def test_a_column_that_is_mostly_unknown_is_named_once():
         again.predict(shouted)
 
 
+def test_one_new_category_in_most_rows_is_named():
+    model = fit(taken(["red", "green", "blue", "grey"]), max_epochs=1)
+    with pytest.warns(UserWarning, match="9 of 10 rows, such as 'rot', where fit saw"):
+        model.predict(pd.DataFrame({"c": ["rot"] * 9 + ["red"]}))
+
+
 def test_a_few_new_categories_are_no_reason_to_speak():
     model = fit(taken(["red", "green", "blue", "grey"]))
     column = taken(["red", "green", "blue", "violet"])
