@@ -99,3 +99,13 @@ def test_commands_that_figures_come_from_are_there():
             if not source or absent:
                 wrong.append((page.name, name, absent))
     assert not wrong
+
+
+def test_every_script_that_a_page_names_is_on_the_page_of_performance():
+    named = {
+        script
+        for page in PAGES
+        for script in re.findall(r"python benchmarks/(\w+)\.py", page.read_text())
+    }
+    listed = (ROOT / "docs" / "performance.md").read_text()
+    assert not [name for name in sorted(named) if f"benchmarks/{name}.py" not in listed]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.compose import make_column_transformer
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -229,6 +229,7 @@ def test_auto_does_not_read_the_rows_held_out(model, blobs):
         (make_pipeline(StandardScaler()), "last step of the Pipeline"),
         (make_pipeline(StandardScaler(), LogisticRegression()), "LogisticRegression"),
         ("adamw", "the estimator is str"),
+        (TransformedTargetRegressor(), "Give its regressor"),
     ],
 )
 def test_without_a_network_there_is_nothing_to_sweep(estimator, named, blobs):

@@ -2,16 +2,20 @@
 
 import numpy as np
 import pytest
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdl import (
+    EmbeddingTransformer,
     EntityEmbeddingRegressor,
     ImageClassifier,
     NeuralClassifier,
+    TextClassifier,
     TextLM,
+    TextOutlierDetector,
     model_summary,
 )
 from skdl.datasets import make_store_sales
@@ -53,6 +57,12 @@ def test_every_kind_of_network_has_a_table():
     for model, rows in models:
         table = model_summary(model, rows)
         assert table.loc["total", "parameters"] == n_parameters(model)
+    vectors = EmbeddingTransformer(FrozenEstimator(models[0][0])).fit(X, y)
+    assert model_summary(vectors, X).equals(model_summary(models[0][0], X))
+    detector = TextOutlierDetector(language_model=models[-1][0]).fit(
+        ["a b", "b a"] * 20
+    )
+    assert model_summary(detector)["parameters"].iloc[-1] > 0
 
 
 def test_it_looks_into_pipelines_and_searches(blobs):
@@ -66,5 +76,8 @@ def test_it_looks_into_pipelines_and_searches(blobs):
 def test_what_has_no_network_is_refused():
     with pytest.raises(TypeError, match="LogisticRegression has no network"):
         model_summary(LogisticRegression())
+    words = TextClassifier().fit(["a b", "b c"] * 10, [0, 1] * 10)
+    with pytest.raises(TypeError, match="linear models and no network"):
+        model_summary(words)
     with pytest.raises(TypeError, match="fitted"):
         model_summary(NeuralClassifier())

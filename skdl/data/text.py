@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from skdl.data.analyzers import Analyzer
 from skdl.data.containers import as_pandas, is_frame
@@ -230,6 +231,14 @@ def check_texts(X: Any) -> list[str]:
             f"first {not_a_text(bad[0], texts[bad[0]])}"
         )
     return texts
+
+
+def as_strings(tokens: Sequence[str]) -> Any:
+    """Return tokens as an array for frames, which pandas itself would keep in UTF-8.
+
+    That has no lone surrogates, and tokens may have them.
+    """
+    return pd.array(tokens, dtype=pd.StringDtype("python", na_value=np.nan))
 
 
 def not_a_text(position: int, item: Any) -> str:

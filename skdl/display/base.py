@@ -61,8 +61,16 @@ def new_axes(display: Any, *shape: int, **options: Any) -> Any:
 
 
 # Where estimators of scikit-learn hold the one that they have fitted, or will fit: a
-# search, a TransformedTargetRegressor, a FrozenEstimator, a threshold classifier.
-_INSIDE = ("best_estimator_", "regressor_", "estimator_", "estimator", "regressor")
+# search, a TransformedTargetRegressor, a FrozenEstimator, a threshold classifier; and
+# where those of skdl hold the one with the network.
+_INSIDE = (
+    "best_estimator_",
+    "regressor_",
+    "estimator_",
+    "language_model_",
+    "estimator",
+    "regressor",
+)
 
 
 def inside(estimator: Any) -> Any:
@@ -102,7 +110,9 @@ def _path(estimator: Any, *, pipelines: bool = True) -> list[Any]:
 
 
 def _inner(estimator: Any, pipelines: bool) -> Any:
-    if isinstance(estimator, NetworkEstimator) or hasattr(estimator, "embeddings_"):
+    if isinstance(estimator, NetworkEstimator):
+        return None
+    if not pipelines and hasattr(estimator, "embeddings_"):
         return None
     if hasattr(estimator, "steps"):
         return estimator.steps[-1][1] if pipelines else None

@@ -51,6 +51,11 @@ def model_summary(estimator: Any, X: Any = None) -> pd.DataFrame:
     """
     model = inside(estimator)
     network = getattr(model, "network_", None)
+    if hasattr(model, "branches_") and network is None:
+        raise TypeError(
+            f"{type(model).__name__} has linear models and no network here: branches_ "
+            "shows them; with language_model and fine_tuning there is a network."
+        )
     if not isinstance(network, nn.Module):
         raise TypeError(
             f"{type(estimator).__name__} has no network; give a fitted estimator of "

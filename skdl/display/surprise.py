@@ -122,7 +122,7 @@ class SurpriseDisplay:
     def _column_in_html(self, column: Any, colours: np.ndarray, named: bool) -> str:
         words = [
             f'<span title="{value:.2f}" style="background:rgb({r},{g},{b});color:#000">'
-            f"{html.escape(token)}</span>"
+            f"{html.escape(_shown(token))}</span>"
             for token, value, (r, g, b) in zip(
                 self.tokens["token"],
                 self.tokens[column],
@@ -173,12 +173,18 @@ class SurpriseDisplay:
 def _layout(tokens: pd.DataFrame) -> pd.DataFrame:
     """Return line and first character of each token, and its row in the frame."""
     places, line, start = [], 0, 0
-    for row, token in zip(tokens.index, tokens["token"], strict=True):
+    for row, token in zip(tokens.index, map(_shown, tokens["token"]), strict=True):
         if start and start + len(token) > _WIDTH:
             line, start = line + 1, 0
         places.append((row, token, line, start))
         start += len(token) + 1
     return pd.DataFrame(places, columns=["row", "token", "line", "start"])
+
+
+def _shown(token: str) -> str:
+    """Return a token with a mark in place of lone surrogates, which nothing shows."""
+    units = token.encode("utf-16-le", "surrogatepass")
+    return units.decode("utf-16-le", "replace")
 
 
 def _write(ax: Any, layout: pd.DataFrame, colours: np.ndarray) -> None:

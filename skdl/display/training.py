@@ -26,6 +26,8 @@ class TrainingDisplay:
         The epoch whose weights were kept; marked where it is not the last.
     score_name : str, default="score"
         What `validation_score` is, such as "accuracy".
+    held_out : str, default="validation"
+        What the rows of `validation_loss` are called, such as "out-of-fold".
     lrs : array-like of shape (n_points, 2), default=None
         Epochs, with fractions, and the learning rate there. Without it the rate is
         drawn as `history` has it, at the end of each epoch.
@@ -57,11 +59,13 @@ class TrainingDisplay:
         best_epoch: int | None = None,
         *,
         score_name: str = "score",
+        held_out: str = "validation",
         lrs: Any = None,
     ) -> None:
         self.history = history
         self.best_epoch = best_epoch
         self.score_name = score_name
+        self.held_out = held_out
         self.lrs = None if lrs is None else np.asarray(lrs)
 
     @classmethod
@@ -89,6 +93,7 @@ class TrainingDisplay:
             model.history_,
             model.best_epoch_,
             score_name=model._score_name or "score",
+            held_out="out-of-fold" if _is_out_of_fold(model) else "validation",
             lrs=_rates(model),
         )
         return display.plot(axes=axes)
@@ -120,7 +125,7 @@ class TrainingDisplay:
         history, quantity = self.history, "loss"
         if "perplexity" in history:
             quantity = "perplexity"
-        held_out = "out-of-fold" if "step" in history else "validation"
+        held_out = self.held_out
         self._line(ax, quantity, f"training {quantity}", color="C0")
         self._line(ax, f"validation_{quantity}", f"{held_out} {quantity}", color="C1")
         self._draw_kept(ax)
@@ -178,6 +183,11 @@ def _beside(ax: Any, points: float) -> Any:
     from matplotlib.transforms import ScaledTranslation
 
     return ax.transAxes + ScaledTranslation(points / 72, 0, ax.figure.dpi_scale_trans)
+
+
+def _is_out_of_fold(model: Any) -> bool:
+    """Tell whether rows of X were held out, and not other rows given as X_val."""
+    return hasattr(model, "oof_prediction_")
 
 
 def _rates(model: Any) -> np.ndarray | None:

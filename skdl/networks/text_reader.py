@@ -95,7 +95,7 @@ class PoolingHead(nn.Module):
             self.variance,
             self.norm_scale,
             self.norm_shift,
-            self.training,
+            self.training and len(vectors) > 1,  # one has no spread
         )
         x = functional.linear(self.dropout(x), self.hidden, self.hidden_bias).relu()
         return functional.linear(self.hidden_dropout(x), self.output, self.output_bias)

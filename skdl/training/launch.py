@@ -5,13 +5,14 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch.distributed.elastic.multiprocessing import SignalException
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -52,20 +53,22 @@ def launch(n_processes: int, module: str, *arguments: str) -> None:
     KeyboardInterrupt
         If interrupted; the processes are ended.
     """
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=n_processes,
-        run_id=uuid.uuid4().hex,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        max_restarts=0,
-        local_addr="localhost",
-        signals_to_handle=",".join(_SIGNALS),
-        shutdown_timeout=5,
-    )
     command = ("-c", _COMMAND, json.dumps(sys.path), module, *arguments)
-    with _surroundings():
+    # The launcher makes a folder for logs, which it would leave behind.
+    with _surroundings(), tempfile.TemporaryDirectory() as logs:
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=n_processes,
+            run_id=uuid.uuid4().hex,
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            max_restarts=0,
+            local_addr="localhost",
+            logs_specs=DefaultLogsSpecs(log_dir=logs),
+            signals_to_handle=",".join(_SIGNALS),
+            shutdown_timeout=5,
+        )
         try:
             elastic_launch(config, sys.executable)(*command)
         except ChildFailedError as error:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 
 import joblib
 import numpy as np
@@ -53,8 +54,11 @@ def in_this_process(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_is_started_again_and_goes_on(tmp_path):
+def test_a_process_that_is_killed_is_started_again_and_goes_on(tmp_path, monkeypatch):
     killed, checkpoint = tmp_path / "killed", tmp_path / "fit.pt"
+    folder_of_temporary_files = tmp_path / "temporary"
+    folder_of_temporary_files.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder_of_temporary_files))
     names = ("RANK", "OMP_NUM_THREADS")
 
     def schedule(progress):  # as in a notebook: in no module
@@ -70,6 +74,7 @@ def test_a_process_that_is_killed_is_started_again_and_goes_on(tmp_path):
         model = on_both(**how).fit(X, Y, np.arange(203) % 3 + 1.0)
     assert killed.exists()
     assert not checkpoint.exists()
+    assert not list(folder_of_temporary_files.iterdir())
     assert before == [os.environ.get(name) for name in names]
     assert signal.getsignal(signal.SIGTERM) is handlers
     how["checkpoint"] = None

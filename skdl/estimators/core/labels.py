@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -46,9 +47,10 @@ def check_classes(classes: Any) -> np.ndarray:
 
 
 def labels_as_given(y: Any) -> Any:
-    """Return a list of labels of several kinds as objects; else `y` as it is.
+    """Return a list of labels of several kinds as objects, and missing ones as None.
 
-    NumPy would make texts of all of them, of numbers and of missing ones too.
+    NumPy would make texts of all of them, of numbers and of missing ones too. Other `y`
+    are returned as they are.
 
     Raises
     ------
@@ -62,8 +64,29 @@ def labels_as_given(y: Any) -> Any:
             "their names they are for rows read piece by piece."
         )
     if isinstance(y, list | tuple) and any(isinstance(label, str) for label in y):
-        return _labels_of(list(y))
-    return y
+        y = _labels_of(list(y))
+    return _missing_as_none(y)
+
+
+def _missing_as_none(y: Any) -> Any:
+    """Return a column of objects with None for what is missing.
+
+    NA cannot be compared with anything, not even in order to refuse it.
+    """
+    if not isinstance(y, np.ndarray | pd.Series | pd.api.extensions.ExtensionArray):
+        return y
+    if y.ndim != 1 or pd.api.types.is_numeric_dtype(y.dtype) or _is_of_numpy(y.dtype):
+        return y
+    missing = np.asarray(pd.isna(y))
+    if not missing.any():
+        return y
+    found = np.array(y, dtype=object)
+    found[missing] = None
+    return found
+
+
+def _is_of_numpy(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind != "O"
 
 
 def _labels_of(labels: list) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
@@ -97,7 +98,11 @@ def _network_and_inputs(estimator: Any, X: Any, y: Any) -> tuple[NetworkEstimato
 
 def _check_network(estimator: Any, what: str) -> None:
     if not isinstance(estimator, NetworkEstimator):
+        advice = ""
+        if isinstance(estimator, TransformedTargetRegressor):
+            advice = " Give its regressor, with y as that is given it."
         raise TypeError(
             f"lr_find needs an estimator of skdl, or a Pipeline or search of one, but "
             f"{what} is {type(estimator).__name__}, which has no network to sweep."
+            f"{advice}"
         )

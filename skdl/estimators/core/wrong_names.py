@@ -3,7 +3,7 @@
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -159,6 +159,27 @@ def answer(name: str, known: Iterable[str], constructor: Iterable[str] = ()) -> 
     if meant:
         return f"here that is {meant}"
     return "it knows " + ", ".join(sorted(known))
+
+
+def close_to(wanted: Any, known: Sequence[Any]) -> str:
+    """Say which values may have been meant by one that is not known; else name some.
+
+    Parameters
+    ----------
+    wanted : object
+        What was given, such as a category.
+    known : sequence
+        What could be given.
+    """
+    names = {str(name).casefold(): name for name in known}
+    text = str(wanted).casefold()
+    found = difflib.get_close_matches(text, names, n=3)
+    if not found:  # an abbreviation, or a part of a name
+        found = [n for n in names if n.startswith(text) or text.startswith(n)][:3]
+    if found:
+        return f"; close to it are {[names[n] for n in found]}"
+    few = list(known[:5])
+    return f", which has {few}{' and others' if len(known) > len(few) else ''}"
 
 
 def unexpected(

@@ -63,7 +63,8 @@ class EmbeddingTransformer(TransformerState, VectorsMixin, BaseEstimator):
         values are continuous: counts, amounts, scores of 0 to 100. How many rows there
         are does not matter.
     remainder : {"passthrough", "drop"}, default="passthrough"
-        What happens to the other columns.
+        What happens to the other columns. They pass as they are: trees do not mind,
+        for nearest neighbours and linear models put a ``StandardScaler`` between.
     scale : bool, default=False
         Whether to stretch vectors to the distances that the network's first layer
         gives them, within a column and between columns. It helps nearest neighbours

@@ -1,6 +1,5 @@
 """The vectors of categories, taken out of a network: tables, neighbours, features."""
 
-import difflib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from skdl.data.categories import FIRST, Vocabulary
 from skdl.data.columns import as_factors
 from skdl.data.containers import as_pandas
 from skdl.data.table import Table, TableEncoder
+from skdl.estimators.core.wrong_names import close_to
 from skdl.estimators.tables.frames import Schema
 
 # Rows written at a time: their vectors stay in the cache.
@@ -93,7 +93,7 @@ class Vectors:
         chosen = self[column]
         position = chosen.vocabulary.code(category) - FIRST
         if not 0 <= position < len(chosen.vocabulary.categories):
-            close = _close_to(category, chosen.categories)
+            close = close_to(category, chosen.categories)
             raise ValueError(f"{category!r} is not a category of {column!r}{close}.")
         vectors = chosen.of_categories()
         distances = np.linalg.norm(vectors - vectors[position], axis=1)
@@ -252,19 +252,6 @@ class VectorsMixin(TransformerMixin, ABC):
         """
         check_is_fitted(self)
         return self._vectors().feature_names(self, input_features)
-
-
-def _close_to(category: Any, categories: Any) -> str:
-    """Return which categories may have been meant, for a message."""
-    names = {str(name).casefold(): name for name in categories}
-    wanted = str(category).casefold()
-    found = difflib.get_close_matches(wanted, names, n=3)
-    if not found:  # an abbreviation, or a part of a name
-        found = [n for n in names if n.startswith(wanted) or wanted.startswith(n)][:3]
-    if found:
-        return f"; close to it are {[names[n] for n in found]}"
-    few = list(categories[:5])
-    return f", which has {few}{' and others' if len(categories) > len(few) else ''}"
 
 
 def vectors_of(

@@ -199,12 +199,12 @@ class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
                 "None. Texts without labels alone are for TextLM."
             )
         texts = check_texts(X)
-        y = _check_y(labels_as_given(plain(y)), multi_output=True, estimator=self)
-        check_consistent_length(texts, y)
         weight = check_weight(plain(sample_weight), texts)
         array = np.empty(len(texts), dtype=object)
         array[:] = texts
         try:
+            y = _check_y(labels_as_given(plain(y)), multi_output=True, estimator=self)
+            check_consistent_length(texts, y)
             y = self._check_target(y)
         except ValueError as error:
             if "missing" in str(error) or "NaN" in str(error):
@@ -260,7 +260,13 @@ class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
         rows = self._weigh(rows, target)
         if rows.weight is not None:
             kept = kept[rows.weight > 0]
-        return weighing(rows, "rows to train on"), kept
+        rows = weighing(rows, "rows to train on")
+        if len(rows) < 2:
+            raise ValueError(
+                "X has 1 sample (n_samples=1) with a weight; at least 2 are needed, so "
+                "that each can be predicted by a model that has not learned from it."
+            )
+        return rows, kept
 
     def _keep_fitted(
         self, reading: Any, branches: Branches, target: Any, objective: Any

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from skdl.data.text import check_texts
+from skdl.data.text import as_strings, check_texts
 from skdl.estimators.core.checks import finite_array
 from skdl.estimators.text.reader import raw_outputs
 from skdl.estimators.text.stack import Stack
@@ -72,7 +72,11 @@ class LabelledTextUse:
         ]
         said = self._saying([encoder.analyzer.join(tokens), *without])
         told = pd.DataFrame(
-            {"document": document, "position": range(len(tokens)), "token": tokens}
+            {
+                "document": document,
+                "position": range(len(tokens)),
+                "token": as_strings(tokens),
+            }
         )
         difference = pd.DataFrame(said[0] - said[1:], columns=self._sayings())
         return pd.concat([told, difference], axis=1)

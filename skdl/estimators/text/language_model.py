@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.callback import with_callbacks
 
-from skdl.data.text import TextEncoder, TokenStream, check_texts
+from skdl.data.text import TextEncoder, TokenStream, as_strings, check_texts
 from skdl.data.text_streams import TextStream, text_stream
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.continuing import goes_on
@@ -304,7 +304,7 @@ class LanguageModelEstimator(NetworkEstimator):
         """Vectors of the tokens."""
         tokens = self._fitted_encoder("embeddings_").tokens
         weight = self.network_.embedding.weight.detach().cpu().numpy()
-        return pd.DataFrame(weight, index=pd.Index(tokens, name="token"))
+        return pd.DataFrame(weight, index=pd.Index(as_strings(tokens), name="token"))
 
     def _fitted_encoder(self, name: str) -> TextEncoder:
         if "_lm_encoder" not in vars(self):

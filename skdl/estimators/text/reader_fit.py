@@ -8,6 +8,7 @@ from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.held_out import split_validation
 from skdl.estimators.core.history import History
+from skdl.estimators.core.inputs import about_held_out
 from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.text.labelled_texts import LabelledTexts, labelled_texts
@@ -81,9 +82,9 @@ class ReaderFit:
             texts = held_out.X.tolist()
             raw = estimator._branches.raw(estimator._reading.read(texts))
         target = estimator._target
-        return self._train(
-            labelled_texts(rows, target), labelled_texts(held_out, target), raw
-        )
+        with about_held_out():  # it may have labels that the others have not
+            judges = labelled_texts(held_out, target)
+        return self._train(labelled_texts(rows, target), judges, raw)
 
     def _train(
         self, training: LabelledTexts, held_out: LabelledTexts, raw: np.ndarray

@@ -9,10 +9,11 @@ import pandas as pd
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skdl.data.text import TextEncoder, TokenStream, check_texts
+from skdl.data.text import TextEncoder, TokenStream, as_strings, check_texts
 from skdl.estimators.core.checks import is_count
 from skdl.estimators.core.description import described
 from skdl.estimators.core.left_out import LeftOut
+from skdl.estimators.core.wrong_names import close_to
 from skdl.estimators.text.writing import TextWriting
 from skdl.training.text.documents import (
     document_nll,
@@ -160,7 +161,7 @@ class TextUse(TextWriting, TransformerMixin):
             {
                 "document": np.repeat(np.arange(len(texts)), stream.lengths),
                 "position": np.arange(len(stream)) - starts,
-                "token": encoder.as_read(texts),
+                "token": as_strings(encoder.as_read(texts)),
                 "known": stream.ids != encoder.unknown_id,
                 "nats": nats,
                 "expected": expected,
@@ -268,15 +269,17 @@ class TextUse(TextWriting, TransformerMixin):
         check_is_fitted(self)
         if not is_count(k):
             raise ValueError(f"k must be a positive integer, got {k!r}.")
+        known = self._lm_encoder.tokens
         place = self._lm_encoder.id_of(word) if isinstance(word, str) else None
         if place is None:
             raise ValueError(
-                f"word must be a token of the vocabulary (see tokens_), got {word!r}."
+                f"word must be a token of the vocabulary (tokens_): {word!r} is not in "
+                f"it{close_to(word, known)}."
             )
         vectors = self.network_.embedding.weight.detach().cpu().double().numpy()
         lengths = np.linalg.norm(vectors, axis=1)
         cosines = vectors @ vectors[place]
         cosines /= np.maximum(lengths * lengths[place], np.finfo(np.float64).tiny)
-        tokens = pd.Index(self._lm_encoder.tokens, name="token")
+        tokens = pd.Index(as_strings(known), name="token")
         found = pd.Series(cosines, index=tokens, name="cosine")
-        return found.drop(word).nlargest(k)
+        return found[np.arange(len(found)) != place].nlargest(k)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skdl import EntityEmbeddingClassifier, NeuralRegressor
+from skdl import EntityEmbeddingClassifier, NeuralRegressor, TrainingDisplay
 
 SMALL = {"hidden_layer_sizes": (8,), "random_state": 0}
 
@@ -34,6 +34,8 @@ def test_no_training_row_has_a_prediction_out_of_fold(fitted):
     assert not hasattr(fitted, "oof_prediction_")
     assert not hasattr(fitted, "oof_score_")
     assert fitted.feature_importances_.shape == (3,)
+    texts = TrainingDisplay.from_estimator(fitted).ax_.get_legend().get_texts()
+    assert texts[1].get_text() == "validation loss"
 
 
 def test_intervals_come_from_the_given_rows(fitted):

@@ -8,7 +8,13 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
-from skdl import NeuralClassifier, TextClassifier, TextLM, TextRegressor
+from skdl import (
+    NeuralClassifier,
+    SurpriseDisplay,
+    TextClassifier,
+    TextLM,
+    TextRegressor,
+)
 
 TEXTS = ["a fine film", "what a bore", "fine acting", "a bore of a film"] * 3
 LABELS = ["+", "-"] * 6
@@ -67,6 +73,9 @@ def test_unlabelled_texts_are_texts(texts):
     [
         (["+"] * 12, "only one class"),
         ([None, *LABELS[1:]], "1 missing labels"),
+        (pd.Series([pd.NA, *LABELS[1:]], dtype="string"), "1 missing labels"),
+        (pd.Series([None, *LABELS[1:]], dtype="category"), "1 missing labels"),
+        ([pd.NA, *LABELS[1:]], "1 missing labels"),
         ([math.nan, *[1.0, 0.0] * 5, 1.0], "NaN|missing"),
         ([1, *LABELS[1:]], "mixes text and other labels"),
         (LABELS[:5], "inconsistent"),
@@ -74,17 +83,32 @@ def test_unlabelled_texts_are_texts(texts):
         (None, "TextLM"),
         (np.arange(36).reshape(12, 3), "MultiOutputClassifier"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:20],
 )
 def test_labels_that_are_none_are_refused(y, message):
     with pytest.raises(ValueError, match=message):
         TextClassifier().fit(TEXTS, y)
 
 
-def test_a_missing_label_is_told_where_its_text_may_go():
-    with pytest.raises(ValueError, match="missing") as caught:
-        TextClassifier().fit(TEXTS, [None, *LABELS[1:]])
-    assert "unlabeled" in caught.value.__notes__[0]
+@pytest.mark.parametrize("missing", [None, pd.NA, math.nan], ids=str)
+def test_a_missing_label_is_told_where_its_text_may_go(missing):
+    for labels in ([missing, *LABELS[1:]], pd.Series([missing] + [1, 0] * 5 + [1])):
+        with pytest.raises(ValueError, match=r"missing|NaN") as caught:
+            TextClassifier().fit(TEXTS, labels)
+        assert "unlabeled" in caught.value.__notes__[0]
+
+
+def test_one_text_with_a_weight_is_too_few():
+    for texts, weight in ((["a"], None), (["a", "b"], [0.0, 1.0])):
+        with pytest.raises(ValueError, match="at least 2 are needed"):
+            TextRegressor().fit(texts, np.arange(len(texts)), sample_weight=weight)
+
+
+def test_a_held_out_label_that_is_new_is_told_of_as_such(lm):
+    model = TextClassifier(language_model=lm, fine_tuning="gradual", max_epochs=1)
+    with pytest.raises(ValueError, match="maybe") as caught:
+        model.fit(TEXTS, LABELS, X_val=TEXTS[:1], y_val=["maybe"])
+    assert "X_val" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize(
@@ -156,12 +180,24 @@ def test_lone_surrogates_are_characters():
     texts = ["\ud800 fine", "\udfff bore"] * 6
     model = TextClassifier(random_state=0).fit(texts, LABELS)
     assert model.predict(["fine"]).tolist() == ["+"]
+    assert model.influence(texts[:1])["token"].tolist() == ["\ud800", "fine"]
+    shown = SurpriseDisplay.from_estimator(model, texts[:1])._repr_html_()
+    assert "\ufffd</span>" in shown.encode().decode()
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_a_handful_of_texts_is_enough(n):
     model = TextClassifier(random_state=0).fit(TEXTS[:n], LABELS[:n])
     assert set(model.predict(TEXTS)) <= {"+", "-"}
+
+
+def test_a_reader_learns_from_one_text_at_a_time(lm):
+    """Of two texts one is held out; batch norm has one to learn from."""
+    model = TextClassifier(
+        language_model=lm, fine_tuning="gradual", max_epochs=1, batch_size=1
+    )
+    for n in (2, 3):
+        assert np.isfinite(model.fit(TEXTS[:n], LABELS[:n]).predict_proba(TEXTS)).all()
 
 
 def test_texts_shorter_than_the_window_are_fine_tuned_on(lm):
