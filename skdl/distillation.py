@@ -113,10 +113,13 @@ def distill(
         )
     if student is not None:
         _check_student(student, classes)
-    folds = shuffled_cv(cv, y, classifier=classes, random_state=random_state)
+    seed = random_state
+    if seed is None:  # splitters would draw from NumPy's global generator
+        seed = np.random.RandomState().randint(2**31 - 1)
+    folds = shuffled_cv(cv, y, classifier=classes, random_state=seed)
     how = "predict_proba" if classes else "predict"
     said = cross_val_predict(teacher, X, y, cv=folds, method=how, n_jobs=n_jobs)
-    student = _default(classes, random_state) if student is None else clone(student)
+    student = _default(classes, seed) if student is None else clone(student)
     network, X = _with_steps_done(student, X, y)
     if classes:
         _teach_classes(network, X, y, said, label_share)
@@ -182,7 +185,7 @@ def _with_steps_done(student: Any, X: Any, y: np.ndarray) -> tuple[Any, Any]:
     return student, X
 
 
-def _default(classes: bool, random_state: int | None) -> Any:
+def _default(classes: bool, random_state: int) -> Any:
     """Return the student that learns where none is given."""
     kind = EntityEmbeddingClassifier if classes else EntityEmbeddingRegressor
     return kind(

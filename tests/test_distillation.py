@@ -85,6 +85,15 @@ def test_what_nobody_observed_is_not_measured(small):
         made.predict_set(frame)
 
 
+def test_what_is_drawn_without_a_seed_is_not_from_numpys_global_generator(blobs):
+    before = np.random.get_state()
+    teacher, student = (NeuralClassifier(max_epochs=1) for _ in range(2))
+    distill(teacher, *blobs, student)
+    after = np.random.get_state()
+    assert after[2] == before[2]
+    assert (after[1] == before[1]).all()
+
+
 def test_a_student_is_kept_and_goes_on_with_labels_as_any_other(small):
     made, frame, y = small
     again = pickle.loads(pickle.dumps(made))
