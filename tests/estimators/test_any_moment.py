@@ -119,15 +119,20 @@ class Narrow(nn.Linear):
         return super().forward(x)
 
 
+@functools.cache
+def fitted_narrow():
+    options = {"network": Narrow, "max_epochs": 1, "batch_size": 48, "random_state": 0}
+    return NeuralRegressor(**options).fit(X, X[:, 0])
+
+
 @pytest.mark.filterwarnings("ignore:Memory ran out on a batch:RuntimeWarning")
 @ANY
 @given(st.integers(1, 48), st.sampled_from(SAID), st.integers(1, 48))
 def test_memory_for_any_number_of_rows_does_or_is_one_error(limit, error, n_rows):
-    options = {"network": Narrow, "max_epochs": 1, "batch_size": 48, "random_state": 0}
-    expected = NeuralRegressor(**options).fit(X, X[:, 0])
+    expected = fitted_narrow()
     Narrow.limit, Narrow.error = limit, error
     try:
-        model = NeuralRegressor(**options).fit(X, X[:, 0])
+        model = fitted_narrow.__wrapped__()
         found = model.predict(X[:n_rows])
     except MemoryError as problem:
         if len(str(problem)) < 20:

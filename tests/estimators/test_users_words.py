@@ -95,7 +95,9 @@ def test_one_row_and_what_is_no_table(case, text, numeric, table, frame, jobs):
 def test_cells_that_are_no_numbers(cell, numeric, frame):
     X = frame.assign(a=pd.Series([cell] * ROWS, dtype=object))
     for call in (numeric.predict, lambda X: NeuralClassifier(**SMALL).fit(X, LABELS)):
-        with pytest.raises(TypeError, match="X holds a .* where a number is expected"):
+        with pytest.raises(
+            TypeError, match="X holds a .* must be a string or a number"
+        ):
             call(X)
 
 

@@ -82,8 +82,9 @@ def explain(error: Exception, X: Any) -> None:
     for value in _objects(X):
         if not pd.api.types.is_scalar(value):
             raise TypeError(
-                f"X holds a {type(value).__name__} ({str(value)[:60]}) where a number "
-                "is expected. Make columns of numbers of it first."
+                f"X holds a {type(value).__name__} ({str(value)[:60]}), but what float "
+                "takes as its argument must be a string or a number. Make columns of "
+                "numbers of it first."
             ) from error
 
 

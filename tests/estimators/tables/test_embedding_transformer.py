@@ -40,6 +40,8 @@ def network():
     )
 
 
+# A year is new in the part that is predicted.
+@pytest.mark.filterwarnings("ignore:In column 'Year' most categories:UserWarning")
 @pytest.mark.parametrize(
     "model", [KNeighborsRegressor(), LinearRegression()], ids=lambda m: type(m).__name__
 )
