@@ -261,9 +261,10 @@ class Vocabulary:
         codes = [self._codes.get(key, _ABSENT) for key in keys]
         if _ABSENT in codes:
             for i, value in enumerate(values):
-                if codes[i] == _ABSENT:
-                    unseen = self._code_of_unseen(keys[i]) if exact else None
-                    codes[i] = self.code(value) if unseen is None else unseen
+                if codes[i] == _ABSENT and exact:
+                    codes[i] = self._code_of_unseen(keys[i])
+                elif codes[i] == _ABSENT:
+                    codes[i] = self.code(value)
         return codes
 
     def encode(self, column: Factors) -> np.ndarray:

@@ -5,28 +5,21 @@ long form.
 """
 
 import functools
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from skdl import EntityEmbeddingClassifier, NeuralClassifier, NeuralRegressor
+from tests.any_examples import any_of
 from tests.estimators import test_interrupts as interrupts
 from tests.estimators.test_memory import SAID
 
-ANY = settings(
-    max_examples=int(os.environ.get("SKDL_EXAMPLES", "10")),
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+ANY = any_of(10)
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(48, 3))
 Y = (X[:, 0] > 0).astype(int)

@@ -5,12 +5,11 @@ long form.
 """
 
 import functools
-import os
 import warnings
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skdl import (
@@ -19,15 +18,9 @@ from skdl import (
     NeuralClassifier,
     NeuralRegressor,
 )
+from tests.any_examples import any_of
 
-ANY = settings(
-    max_examples=int(os.environ.get("SKDL_EXAMPLES", "25")),
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+ANY = any_of()
 REGRESSORS = [NeuralRegressor, EntityEmbeddingRegressor]
 CLASSIFIERS = [NeuralClassifier, EntityEmbeddingClassifier]
 SHORT = {"max_epochs": 2, "hidden_layer_sizes": 6, "random_state": 0}

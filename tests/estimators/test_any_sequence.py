@@ -6,28 +6,21 @@ long form.
 
 import copy
 import functools
-import os
 import pickle
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 
 from skdl import EntityEmbeddingRegressor, FineTuning, NeuralClassifier, NeuralRegressor
 from skdl.training.trainer import Trainer
+from tests.any_examples import any_of
 
-ANY = settings(
-    max_examples=int(os.environ.get("SKDL_EXAMPLES", "25")),
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+ANY = any_of()
 MODELS = {
     "numbers": functools.partial(NeuralRegressor),
     "several": functools.partial(NeuralRegressor, n_estimators=2),

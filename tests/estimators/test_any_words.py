@@ -8,7 +8,6 @@ import datetime
 import difflib
 import functools
 import inspect
-import os
 import warnings
 from decimal import Decimal
 
@@ -18,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from sklearn.base import clone
@@ -30,15 +29,9 @@ from skdl import (
     NeuralRegressor,
 )
 from skdl.estimators.core.wrong_names import FOREIGN
+from tests.any_examples import any_of
 
-ANY = settings(
-    max_examples=int(os.environ.get("SKDL_EXAMPLES", "25")),
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+ANY = any_of()
 CLASSES = [
     NeuralClassifier,
     NeuralRegressor,

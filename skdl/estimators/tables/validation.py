@@ -163,6 +163,12 @@ def check_groups(groups: Any, X: Any) -> np.ndarray | None:
     return codes
 
 
+def _rows_with_weight(rows: Rows) -> np.ndarray:
+    if rows.weight is None:
+        return np.arange(len(rows))
+    return np.flatnonzero(rows.weight > 0)
+
+
 def blind_to_others(estimator: Any, rows: Rows, n_members: int) -> tuple:
     """Return the rows that have a weight, none of which any member is blind to.
 
@@ -171,9 +177,7 @@ def blind_to_others(estimator: Any, rows: Rows, n_members: int) -> tuple:
     kept : ndarray of int
     blind : ndarray of bool, shape (n_kept, n_members)
     """
-    kept = np.arange(len(rows))
-    if rows.weight is not None:
-        kept = kept[rows.weight > 0]
+    kept = _rows_with_weight(rows)
     n_members = max(estimator.n_estimators, n_members)
     return kept, np.zeros((len(kept), n_members), dtype=bool)
 
@@ -196,16 +200,15 @@ def draw_blind_rows(
     kept : ndarray of int, or slice
     blind : ndarray of bool, shape (n_kept, n_members), or FoldNumbers
     """
-    weighed = None if rows.weight is None else rows.weight > 0
     least = estimator.n_estimators
     if is_long(rows.X):
         some: Any = slice(None)
-        if weighed is not None and not weighed.all():
-            some = np.flatnonzero(weighed)
+        if rows.weight is not None and not (rows.weight > 0).all():
+            some = _rows_with_weight(rows)
         n_rows = len(rows.y[some])
         groups = None if groups is None else groups[some]
         return some, _hashed(n_rows, least, validation, groups, rng)
-    kept = np.arange(len(rows)) if weighed is None else np.flatnonzero(weighed)
+    kept = _rows_with_weight(rows)
     if hasattr(validation, "get_n_splits"):
         of_all = blind_rows(
             len(rows), least, validation, rng, strata=rows.y, groups=groups

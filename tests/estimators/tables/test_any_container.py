@@ -6,7 +6,6 @@ the long form.
 """
 
 import functools
-import os
 import pickle
 import warnings
 from decimal import Decimal
@@ -17,22 +16,14 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.frozen import FrozenEstimator
 
 from skdl import EmbeddingTransformer, EntityEmbeddingRegressor, NeuralRegressor
+from tests.any_examples import any_of
 
-# An example is as small as it gets by then; "explain" takes longer than the test.
-PHASES = [Phase.explicit, Phase.generate, Phase.shrink]
-ANY = settings(
-    max_examples=int(os.environ.get("SKDL_EXAMPLES", "25")),
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=PHASES,
-    suppress_health_check=list(HealthCheck),
-)
+ANY = any_of()
 
 # Of each column of categories the values that are fitted; one more is unknown.
 VALUES = {

@@ -4,12 +4,11 @@
 long form.
 """
 
-import os
 import warnings
 
 import numpy as np
 import pandas as pd
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skdl import (
@@ -17,15 +16,9 @@ from skdl import (
     EntityEmbeddingClassifier,
     EntityEmbeddingRegressor,
 )
+from tests.any_examples import any_of
 
-ANY = settings(
-    max_examples=int(os.environ.get("SKDL_EXAMPLES", "25")),
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
+ANY = any_of()
 N = 12
 RNG = np.random.default_rng(0)
 TABLE = pd.DataFrame(
