@@ -1,5 +1,6 @@
 """Recurrent layers with dropout on their weights and masks that stay over time."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 
@@ -125,9 +126,11 @@ class LSTMLayer(nn.Module):
         if x.is_cuda:
             weights = _in_one_buffer(weights)
         start = tuple(s.to(dtype).unsqueeze(0) for s in state)
-        output, h, c = torch.lstm(
-            x.to(dtype), start, weights, True, 1, 0.0, self.training, False, False
-        )
+        # On GPUs autocast to bfloat16 would make float16 of it, whose gradients vanish.
+        with torch.autocast(x.device.type, enabled=False):
+            output, h, c = torch.lstm(
+                x.to(dtype), start, weights, True, 1, 0.0, self.training, False, False
+            )
         return output, (h[0], c[0])
 
     def extra_repr(self) -> str:
@@ -136,10 +139,22 @@ class LSTMLayer(nn.Module):
 
 
 def _arithmetic(x: Tensor) -> torch.dtype:
-    """Return the type that autocast asks for, else that of `x`."""
-    if torch.is_autocast_enabled(x.device.type):
-        return torch.get_autocast_dtype(x.device.type)
-    return x.dtype
+    """Return the type autocast asks for, if it has a kernel, else that of `x`."""
+    kind = x.device.type
+    if not torch.is_autocast_enabled(kind):
+        return x.dtype
+    asked = torch.get_autocast_dtype(kind)
+    if kind == "cuda" and asked == torch.bfloat16 and not _has_bfloat16_lstm():
+        return torch.float32
+    return asked
+
+
+@functools.cache
+def _has_bfloat16_lstm() -> bool:
+    """Tell whether cuDNN's LSTM takes bfloat16, and torch hands it that."""
+    return (
+        torch.__version__ >= "2.10" and (torch.backends.cudnn.version() or 0) >= 91300
+    )
 
 
 def _in_one_buffer(weights: list[Tensor]) -> list[Tensor]:

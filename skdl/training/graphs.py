@@ -1,21 +1,22 @@
-"""Gradients of a step by replaying what was captured once: a CUDA graph.
+"""Steps by replaying what was captured once: a CUDA graph.
 
 Small networks on a GPU wait for the launches of their kernels, of which a step has
 hundreds. A graph launches all of them with one call. It computes on tensors that stay
 where they are: batches are copied into them, and the gradients come out in the same
-places each time.
+places each time. Where the optimizer can, its step is part of the graph.
 """
 
 import functools
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from skdl.randomness import generator_on
+from skdl.randomness import generator_on, random_states, set_random_states
+from skdl.training.captures import alone_on_gpus
 from skdl.training.foreign import may_draw
 from skdl.training.runtime import Runtime
 
@@ -25,8 +26,8 @@ Capture = Callable[[Callable[[], Any]], tuple[Callable[[], None], Any]]
 # Steps of a shape before it is captured, in which libraries choose their kernels; and
 # shapes that are captured at most.
 _WARM_STEPS, _MOST_SHAPES = 3, 4
-# The share by which a replayed loss may differ from one that is computed anew, whose
-# masks are others; losses below are about zero. The factor for gradients' norms.
+# The share by which a replayed loss may differ from one that is computed anew; losses
+# below are about zero. The factor for gradients' norms.
 _APART, _LITTLE, _FACTOR = 0.5, 0.1, 3.0
 
 
@@ -54,8 +55,7 @@ def step_graphs(
     # What processes share out, and states that texts carry on, differ by step.
     if runtime.ranks is not None or hasattr(network, "carried_states"):
         return None
-    if is_frozen:
-        _tell("layers are frozen and thaw")
+    if is_frozen:  # what has a gradient differs by epoch
         return None
     if may_draw(network):
         _tell("the network has modules that are neither torch's nor skdl's, or hooks")
@@ -82,20 +82,48 @@ def captured(body: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
     generator = generator_on(torch.device("cuda"))
     if generator is not None:
         graph.register_generator_state(generator)
-    with torch.cuda.graph(graph):
+    # Other threads may ask for memory meanwhile.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         result = body()
     return graph.replay, result
 
 
+class Update(Protocol):
+    """What follows the gradients in a step, done by the device alone."""
+
+    def __call__(self, loss: Tensor) -> None:
+        """Do it; what is captured."""
+
+    def fix(self) -> None:
+        """Take the parameters' gradients for those of all steps."""
+
+    def prepare(self) -> None:
+        """Bring to the device what differs by step."""
+
+
+class Steps(Protocol):
+    """What steps are made of; `Trainer` is one."""
+
+    parameters: Sequence[Tensor]
+
+    def backward(self, batch: Batch, share: float) -> Tensor:
+        """Add the gradient of a share of the loss; return the loss.
+
+        Does not wait for the device.
+        """
+
+    def one_by_one(self, batch: Batch) -> Tensor:
+        """Give parameters without a gradient theirs, however that goes."""
+
+    def device_update(self) -> Update | None:
+        """Return what follows the gradients, if the device can do it alone."""
+
+
 class _Shape:
-    """A captured step on batches of one shape."""
+    """A captured step on batches of one shape, or the gradients of one."""
 
     def __init__(
-        self,
-        batch: Batch,
-        parameters: Sequence[Tensor],
-        backward: Callable[[Batch, float], Tensor],
-        capture: Capture,
+        self, batch: Batch, steps: Steps, capture: Capture, update: Update | None
     ) -> None:
         inputs, _, weight = batch
         self._static = [t.clone() for t in _tensors(batch)]
@@ -104,18 +132,25 @@ class _Shape:
         own = tuple(self._static[:n_inputs]), self._static[n_inputs], rest
 
         def body() -> Tensor:
-            for parameter in parameters:
+            for parameter in steps.parameters:
                 parameter.grad = None
-            return backward(own, 1.0)
+            loss = steps.backward(own, 1.0)
+            if update is not None:
+                update(loss)
+            return loss
 
         self._replay, self._loss = capture(body)
-        self._parameters = parameters
-        self._gradients = [p.grad for p in parameters]
+        self._parameters, self.update = steps.parameters, update
+        self._gradients = [p.grad for p in steps.parameters]
+        if update is not None:
+            update.fix()
 
-    def gradients(self, batch: Batch) -> Tensor:
-        """Give the parameters their gradients; return the loss."""
+    def replay(self, batch: Batch) -> Tensor:
+        """Do what was captured with a batch; return its loss."""
         for static, tensor in zip(self._static, _tensors(batch), strict=True):
             static.copy_(tensor, non_blocking=True)
+        if self.update is not None:
+            self.update.prepare()
         self._replay()
         for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
@@ -138,75 +173,92 @@ class StepGraphs:
 
     def __init__(self, device: torch.device, capture: Capture) -> None:
         self._device, self._capture = device, capture
+        self.is_over = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Capture anew: tensors of the optimizer are others than before."""
         self._seen: dict[Any, int] = {}
         self._shapes: dict[Any, _Shape] = {}
-        self.is_over = False
 
-    def gradients(
-        self,
-        batch: Batch,
-        parameters: Sequence[Tensor],
-        backward: Callable[[Batch, float], Tensor],
-        one_by_one: Callable[[Batch], Tensor],
-    ) -> Tensor:
-        """Give parameters without a gradient that of a batch; return its loss.
+    def step(self, batch: Batch, steps: Steps) -> tuple[Tensor, bool]:
+        """Give parameters without a gradient that of a batch, or take the whole step.
 
         Parameters
         ----------
         batch : tuple
             Inputs, target and weight.
-        parameters : sequence of Tensor
+        steps : Steps
             The same in every call.
-        backward : callable
-            Takes a batch and the share of its loss, adds the gradient and returns the
-            loss; does not wait for the device.
-        one_by_one : callable
-            Takes a batch and does the same, however that goes.
+
+        Returns
+        -------
+        loss : Tensor of shape ()
+            Of the batch.
+        is_whole : bool
+            Whether the step has been taken.
         """
         key = tuple((t.shape, t.dtype) for t in _tensors(batch)), batch[2] is None
-        if key in self._shapes:
-            return self._shapes[key].gradients(batch)
-        loss = one_by_one(batch)
+        shape = self._shapes.get(key)
+        if shape is not None:
+            return shape.replay(batch), shape.update is not None
         seen = self._seen[key] = self._seen.get(key, 0) + 1
-        if seen > _WARM_STEPS and not self.is_over and math.isfinite(loss.item()):
+        is_due = seen > _WARM_STEPS and not self.is_over
+        drawn = random_states(self._device) if is_due else []
+        loss = steps.one_by_one(batch)
+        if is_due and math.isfinite(loss.item()):
             # The gradients of this step stay those that there are.
-            taken = [parameter.grad for parameter in parameters]
-            expected = loss.item(), _norm(taken)
-            self._take(key, batch, parameters, backward, expected)
-            for parameter, gradient in zip(parameters, taken, strict=True):
+            taken = [parameter.grad for parameter in steps.parameters]
+            with alone_on_gpus() as is_alone:
+                if is_alone:
+                    self._take(key, batch, steps, loss, drawn)
+            for parameter, gradient in zip(steps.parameters, taken, strict=True):
                 parameter.grad = gradient
-        return loss
+        return loss, False
 
     def _take(
-        self,
-        key: Any,
-        batch: Batch,
-        parameters: Sequence[Tensor],
-        backward: Callable[[Batch, float], Tensor],
-        expected: tuple[float, float],
+        self, key: Any, batch: Batch, steps: Steps, loss: Tensor, drawn: list[Tensor]
     ) -> None:
-        """Capture a step, and keep it if it is one; else give up."""
-        reason = ""
+        """Capture the step that gave a loss, and keep it if it is one; else give up.
+
+        What is drawn goes on as if nothing had been captured; `drawn` is where it was
+        before the step.
+        """
         if len(self._shapes) == _MOST_SHAPES:
-            reason = f"batches are of more than {_MOST_SHAPES} shapes"
-        else:
-            try:
-                shape = _Shape(batch, parameters, backward, self._capture)
-                loss = shape.gradients(batch).item()
-                found = loss, _norm([parameter.grad for parameter in parameters])
-                if _alike(expected, found):
-                    self._shapes[key] = shape
-                else:
-                    reason = "what a graph computes differs"
-            except RuntimeError as error:
-                reason = f"that fails ({str(error).splitlines()[0]})"
-        if reason:
-            self.is_over = True
-            _tell(reason)
+            self._give_up(f"batches are of more than {_MOST_SHAPES} shapes")
+            return
+        expected = loss.item(), _norm([p.grad for p in steps.parameters])
+        goes_on = random_states(self._device)
+        try:
+            shape = _Shape(batch, steps, self._capture, None)
+            set_random_states(drawn, self._device)  # the same masks
+            found = (
+                shape.replay(batch).item(),
+                _norm([p.grad for p in steps.parameters]),
+            )
+            if _alike(expected, found):
+                self._shapes[key] = self._whole(batch, steps) or shape
+            else:
+                self._give_up("what a graph computes differs")
+        except RuntimeError as error:
+            self._give_up(f"that fails ({str(error).splitlines()[0]})")
+        finally:
+            set_random_states(goes_on, self._device)
+
+    def _give_up(self, reason: str) -> None:
+        self.is_over = True
+        _tell(reason)
+
+    def _whole(self, batch: Batch, steps: Steps) -> _Shape | None:
+        """Capture gradients, which are right, and what follows, if that can be."""
+        update = None
+        if all(parameter.grad is not None for parameter in steps.parameters):
+            update = steps.device_update()
+        return None if update is None else _Shape(batch, steps, self._capture, update)
 
 
 def _alike(expected: tuple[float, float], found: tuple[float, float]) -> bool:
-    """Tell whether two losses and gradients' norms are of one step, but for masks."""
+    """Tell whether two losses and gradients' norms are of one step, but for noise."""
     (loss, norm), (loss_found, norm_found) = expected, found
     near = abs(loss_found - loss) <= _APART * max(abs(loss), _LITTLE)
     return near and norm / _FACTOR <= norm_found <= norm * _FACTOR

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.threads import threads_here
+from skdl.training.captures import computing_on
 from skdl.training.foreign import lent_where_needed
 from skdl.training.objectives import Objective
 from skdl.training.surroundings import are_usual, own_settings
@@ -61,9 +62,9 @@ def infer(
     if network.training:
         network.eval()
     if are_usual():
-        with torch.inference_mode():
+        with computing_on(device), torch.inference_mode():
             return _infer(network, chunks, n_rows, device, link)
-    with own_settings(training=False), torch.inference_mode():
+    with own_settings(training=False), computing_on(device), torch.inference_mode():
         return _infer(network, chunks, n_rows, device, link)
 
 

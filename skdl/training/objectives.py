@@ -225,7 +225,9 @@ class Quantiles(_Regression):
 
     def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
         error = target - self.inverse_link(raw)  # (B, 1) - (B, K)
-        return pinball(error, error.new_tensor(self.quantiles))
+        columns = error.split(1, dim=1)  # no tensor of quantiles to bring to a GPU
+        losses = map(pinball, columns, self.quantiles)
+        return torch.cat(list(losses), dim=1)
 
 
 def pinball(error: Tensor, quantile: float | Tensor) -> Tensor:

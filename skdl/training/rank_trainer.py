@@ -43,7 +43,7 @@ class RankTrainer(Trainer):
             with drawing_from(self._own):
                 loss = super()._gradients((own, own_target, weight)) * share
         gradients = []
-        for parameter in self._parameters:
+        for parameter in self.parameters:
             if not parameter.requires_grad:
                 continue
             if parameter.grad is None:

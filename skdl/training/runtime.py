@@ -19,6 +19,7 @@ from skdl.randomness import (
     set_random_states,
 )
 from skdl.threads import one_thread, threads_here
+from skdl.training.captures import computing_on
 from skdl.training.ranks import Ranks
 from skdl.training.survival.out_of_memory import MemoryLimit
 
@@ -63,7 +64,8 @@ class Runtime:
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
         """Draw from generators with this seed inside; torch's own are not touched."""
-        with drawing_from(Randomness(seed, self.device)):
+        randomness = Randomness(seed, self.device)
+        with computing_on(self.device), drawing_from(randomness):
             yield
 
     def random_states(self) -> list[Tensor]:
@@ -242,7 +244,8 @@ def _warn_of_cuda(failure: str) -> None:
 def _cuda_failure(device: torch.device) -> str:
     """Say why nothing can be computed on a CUDA device, or return ""."""
     try:
-        torch.ones(1, device=device).add(1).item()
+        with computing_on(device):
+            torch.ones(1, device=device).add(1).item()
     except (RuntimeError, AssertionError) as error:
         return str(error).partition("\n")[0].rstrip(".") or type(error).__name__
     return ""

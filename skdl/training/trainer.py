@@ -5,8 +5,9 @@ tables, images, text and the learning-rate range test all use it.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -17,6 +18,7 @@ from skdl.training.graphs import step_graphs
 from skdl.training.objectives import Objective
 from skdl.training.optimization.averaging import WeightAverage
 from skdl.training.optimization.clipping import clip_gradients
+from skdl.training.optimization.device_adamw import DeviceAdamW, DeviceStep
 from skdl.training.optimization.freezing import Freezing
 from skdl.training.optimization.schedules import Schedule
 from skdl.training.runtime import Runtime
@@ -120,7 +122,9 @@ class Trainer:
         self._groups = optimizer.param_groups
         for group in self._groups:
             group.setdefault("lr_factor", 1.0)
-        self._parameters = [p for group in self._groups for p in group["params"]]
+        self.parameters: Sequence[Tensor] = [
+            p for group in self._groups for p in group["params"]
+        ]
         self._momenta = [_momentum_of(group) for group in self._groups]
 
     @property
@@ -154,16 +158,13 @@ class Trainer:
 
     def step(self, batch: Batch) -> Tensor:
         """Take one step and return the batch's mean loss, on the device."""
-        for parameter in self._parameters:
+        for parameter in self.parameters:
             parameter.grad = None
-        loss = self._gradients(batch)
-        if self.clip_grad_norm is None:
-            seen = [p.grad for p in self._parameters if p.grad is not None]
+        if self._graphs is None or self.runtime.memory.most_rows is not None:
+            loss, is_taken = self._gradients(batch), False
         else:
-            limit = self.clip_grad_norm
-            seen = [clip_gradients(self.optimizer, self._parameters, limit)]
-        if self.guard.allows(loss, seen):
-            self.optimizer.step()
+            loss, is_taken = self._graphs.step(batch, self)
+        if is_taken or self._update(loss):
             if self.average is not None:
                 self.average.update()
         else:
@@ -172,24 +173,39 @@ class Trainer:
 
     def _gradients(self, batch: Batch) -> Tensor:
         """Add the gradient of a batch to parameters without one; return its loss."""
-        if self._graphs is None or self.runtime.memory.most_rows is not None:
-            return self._one_by_one(batch)
-        return self._graphs.gradients(
-            batch, self._parameters, self._backward, self._one_by_one
-        )
+        return self.one_by_one(batch)
 
-    def _one_by_one(self, batch: Batch) -> Tensor:
+    def one_by_one(self, batch: Batch) -> Tensor:
+        """Do the same, in parts where memory is short."""
         return self.runtime.memory.gradients(
-            batch, self._batch_dim, self.network, self._backward
+            batch, self._batch_dim, self.network, self.backward
         )
 
-    def _backward(self, batch: Batch, share: float) -> Tensor:
+    def backward(self, batch: Batch, share: float) -> Tensor:
         """Add the gradient of a share of the loss; return the loss."""
         inputs, target, weight = batch
         with self.runtime.autocast():
             loss = self.objective.loss(self.network(*inputs), target, weight)
         (loss if share == 1 else loss * share).backward()
         return loss.detach()
+
+    def _update(self, loss: Tensor) -> bool:
+        """Let the optimizer step, if all is finite; tell whether it did."""
+        seen = _clipped(self.optimizer, self.parameters, self.clip_grad_norm)
+        if not self.guard.allows(loss, seen):
+            return False
+        self.optimizer.step()
+        return True
+
+    def device_update(self) -> "DeviceUpdate | None":
+        """Return what follows the gradients, if the device can do it alone."""
+        if not isinstance(self.optimizer, DeviceAdamW):
+            return None
+        plan = self.optimizer.plan() if isinstance(self.guard, DeviceGuard) else None
+        if plan is None:
+            return None
+        clip = partial(_clipped, self.optimizer, self.parameters, self.clip_grad_norm)
+        return DeviceUpdate(self.guard, clip, plan)
 
     def begin_epoch(self, batch_dim: int = 0) -> None:
         """Put the network into training mode, but for what is frozen."""
@@ -247,6 +263,8 @@ class Trainer:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self._epochs = state["epochs"]
+        if self._graphs is not None:
+            self._graphs.forget()
         self.guard.reset()
 
     def keep(self) -> dict[str, Any]:
@@ -277,6 +295,40 @@ class Trainer:
             good = self._good["network"].get(name)
             if good is not None and not torch.isfinite(buffer).all():
                 buffer.copy_(good)
+
+
+class DeviceUpdate:
+    """What follows the gradients of a step where the device does it alone.
+
+    Parameters
+    ----------
+    guard : DeviceGuard
+        Tells on the device whether the step is taken.
+    clip : callable
+        Clips gradients; returns what the guard looks at.
+    plan : DeviceStep
+        The optimizer's step.
+    """
+
+    def __init__(
+        self, guard: StepGuard, clip: Callable[[], list[Tensor]], plan: DeviceStep
+    ) -> None:
+        self._guard, self._clip, self._plan = guard, clip, plan
+        self.fix, self.prepare = plan.fix, plan.send_rates
+
+    def __call__(self, loss: Tensor) -> None:
+        """Clip, look, and step."""
+        self._guard.allows(loss, self._clip())
+        self._plan()
+
+
+def _clipped(
+    optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor], limit: float | None
+) -> list[Tensor]:
+    """Clip the gradients; return what tells whether they are finite."""
+    if limit is None:
+        return [p.grad for p in parameters if p.grad is not None]
+    return [clip_gradients(optimizer, parameters, limit)]
 
 
 def _momentum_of(group: dict) -> float:

@@ -25,7 +25,7 @@ def weights_of_a_fit(seed):
         max_epochs=3, early_stopping=True, batch_norm=True, random_state=seed
     ).fit(X, y)
     state = model.network_.state_dict()
-    return b"".join(t.numpy().tobytes() for t in state.values())
+    return b"".join(t.cpu().numpy().tobytes() for t in state.values())
 
 
 @pytest.mark.kernels

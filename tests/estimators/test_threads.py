@@ -144,7 +144,7 @@ FITS = {
 def bits(fit):
     """Return the weights that a fit ends with."""
     state = fit().network_.state_dict()
-    return {name: tensor.numpy().tobytes() for name, tensor in state.items()}
+    return {name: tensor.cpu().numpy().tobytes() for name, tensor in state.items()}
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,15 @@
 """Captured steps: what decides whether they are, and what comes out of them.
 
 There is no GPU here: a capture is made by what stands in for a CUDA graph, which runs
-the captured function anew and writes what it computes where it was.
+the captured function anew and writes what it computes where it was. Kernels of Triton
+are run by its interpreter.
 """
 
+import gc
+import sys
+import threading
 import warnings
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -13,14 +18,17 @@ from torch import nn
 
 from skdl.data.batches import ResidentBatches
 from skdl.networks.mlp import MLP
-from skdl.training import graphs
+from skdl.training import captures, graphs
 from skdl.training.graphs import StepGraphs, step_graphs
 from skdl.training.objectives import SquaredError
+from skdl.training.optimization import device_adamw
 from skdl.training.optimization.schedules import SCHEDULES
 from skdl.training.ranks import Ranks
 from skdl.training.runtime import Runtime
+from skdl.training.survival.not_finite import DeviceGuard
 from skdl.training.trainer import Trainer
 
+KERNELS = "skdl.training.optimization._adamw_triton"
 CPU = torch.device("cpu")
 CUDA = Runtime(torch.device("cuda"))
 X = torch.randn(103, 3, generator=torch.Generator().manual_seed(0))
@@ -80,10 +88,185 @@ def test_replayed_steps_learn_what_steps_learn():
     assert graph.replays == 24 - 2 * 4 + 2
 
 
-def test_masks_may_differ_between_a_step_and_its_replay():
+@pytest.fixture
+def kernels(monkeypatch):
+    """Run the kernel of AdamW by Triton's interpreter."""
+    pytest.importorskip("triton", reason="Triton is not installed")
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.delitem(sys.modules, KERNELS, raising=False)
+    device_adamw._has_kernel.cache_clear()
+    yield
+    device_adamw._has_kernel.cache_clear()
+    sys.modules.pop(KERNELS, None)
+
+
+class WholeGraph(Graph):
+    """Stands in for graphs of whole steps: to capture one leaves all as it was."""
+
+    def __call__(self, body):
+        trainer = self.trainer
+        live = [
+            *trainer.network.parameters(),
+            trainer.guard._counts,
+            trainer.guard._sum,
+        ]
+        for state in trainer.optimizer.state.values():
+            live += state.values()
+        kept = [tensor.detach().clone() for tensor in live]
+        replay, loss = super().__call__(body)
+        with torch.no_grad():
+            for tensor, before in zip(live, kept, strict=True):
+                tensor.copy_(before)
+        return replay, loss
+
+
+def whole_steps(graph=None, poisoned=(), **options):
+    """Train by AdamW whose steps are captured with the gradients, or not at all."""
+    with Runtime(CPU).seeded(0):
+        network = MLP(3, 1, hidden_layer_sizes=(8,), dropout=0.0)
+        optimizer = device_adamw.DeviceAdamW(
+            [{"params": [p], "lr_factor": 0.5} for p in network.parameters()],
+            lr=0.1,
+            weight_decay=0.1,
+        )
+        trainer = Trainer(
+            network,
+            SquaredError(1),
+            optimizer,
+            lr=0.1,
+            schedule=SCHEDULES["one_cycle"],
+            runtime=Runtime(CPU),
+            guard=DeviceGuard(optimizer, CPU),
+            **options,
+        )
+        if graph is not None:
+            graph.trainer, graph.parameters = trainer, list(network.parameters())
+            trainer._graphs = StepGraphs(CPU, graph)
+            update = trainer.device_update
+            trainer.device_update = lambda: FixedAnew(update())
+        inputs = X.clone()
+        inputs[list(poisoned)] = torch.nan
+        batches = ResidentBatches(
+            (inputs,), Y, torch.ones(103), batch_size=20, shuffle=False
+        )
+        trainer.keep()
+        losses = [trainer.run_epoch(batches, i / 4, (i + 1) / 4) for i in range(4)]
+    return losses, network, trainer
+
+
+class FixedAnew:
+    """What follows gradients that each replay makes anew, which a graph does not."""
+
+    def __init__(self, update):
+        self._update = update
+        self.fix, self.prepare = update.fix, update.prepare
+
+    def __call__(self, loss):
+        self._update.fix()
+        self._update(loss)
+
+
+@pytest.mark.parametrize("options", [{}, {"clip_grad_norm": 0.3}])
+def test_captured_steps_of_adamw_are_its_steps(kernels, options):
+    graph = WholeGraph()
+    found, expected = whole_steps(graph, **options), whole_steps(**options)
+    assert graph.captures == 4  # gradients, then whole steps, of two shapes
+    assert all(s.update for s in found[2]._graphs._shapes.values())
+    torch.testing.assert_close(found[0], expected[0])
+    for a, b in zip(found[1].parameters(), expected[1].parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+    for a, b in zip(
+        *(t.optimizer.state.values() for _, _, t in (found, expected)), strict=True
+    ):
+        assert a["step"] == b["step"]
+
+
+def test_captured_steps_drop_what_is_not_finite(kernels):
+    found, expected = (whole_steps(graph, [100]) for graph in (WholeGraph(), None))
+    assert found[2].guard.dropped == expected[2].guard.dropped == 1
+    torch.testing.assert_close(found[0], expected[0])
+    for a, b in zip(found[1].parameters(), expected[1].parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_a_loaded_state_is_captured_anew(kernels):
+    graph = WholeGraph()
+    trainer = whole_steps(graph)[2]
+    assert trainer._graphs._shapes
+    trainer.go_back()
+    assert not trainer._graphs._shapes
+
+
+def test_without_its_kernel_the_step_of_adamw_is_not_captured(monkeypatch):
+    monkeypatch.setattr(device_adamw, "_verify", lambda device: 1 / 0)
+    device_adamw._has_kernel.cache_clear()
+    with pytest.warns(RuntimeWarning, match="kernel of AdamW cannot be used on cpu"):
+        assert whole_steps()[2].device_update() is None
+    device_adamw._has_kernel.cache_clear()
+
+
+def test_masks_are_those_without_a_graph():
     graph = Graph()
-    trained(graph, dropout=0.2)
+    found, expected = trained(graph, dropout=0.2), trained(dropout=0.2)
     assert graph.captures == 2
+    assert found[0] == expected[0]
+    for a, b in zip(found[1].parameters(), expected[1].parameters(), strict=True):
+        assert a.equal(b)
+
+
+def test_nothing_is_collected_while_a_graph_is_captured():
+    class Watching(Graph):
+        def __call__(self, body):
+            assert not gc.isenabled()
+            return super().__call__(body)
+
+    graph = Watching()
+    trained(graph)
+    assert graph.captures == 2
+    assert gc.isenabled()
+
+
+def test_graphs_go_with_their_training(kernels):
+    class Forgetful(WholeGraph):
+        """Keeps what was captured no longer than a graph does."""
+
+        def __call__(self, body):
+            return lambda: None, super().__call__(body)[1]
+
+    graph = Forgetful()
+    trainer = whole_steps(graph)[2]
+    assert trainer._graphs._shapes
+    graph.trainer = None
+    del trainer.device_update  # the stand-in's
+    found = weakref.ref(trainer)
+    gc.disable()  # a graph that is collected ends what is captured then
+    try:
+        del trainer
+        assert found() is None
+    finally:
+        gc.enable()
+
+
+def test_nothing_is_captured_while_another_thread_computes(reasons):
+    graph, begun, done = Graph(), threading.Event(), threading.Event()
+
+    def compute():
+        with captures.computing_on(torch.device("cuda")):
+            begun.set()
+            done.wait(30)
+
+    other = threading.Thread(target=compute)
+    other.start()
+    assert begun.wait(30)
+    trained(graph)
+    assert graph.captures == 0
+    done.set()
+    other.join()
+    with captures.computing_on(torch.device("cuda")):
+        trained(graph)
+    assert graph.captures == 2
+    assert not reasons
+    assert not captures._computing
 
 
 @pytest.fixture
@@ -138,8 +321,8 @@ def test_steps_are_captured_on_gpus_where_nothing_speaks_against_it(reasons):
         pass
 
     assert step_graphs(nn.Sequential(Own()), CUDA) is None
+    assert ["neither torch's nor skdl's" in r for r in reasons] == [True]
     assert step_graphs(network, CUDA, is_frozen=True) is None
-    assert ["neither torch's nor skdl's" in r for r in reasons] == [True, False]
 
 
 def test_a_reason_is_told_once():

@@ -40,8 +40,7 @@ class WeightAverage:
         """Take the weights after one more step into the mean."""
         self._step += 1
         share = 1 / min(self._horizon, self._step)  # a plain mean at first
-        for mean, live in zip(self.mean, self._live, strict=True):
-            mean.lerp_(live, share)
+        torch._foreach_lerp_(self.mean, self._live, share)
 
     def observe(self, validation_loss: float) -> None:
         """Take the loss on held-out data after an epoch."""

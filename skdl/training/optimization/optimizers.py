@@ -14,6 +14,7 @@ from torch import nn
 
 from skdl.randomness import lent_generators
 from skdl.training.optimization.adamw import LeanAdamW
+from skdl.training.optimization.device_adamw import DeviceAdamW
 from skdl.training.optimization.muon import Muon, split_matrices
 from skdl.training.survival.interrupts import rehearse_step
 
@@ -102,11 +103,10 @@ def _on_cpu(groups: list[dict[str, Any]]) -> bool:
 
 def _adamw(groups: list[dict], settings: OptimizerSettings) -> torch.optim.Optimizer:
     """Adam with decoupled decay (Loshchilov & Hutter 2019, algorithm 2)."""
-    if _can_fuse(groups) and _on_cpu(groups):
-        return LeanAdamW(groups, lr=settings.lr, betas=settings.betas)
-    return torch.optim.AdamW(
-        groups, lr=settings.lr, betas=settings.betas, fused=_can_fuse(groups)
-    )
+    kind: Any = torch.optim.AdamW
+    if _can_fuse(groups):
+        kind = LeanAdamW if _on_cpu(groups) else DeviceAdamW
+    return kind(groups, lr=settings.lr, betas=settings.betas)
 
 
 def _adam(groups: list[dict], settings: OptimizerSettings) -> torch.optim.Optimizer:

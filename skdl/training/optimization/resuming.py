@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from skdl.training.optimization.adamw import LeanAdamW
+from skdl.training.optimization.device_adamw import DeviceAdamW
 
 # Options that a state does not depend on: they may change while it goes on.
 _FREE = ("lr", "initial_lr", "lr_factor", "weight_decay", "betas")
@@ -35,7 +36,7 @@ def made_of(optimizer: torch.optim.Optimizer, network: nn.Module) -> dict[str, A
     [[('weight', (1, 2), 'torch.float32')]]
     """
     kind = type(optimizer)
-    if kind is LeanAdamW:  # has the same state
+    if kind in (LeanAdamW, DeviceAdamW):  # have the same state
         kind = torch.optim.AdamW
     options = {
         name: repr(value)

@@ -101,7 +101,7 @@ def test_a_new_day_has_the_prediction_of_the_network_alone(data, fitted):
     table = fitted._check_inputs(rows, reset=False)
     indices, numbers, groups = fitted._encoder.transform(table)
     assert (groups == 0).all()
-    network = copy.deepcopy(fitted.network_)
+    network = copy.deepcopy(fitted.network_).cpu()
     network.effects = None
     with torch.no_grad():
         raw = network(indices, numbers)

@@ -107,7 +107,7 @@ def test_every_network_is_blind_to_its_fold_of_a_stream(folder, in_blocks):
         patch.setattr(pack_rows, "BlindBatches", Watched)
         model = clone(MODEL).set_params(validation=3, max_epochs=1)
         model.fit(folder, "sales", "weight")
-    weights = np.concatenate([w for _, w in seen])
+    weights = np.concatenate([w.cpu() for _, w in seen])
     assert weights.shape[1] == 3
     assert ((weights == 0).sum(axis=1) == 1).all()  # blind is one of the three
     assert weights.mean(axis=0) == pytest.approx(1, rel=0.3)
