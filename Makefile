@@ -9,6 +9,10 @@ ifeq ($(shell uname -m),x86_64)
 AVX2 = ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
 endif
 
+# Two processes of tests, each with one thread: those of two would wait for each other.
+# What depends on kernels is run once more in one process, with as many as there are.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
 .PHONY: demo test test-avx2 lint typecheck docs site notebooks clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -21,11 +25,11 @@ demo: $(VENV)/.installed  ## train on real data, print held-out scores, draw the
 	$(BIN)/python examples/first_steps.py
 
 test: lint typecheck  ## the whole test suite, then what depends on kernels with AVX2's
-	$(BIN)/python -m pytest
+	$(PYTEST)
 	$(AVX2) $(BIN)/python -m pytest -m kernels
 
 test-avx2: $(VENV)/.installed  ## the whole test suite with AVX2's kernels
-	$(AVX2) $(BIN)/python -m pytest
+	$(AVX2) $(PYTEST)
 
 $(VENV)/.docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs,notebooks]"
