@@ -48,7 +48,7 @@ def row_source(X: Any) -> RowSource | None:
         return ArrayRows(X)
     if isinstance(X, Iterator):
         begins_again = "an object whose __iter__ begins again"
-        if inspect.isgenerator(X):
+        if inspect.isgenerator(X) and X.__name__.isidentifier():  # no expression
             begins_again = f"the function {X.__name__} itself, which is called again"
         elif hasattr(X, "read"):
             begins_again = "the path of a Parquet file"
