@@ -162,8 +162,8 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         X : array-like of shape (n_samples, n_features)
             Training inputs. Or rows that are read piece by piece: Parquet files (a
             path, a directory, a list of paths), a Dataset of PyArrow, a large memory
-            map, or a list of frames or another object that gives frames whenever it is
-            iterated (see docs/scaling.md).
+            map, a query of polars or DuckDB, or a list of frames or what else gives
+            frames whenever it is iterated or called (see docs/scaling.md).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Training targets; of rows read piece by piece also the name of a column.
         sample_weight : array-like of shape (n_samples,), default=None
