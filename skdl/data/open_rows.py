@@ -57,7 +57,7 @@ def row_source(X: Any) -> RowSource | None:
             "goes over them several times. Give a table of rows, a list of data "
             f"frames, or {begins_again}."
         )
-    if _is_of(X, "pyarrow") and hasattr(X, "read"):
+    if _is_reader(X):
         raise TypeError(
             f"X is a {type(X).__name__}: give the path of the file, or "
             "pyarrow.dataset.dataset(path)."
@@ -67,7 +67,8 @@ def row_source(X: Any) -> RowSource | None:
 
 def is_read_in_pieces(X: Any) -> bool:
     """Tell whether an input is no table, but files or what else gives rows."""
-    return is_files(X) or _is_dataset(X) or _frames_of(X) is not None
+    is_open = is_files(X) or _is_dataset(X) or _is_reader(X)
+    return is_open or _frames_of(X) is not None
 
 
 def _frames_of(X: Any) -> Callable[[], Iterable[Any]] | None:
@@ -117,6 +118,11 @@ def _is_of(X: Any, *packages: str) -> bool:
 
 def _is_dataset(X: Any) -> bool:
     return _is_of(X, "pyarrow") and hasattr(X, "get_fragments")
+
+
+def _is_reader(X: Any) -> bool:
+    """Tell whether this is a ParquetFile, a ParquetDataset or an open file of Arrow."""
+    return _is_of(X, "pyarrow") and hasattr(X, "read")
 
 
 def _is_query_of_dataset(X: Any) -> bool:

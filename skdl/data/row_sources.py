@@ -82,7 +82,7 @@ class FrameRows:
     def __init__(self, frames: Callable[[], Iterable[Any]]) -> None:
         self._frames = frames
         self.names: list[Any] | None = None
-        self.sizes = []
+        self.sizes: list[int] = []
         self._samples: list[int] = []
         for frame in self._given():
             if self.names is None:

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skdl import (
+    EmbeddingTransformer,
     EntityEmbeddingClassifier,
     EntityEmbeddingRegressor,
     NeuralRegressor,
@@ -310,6 +311,17 @@ def test_an_iterator_is_refused_since_it_cannot_begin_again():
         clone(MODEL).fit(iter([FRAME]), "sales")
 
 
+def test_an_open_file_is_refused_since_its_path_can_be_read_anew(folder, in_memory):
+    file = pq.ParquetFile(folder / "0.parquet")
+    with pytest.raises(TypeError, match="ParquetFile: give the path"):
+        clone(MODEL).fit(file, "sales")
+    with pytest.raises(TypeError, match="predict_to_parquet"):
+        in_memory.predict(file)
+    transformer = EmbeddingTransformer(MODEL)
+    with pytest.raises(TypeError, match="takes a table of rows here"):
+        transformer.fit(folder, Y)
+
+
 @pytest.mark.parametrize("name", ["y", "sample_weight"])
 def test_targets_in_parts_are_to_be_joined(name):
     rows, parts = [FRAME, FRAME], [FRAME["sales"], FRAME["sales"]]
@@ -345,9 +357,18 @@ def test_frames_that_are_others_the_second_time_are_refused(times):
         ({}, {"y": ["sales", "sale"]}, "There is no column 'sale'"),
         ({}, {"y": [1.0, 2.0]}, "X has 600 rows, but y has 2"),
         ({}, {"y": None}, "y to be passed"),
+        ({}, {"sample_weight": "shop"}, "sample_weight must hold a number"),
         ({}, {"y": np.where(Y > 2, np.nan, Y)}, "y has .* missing entries"),
     ],
-    ids=["random effects", "no column", "names", "too few targets", "none", "missing"],
+    ids=[
+        "random effects",
+        "no column",
+        "names",
+        "too few targets",
+        "none",
+        "weights",
+        "missing",
+    ],
 )
 def test_what_cannot_be_done_piece_by_piece_is_said(options, fit, message, folder):
     with pytest.raises(ValueError, match=message):
