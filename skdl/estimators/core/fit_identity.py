@@ -144,6 +144,8 @@ def match_ranks(settings: Any, runtime: Runtime, **data: Any) -> None:
 
 
 def _as_told(value: Any) -> str:
+    if callable(value):  # it may well look at the rank, to write a log
+        return getattr(value, "__qualname__", type(value).__name__)
     try:
         return described(value)
     except ValueError:  # there is no telling one from another
