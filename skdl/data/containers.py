@@ -43,6 +43,7 @@ def as_pandas(X: Any) -> pd.DataFrame:
             return as_pandas(type(X.schema.empty_table()).from_batches([X]))
         if hasattr(X, "to_pandas"):
             return as_pandas(X.to_pandas())
+        _refuse_query(X)
         check_unique(list(X.columns))
         return pd.DataFrame({name: X[name].to_numpy() for name in X.columns})
     check_unique(list(frame.columns))
@@ -54,6 +55,18 @@ def check_collected(X: Any) -> None:
     """Refuse a query that has not been run, such as a LazyFrame of polars."""
     if hasattr(X, "collect_schema") and not hasattr(X, "shape"):
         raise TypeError("X is a query that has not been run; pass X.collect().")
+
+
+def _refuse_query(X: Any) -> None:
+    """Refuse a query of DuckDB, dask or what else narwhals knows."""
+    if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
+        library = type(X).__module__.partition(".")[0].strip("_")
+        found = {"duckdb": "X.df()", "dask": "X.compute()"}.get(library)
+        advice = f", {found}" if found else ""
+        raise TypeError(
+            f"X is a query of {library} that has not been run; pass what it finds as a "
+            f"table{advice}."
+        )
 
 
 def without_gradient(X: Any) -> Any:

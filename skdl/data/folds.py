@@ -111,7 +111,7 @@ def hashed_folds(
     seed: int,
     groups: np.ndarray | None = None,
 ) -> FoldNumbers:
-    """Return folds of rows by what their numbers, or those of groups, are hashed to.
+    """Return folds of rows by what their numbers are hashed to, or of groups, drawn.
 
     Parameters
     ----------
@@ -127,12 +127,18 @@ def hashed_folds(
         numbers[n_rows - int(n_rows * LAST) :] = 0
         patterns = np.repeat([[True], [False]], n_members, axis=1)
         return FoldNumbers(patterns, numbers)
-    hashed = np.random.Generator(np.random.Philox(seed))
-    units = n_rows if groups is None else int(groups.max()) + 1
-    numbers = hashed.integers(validation, size=units, dtype=np.uint8)
-    members = np.arange(max(n_members, validation))
-    patterns = members % validation == np.arange(validation)[:, None]
-    return FoldNumbers(patterns, numbers if groups is None else numbers[groups])
+    drawn = np.random.Generator(np.random.Philox(seed))
+    if groups is None:
+        n_folds = validation
+        numbers = drawn.integers(n_folds, size=n_rows, dtype=np.uint8)
+    else:
+        # Few groups could be hashed to few folds: they are dealt out.
+        found, groups = np.unique(groups, return_inverse=True)
+        n_folds = min(validation, _several(len(found), "group"))
+        numbers = (drawn.permutation(len(found)) % n_folds).astype(np.uint8)[groups]
+    members = np.arange(max(n_members, n_folds))
+    patterns = members % n_folds == np.arange(n_folds)[:, None]
+    return FoldNumbers(patterns, numbers)
 
 
 def rows_named(part: Any, n_rows: int) -> np.ndarray:
@@ -176,13 +182,10 @@ def _drawn(
     groups: np.ndarray | None,
 ) -> list[np.ndarray]:
     """Draw folds, as many as the rows or groups allow."""
-    units = n_rows if groups is None else len(np.unique(groups))
-    if units < 2:
-        what = "sample" if groups is None else "group"
-        raise ValueError(
-            f"Folds need at least 2 {what}s, but there is only one {what}. Give "
-            + ("more rows." if groups is None else "no groups, or other ones.")
-        )
+    if groups is None:
+        units = _several(n_rows, "sample")
+    else:
+        units = _several(len(np.unique(groups)), "group")
     options = {"shuffle": True, "random_state": rng.randint(2**31 - 1)}
     n_splits = min(n_folds, units)
     if strata is not None:
@@ -196,6 +199,16 @@ def _drawn(
         warnings.simplefilter("ignore", UserWarning)
         splitter = kind(n_splits, **options)
         return _of_splitter(splitter, n_rows, strata, groups)
+
+
+def _several(n: int, what: str) -> int:
+    """Return a number, of which one would make no folds."""
+    if n < 2:
+        raise ValueError(
+            f"Folds need at least 2 {what}s, but there is only one {what}. Give "
+            + ("no groups, or other ones." if what == "group" else "more rows.")
+        )
+    return n
 
 
 def _common(strata: np.ndarray, n_folds: int) -> np.ndarray | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skdl.data.row_sources import check_column
+from skdl.data.row_sources import ROWS_AT_A_TIME, check_column
 
 try:
     import pyarrow as pa
@@ -18,28 +18,27 @@ except ImportError as error:  # pragma: no cover
         "Reading Parquet files needs PyArrow: pip install 'skdl[parquet]'."
     ) from error
 
-# Rows that are decoded at a time.
-_ROWS = 1 << 16
-
 
 class ParquetRows:
     """The rows of a dataset of PyArrow; each row group is a piece.
 
     Parameters
     ----------
-    dataset : pyarrow.dataset.Dataset
-        Of files with the same columns.
+    fragments : list of pyarrow.dataset.Fragment
+        Files with the same columns.
+    schema : pyarrow.Schema
+        These, and types that hold what all files have.
     """
 
     has_order = False
 
-    def __init__(self, dataset: Any) -> None:
-        self._dataset = dataset
-        self.names = list(dataset.schema.names)
+    def __init__(self, fragments: list[Any], schema: Any) -> None:
+        self._schema = schema
+        self.names = list(schema.names)
         self._pieces = []
-        for fragment in dataset.get_fragments():
+        for fragment in fragments:
             with _about(fragment):
-                _check_schema(fragment, dataset.schema)
+                _check_schema(fragment, fragments[0], schema)
                 self._pieces += _pieces_of(fragment)
         with _about(None):
             sizes = [_rows_of(piece) for piece in self._pieces]
@@ -52,7 +51,7 @@ class ParquetRows:
     def of(cls, X: Any) -> "ParquetRows":
         """Return the rows of a dataset, a path or a list of paths."""
         if isinstance(X, ds.Dataset):
-            return cls(X)
+            return cls(list(X.get_fragments()), X.schema)
         paths = _expanded(X)
         try:
             # Folders named "key=value" are a column, as pandas and others read them.
@@ -60,8 +59,8 @@ class ParquetRows:
             whole = ds.dataset(paths, **how)
             if not whole.files:
                 raise ValueError(f"{X!r} is a directory without files.")
-            schema = _common_schema(whole)
-            return cls(ds.dataset(paths, schema=schema, **how))
+            fragments = _with_rows(list(whole.get_fragments()))
+            return cls(fragments, _common_schema(fragments, whole.schema))
         except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
             raise ValueError(f"{X!r} cannot be read as Parquet: {error}") from error
 
@@ -71,9 +70,9 @@ class ParquetRows:
             piece, n_read = self._pieces[number], 0
             with _about(piece):
                 batches = piece.to_batches(
-                    schema=self._dataset.schema,
+                    schema=self._schema,
                     columns=self.names,
-                    batch_size=_ROWS,
+                    batch_size=ROWS_AT_A_TIME,
                     batch_readahead=1,
                     fragment_readahead=0,
                 )
@@ -89,11 +88,11 @@ class ParquetRows:
 
     def column(self, name: Any) -> np.ndarray:
         """Return a column of all rows."""
-        check_column(name, self._dataset.schema.names)
+        check_column(name, self._schema.names)
         parts = []
         for piece in self._pieces:
             with _about(piece):
-                table = piece.to_table(schema=self._dataset.schema, columns=[name])
+                table = piece.to_table(schema=self._schema, columns=[name])
             parts.append(_values(table.column(0)))
         return np.concatenate(parts)
 
@@ -120,8 +119,10 @@ class _about:  # noqa: N801
                 f"until fit is done. ({error})"
             ) from error
         if isinstance(error, pa.ArrowException | OSError):
+            reason = str(error).strip(" .\n")
             raise ValueError(
-                f"{_name(self._fragment)} cannot be read: {error}"
+                f"{_name(self._fragment)} cannot be read: {reason}. Is it damaged, or "
+                "has it changed since fit began?"
             ) from error
 
 
@@ -151,38 +152,74 @@ def _rows_of(piece: Any) -> int:
     return piece.count_rows()
 
 
-def _check_schema(fragment: Any, schema: Any) -> None:
-    """Refuse a file whose columns are others than those of the dataset."""
-    own = fragment.physical_schema
-    partitions = set(schema.names) - set(own.names)
+def _check_schema(fragment: Any, first: Any, schema: Any) -> None:
+    """Refuse a file whose columns are others than those of the first."""
+    own, place, other = fragment.physical_schema, _name(fragment), _name(first)
     keys = _partition_keys(fragment)
-    absent = sorted(partitions - keys)
+    absent = sorted(set(schema.names) - set(own.names) - keys)
     added = sorted(set(own.names) - set(schema.names))
     if absent or added:
         what = f"lacks the columns {absent}" if absent else f"has {added} besides"
         raise ValueError(
-            f"All files must have the same columns: {_name(fragment)} {what}."
+            f"All files must have the same columns: {place} {what}, compared with "
+            f"{other}."
         )
+    theirs = first.physical_schema
     for name in own.names:
         kinds = _kind(own.field(name).type), _kind(schema.field(name).type)
         if kinds[0] != kinds[1] and "null" not in kinds:
+            beside = theirs.field(name).type if name in theirs.names else kinds[1]
+            if _kind(beside) == kinds[0]:  # a third file has another
+                other, beside = "others", schema.field(name).type
             raise ValueError(
                 f"All files must have the same types: {name!r} is "
-                f"{own.field(name).type} in {_name(fragment)} and "
-                f"{schema.field(name).type} in others."
+                f"{own.field(name).type} in {place} and {beside} in {other}."
             )
 
 
-def _common_schema(dataset: Any) -> Any:
-    """Return the types that hold what all files have; else those of the first."""
-    schemas = [fragment.physical_schema for fragment in dataset.get_fragments()]
+def _with_rows(fragments: list[Any]) -> list[Any]:
+    """Leave files without rows out, whatever types they have; all are kept if none has.
+
+    Where nothing was written of which a type could be told, writers make one up.
+    """
+    found = []
+    for fragment in fragments:
+        with _about(fragment):
+            if fragment.count_rows():
+                found.append(fragment)
+    return found or fragments
+
+
+def _common_schema(fragments: list[Any], schema: Any) -> Any:
+    """Return the types that hold what all files have; else those of the first.
+
+    Columns, and those that are names of folders, are those of `schema`.
+    """
+    schemas = [fragment.physical_schema for fragment in fragments]
+    types: dict[str, set[Any]] = {}
+    for field in (field for own in schemas for field in own):
+        types.setdefault(field.name, set()).add(field.type)
+    schemas = [_with_plain_texts(own, types) for own in schemas]
+    names = set(types)
+    folders = [field for field in schema if field.name not in names]
     try:
-        found = pa.unify_schemas(
-            [dataset.schema, *schemas], promote_options="permissive"
-        )
+        found = pa.unify_schemas(schemas, promote_options="permissive")
     except pa.ArrowException:  # said by file and column where they are checked
-        return dataset.schema
-    return pa.schema([found.field(name) for name in dataset.schema.names])
+        found = schemas[0]
+    found = pa.schema([*found, *folders])
+    wanted = [name for name in schema.names if name in found.names]
+    return pa.schema([found.field(name) for name in wanted])
+
+
+def _with_plain_texts(schema: Any, types: dict[str, set[Any]]) -> Any:
+    """Return a schema whose texts that other files hold otherwise are plain ones.
+
+    Dictionaries, views and the like are not all cast to each other.
+    """
+    for i, field in enumerate(schema):
+        if _kind(field.type) == "text" and len(types[field.name]) > 1:
+            schema = schema.set(i, field.with_type(pa.large_string()))
+    return schema
 
 
 def _partition_keys(fragment: Any) -> set[str]:
@@ -196,9 +233,18 @@ def _kind(kind: Any) -> str:
         return _kind(kind.value_type)
     if types.is_integer(kind) or types.is_floating(kind):
         return "number"
-    if types.is_string(kind) or types.is_large_string(kind):
+    if types.is_string(kind) or types.is_large_string(kind) or _is_view(kind):
         return "text"
+    if types.is_decimal(kind):
+        return "decimal"
+    if types.is_timestamp(kind):
+        return f"timestamp {kind.tz}"
     return str(kind)
+
+
+def _is_view(kind: Any) -> bool:
+    """Tell whether a type is that of texts which PyArrow has since version 16."""
+    return str(kind) == "string_view"
 
 
 def frame_of(batch: Any) -> pd.DataFrame:
@@ -228,8 +274,11 @@ def _values(column: Any) -> np.ndarray:
 
 def frames_of_stream(stream: Any) -> Iterator[pd.DataFrame]:
     """Yield the batches of what has Arrow's C stream, such as a DuckDB relation."""
-    for batch in pa.RecordBatchReader.from_stream(stream):
-        yield frame_of(batch)
+    # Who stops in between must close it: a connection has one result at a time.
+    with pa.RecordBatchReader.from_stream(stream) as reader:
+        for batch in reader:
+            for start in range(0, batch.num_rows, ROWS_AT_A_TIME):
+                yield frame_of(batch.slice(start, ROWS_AT_A_TIME))
 
 
 def texts_of_parquet(path: Any) -> Iterator[Any]:
@@ -241,7 +290,7 @@ def texts_of_parquet(path: Any) -> Iterator[Any]:
         If they have none, or several.
     """
     source = ParquetRows.of(path)
-    schema = source._dataset.schema
+    schema = source._schema
     texts = [n for n in source.names if _kind(schema.field(n).type) == "text"]
     if len(texts) != 1:
         raise ValueError(

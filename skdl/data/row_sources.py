@@ -13,8 +13,8 @@ import pandas as pd
 
 from skdl.data.containers import as_pandas, is_frame
 
-# Rows of an array that are read at a time.
-_ROWS = 1 << 16
+# Rows of an array or a query that are read at a time.
+ROWS_AT_A_TIME = 1 << 16
 
 
 class RowSource(Protocol):
@@ -50,13 +50,13 @@ class ArrayRows:
 
     def __init__(self, array: np.ndarray) -> None:
         self._array = array
-        whole, rest = divmod(len(array), _ROWS)
-        self.sizes = [_ROWS] * whole + [rest] * bool(rest)
+        whole, rest = divmod(len(array), ROWS_AT_A_TIME)
+        self.sizes = [ROWS_AT_A_TIME] * whole + [rest] * bool(rest)
 
     def read(self, order: Sequence[int]) -> Iterator[tuple[int, Any]]:
         """Yield pieces, as plain arrays."""
         for piece in order:
-            rows = self._array[piece * _ROWS : (piece + 1) * _ROWS]
+            rows = self._array[piece * ROWS_AT_A_TIME : (piece + 1) * ROWS_AT_A_TIME]
             yield piece, np.array(rows)
 
     def column(self, name: Any) -> np.ndarray:
@@ -81,45 +81,66 @@ class FrameRows:
 
     def __init__(self, frames: Callable[[], Iterable[Any]]) -> None:
         self._frames = frames
-        self._left_out: list[Any] = []
         self.names: list[Any] | None = None
-        self.sizes = []
+        self.sizes: list[int] = []
+        self._samples: list[int] = []
         for frame in self._given():
-            names = list(frame.columns)
             if self.names is None:
-                self.names = names
-            elif names != self.names:
+                self.names = list(frame.columns)
+            if {*frame.columns} != {*self.names}:
                 raise ValueError(
                     f"All frames must have the same columns: the first has {self.names}"
-                    f", frame {len(self.sizes)} has {names}."
+                    f", frame {len(self.sizes)} has {list(frame.columns)}."
                 )
             self.sizes.append(len(frame))
+            self._samples.append(_sampled(frame[self.names]))
         if self.names is None:
             raise ValueError("X gives no frame: there are no rows to learn from.")
+        if not any(self.sizes):
+            raise ValueError(
+                f"The {len(self.sizes)} frames of X hold no rows to learn from."
+            )
+        self._all_names = self.names
 
     def _given(self) -> Iterator[pd.DataFrame]:
-        for frame in self._frames():
+        frames = self._frames()
+        if not isinstance(frames, Iterable):
+            raise TypeError(
+                "X must give data frames, one for each part of the rows, but returned "
+                f"a {type(frames).__name__}."
+            )
+        for frame in frames:
             if not is_frame(frame) and not hasattr(frame, "schema"):
                 raise TypeError(
                     "X must give data frames, one for each part of the rows, but gave "
                     f"a {type(frame).__name__}."
                 )
-            yield as_pandas(frame).drop(columns=self._left_out)
+            yield as_pandas(frame)
 
     def read(self, order: Sequence[int]) -> Iterator[tuple[int, Any]]:
         """Yield frames in their order."""
         n_read = 0
         for piece, frame in enumerate(self._given()):
-            if piece >= len(self.sizes) or len(frame) != self.sizes[piece]:
-                break
             n_read += 1
+            if not self._is_as_before(piece, frame):
+                n_read = -1
+                break
             if len(frame):
-                yield piece, frame
+                yield piece, frame[self.names]
         if n_read != len(self.sizes):
             raise ValueError(
                 "X did not give the same rows again: training goes over them several "
-                "times, so that each iteration must begin anew and be like the first."
+                "times, so that each iteration must begin anew and be like the first. "
+                "Do not shuffle; sort what a query returns in no order."
             )
+
+    def _is_as_before(self, piece: int, frame: pd.DataFrame) -> bool:
+        """Tell whether a frame is, as far as some of its rows say, what it was."""
+        if piece >= len(self.sizes) or len(frame) != self.sizes[piece]:
+            return False
+        if {*frame.columns} != {*self._all_names}:
+            return False
+        return _sampled(frame[self._all_names]) == self._samples[piece]
 
     def column(self, name: Any) -> np.ndarray:
         """Return a column of all rows."""
@@ -130,9 +151,14 @@ class FrameRows:
     def without(self, names: Sequence[Any]) -> "FrameRows":
         """Return the source without some of its columns."""
         result = copy.copy(self)
-        result._left_out = [*self._left_out, *names]
         result.names = [name for name in self.names or [] if name not in names]
         return result
+
+
+def _sampled(frame: pd.DataFrame) -> int:
+    """Return a number that tells frames apart by three of their rows."""
+    rows = sorted({0, len(frame) // 2, len(frame) - 1}) if len(frame) else []
+    return hash(tuple(map(str, frame.iloc[rows].to_numpy(object).ravel())))
 
 
 def check_column(name: Any, names: Sequence[Any] | None) -> None:

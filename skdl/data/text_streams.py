@@ -3,7 +3,9 @@
 Texts are strings of an iterable, lines of files, or a column of Parquet files.
 """
 
+import functools
 import gzip
+import inspect
 import lzma
 import os
 import tempfile
@@ -78,13 +80,16 @@ def text_stream(X: Any, *, once: bool = True) -> TextStream | None:
     Parameters
     ----------
     X : object
-        A `pathlib.Path` of a text file or of Parquet, a list of these, a generator, or
-        an object that gives texts whenever it is iterated.
+        A `pathlib.Path` of a text file or of Parquet, a list of these, a generator, an
+        object that gives texts whenever it is iterated, or a function that does when
+        it is called.
     once : bool, default=True
         Whether the texts are read once: a generator cannot do more.
     """
     if isinstance(X, TextStream):
         return X
+    if inspect.isroutine(X) or isinstance(X, functools.partial):
+        return TextStream(X)
     paths = [X] if isinstance(X, os.PathLike) else X
     if isinstance(paths, list | tuple) and len(paths):
         if all(isinstance(path, os.PathLike) for path in paths):

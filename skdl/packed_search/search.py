@@ -220,13 +220,15 @@ class PackedSearchCV(DocumentationLink, BaseSearchCV):
                     random_state=self.random_state,
                 )
             )
-        try:
-            return list(ParameterGrid(self.param_distributions))
-        except TypeError as error:
-            raise ValueError(
-                "param_distributions must list values to combine them all; to draw "
-                f"candidates from distributions give n_iter ({error})."
-            ) from error
+        given = self.param_distributions
+        grids = [given] if isinstance(given, dict) else given
+        for name, values in (pair for grid in grids for pair in grid.items()):
+            if hasattr(values, "rvs"):
+                raise ValueError(
+                    "param_distributions must list values to combine them all, but "
+                    f"{name!r} has a distribution: to draw candidates give n_iter."
+                )
+        return list(ParameterGrid(given))
 
     def _take_results(
         self, candidates: Sequence[dict], found: list[dict], refit_metric: str

@@ -57,7 +57,7 @@ class RankTrainer(Trainer):
         """Run an epoch; statistics of batch norm are the means of the ranks'."""
         if not self._epochs:
             shapes = [tuple(t.shape) for t in batches.tensors()]
-            self._ranks.check_same("rows", shapes)
+            self._ranks.check_same({"rows": shapes})
         loss = super().run_epoch(batches, start, end)
         buffers = [b for b in self.network.buffers() if b.is_floating_point()]
         for buffer in buffers:

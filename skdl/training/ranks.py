@@ -69,8 +69,8 @@ class Ranks:
         for tensor in network.state_dict().values():
             self._collective(dist.broadcast, tensor, src=0)
 
-    def check_same(self, what: str, value: Any) -> None:
-        """Refuse to go on if a rank has another value than the others.
+    def check_same(self, given: Mapping[str, Any]) -> None:
+        """Refuse to go on if a rank has another value of something than the others.
 
         Raises
         ------
@@ -78,12 +78,14 @@ class Ranks:
             On all ranks.
         """
         found: list[Any] = [None] * self.size
-        self._collective(dist.all_gather_object, found, value)
-        if any(other != found[0] for other in found):
-            raise ValueError(
-                f"All ranks of a fit must be given the same {what}, of which each "
-                f"takes its share; rank by rank there is {found}."
-            )
+        self._collective(dist.all_gather_object, found, dict(given))
+        for what in given:
+            values = [of_rank.get(what) for of_rank in found]
+            if any(value != values[0] for value in values):
+                raise ValueError(
+                    f"All ranks of a fit must be given the same {what}, since each "
+                    f"takes its share of every batch; rank by rank there is {values}."
+                )
 
     def _collective(self, function: Any, *args: Any, **options: Any) -> None:
         try:

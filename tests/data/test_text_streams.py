@@ -102,6 +102,7 @@ def test_what_is_in_memory_is_no_stream():
         assert text_stream(given) is None
     assert text_stream(iter(TEXTS)) is not None
     assert text_stream(iter(TEXTS), once=False) is None
+    assert list(text_stream(lambda: TEXTS, once=False)) == TEXTS
 
 
 def test_parts_of_a_stream_are_the_whole():

@@ -55,10 +55,17 @@ def errors() -> dict[str, str]:
     """Return what is said of fits that cannot be shared out."""
     rank = int(os.environ["RANK"])
     found = {}
-    try:
-        MODEL.fit(X[rank:], Y[rank:])
-    except ValueError as error:
-        found["rows"] = str(error)
+    pack = NeuralClassifier(hidden_layer_sizes=(8,), validation=3, random_state=0)
+    for name, model, rows in [
+        ("fewer", MODEL, (X[rank:], Y[rank:])),
+        ("others", MODEL, (X + rank, Y)),
+        ("others of a pack", pack, (X + rank, Y)),
+        ("parameters", clone(MODEL).set_params(max_epochs=1 + rank), (X, Y)),
+    ]:
+        try:
+            model.fit(*rows)
+        except ValueError as error:
+            found[name] = str(error)
     search = GridSearchCV(MODEL, {"lr": [0.1]}, n_jobs=2, cv=2, error_score="raise")
     try:
         with parallel_config("threading"):

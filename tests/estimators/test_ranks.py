@@ -71,9 +71,20 @@ def test_two_processes_learn_what_one_learns(name, shared, alone):
     assert 1 < alone["epochs"][0] < 12  # it was stopped
 
 
-def test_processes_with_other_rows_are_told_so_in_all_of_them(shared):
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ("fewer", "rows"),
+        ("others", "rows"),
+        ("others of a pack", "rows"),
+        ("parameters", r"value of max_epochs"),
+    ],
+)
+def test_processes_that_are_given_other_things_are_told_so_in_all_of_them(
+    given, what, shared
+):
     for found in shared[:2]:
-        assert "must be given the same rows" in found["rows"]
+        assert f"must be given the same {what}" in found[given]
 
 
 def test_a_worker_of_joblib_is_none_of_the_processes(shared):

@@ -192,6 +192,13 @@ def test_searches_in_workers_and_torchrun_are_refused(monkeypatch):
         pytest.raises(RuntimeError, match="in a worker of joblib, one of several"),
     ):
         search.fit(X, Y)
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("WORLD_SIZE", "RANK", "MASTER_ADDR"):
+        monkeypatch.setenv(name, "2")
     with pytest.raises(RuntimeError, match="torchrun has started 2 already"):
+        on_both().fit(X, Y)
+
+
+def test_world_size_alone_is_no_launcher(monkeypatch, in_this_process):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.warns(UserWarning, match="was not started by torchrun"):
         on_both().fit(X, Y)

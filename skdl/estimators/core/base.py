@@ -19,6 +19,7 @@ from torch import nn
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.checks import finite_array
 from skdl.estimators.core.continuing import goes_on
+from skdl.estimators.core.fit_identity import match_ranks
 from skdl.estimators.core.fitting import (
     FittedParts,
     fit_parts,
@@ -254,6 +255,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
     ) -> Outcome:
         checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
+        match_ranks(self, runtime, rows=rows, held_out=held_out)
         target = None
         if not warm:
             target = self._new_target(rows, classes, more_to_come=continued)

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from torch import nn
 
 from skdl._version import __version__
+from skdl.data.streamed import StreamedTable
 from skdl.estimators.core.description import described
+from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import seed_source
+from skdl.training.runtime import Runtime
 from skdl.training.survival.checkpoint import Checkpoint, digest, layers_of
 from skdl.training.trainer import BatchSource
 
@@ -109,6 +113,51 @@ def fit_seeds(
         name, keys, *rest = rng.get_state(legacy=True)
         checkpoint.notes["seeds"] = [name, keys.tolist(), *rest]
     return rng
+
+
+def match_ranks(settings: Any, runtime: Runtime, **data: Any) -> None:
+    """Refuse a fit that several processes share if it is not the same in all of them.
+
+    Parameters
+    ----------
+    settings : estimator
+        Its parameters say how.
+    runtime : Runtime
+        May have ranks.
+    **data : Rows, array-like or None
+        What it learns from, by name.
+
+    Raises
+    ------
+    ValueError
+        In all processes.
+    """
+    if runtime.ranks is None:
+        return
+    parameters = settings.get_params(deep=False)
+    given = {
+        f"value of {name}": _as_told(value)
+        for name, value in parameters.items()
+        if name not in _WITHOUT_EFFECT
+    }
+    runtime.ranks.check_same(given | {k: _identity(v) for k, v in data.items()})
+
+
+def _as_told(value: Any) -> str:
+    if callable(value):  # it may well look at the rank, to write a log
+        return getattr(value, "__qualname__", type(value).__name__)
+    try:
+        return described(value)
+    except ValueError:  # there is no telling one from another
+        return type(value).__name__
+
+
+def _identity(data: Any) -> str:
+    """Return a text that differs where data do; of streams where their sizes do."""
+    if isinstance(data, Rows) and isinstance(data.X, StreamedTable):
+        sizes = data.X.source.names, data.X.sizes
+        return f"{len(data)} ({joblib.hash([sizes, data.y, data.weight])})"
+    return f"{0 if data is None else len(data)} ({joblib.hash(data)})"
 
 
 def match_training(

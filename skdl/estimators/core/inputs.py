@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from skdl.data.containers import as_pandas, without_gradient
+from skdl.data.open_rows import is_read_in_pieces
 
 # What sklearn says of one row, so that those who look for it find it.
 _RESHAPE = "Reshape your data"
@@ -22,7 +23,7 @@ def plain(values: Any) -> Any:
         return without_gradient(values)
     if isinstance(values, np.ndarray) and not values.dtype.isnative:
         return values.astype(values.dtype.newbyteorder("="))
-    if type(values).__module__.startswith("pyarrow") and hasattr(values, "schema"):
+    if type(values).__module__ == "pyarrow.lib" and hasattr(values, "num_rows"):
         return as_pandas(values)  # without a detour through floats
     if isinstance(values, list | tuple) and any(isinstance(v, Tensor) for v in values):
         return [plain(value) for value in values]
@@ -52,6 +53,11 @@ def refuse_no_table(X: Any, estimator: Any) -> None:
     if len(getattr(X, "shape", ())) > 1:
         return
     name = type(estimator).__name__
+    if is_read_in_pieces(X):
+        raise TypeError(
+            f"X is a {type(X).__name__}, whose rows would be read piece by piece, but "
+            f"{name} takes a table of rows here, such as pandas.read_parquet gives."
+        )
     if isinstance(X, Mapping) or _first_of(X, Mapping):
         raise TypeError(_about_mappings(X, name))
     if X is None or isinstance(X, str | bytes | set | frozenset | Iterator):

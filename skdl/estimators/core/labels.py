@@ -61,7 +61,8 @@ def labels_as_given(y: Any) -> Any:
         raise ValueError(
             f"y must hold the target of every row, got the text {y!r}. Of rows in "
             "memory, give the column: X=frame.drop(columns=name), y=frame[name]; by "
-            "their names they are for rows read piece by piece."
+            "their names they are for rows read piece by piece, where X is Parquet "
+            "files, a Dataset, a query or gives frames."
         )
     if isinstance(y, list | tuple) and any(isinstance(label, str) for label in y):
         y = _labels_of(list(y))

@@ -24,8 +24,7 @@ def ranks_of_fit() -> Ranks | None:
     RuntimeError
         In a worker of joblib, which is none of these processes.
     """
-    is_launched = all(name in os.environ for name in ("RANK", "MASTER_ADDR"))
-    if is_launched and wanted_ranks(os.environ) > 1 and is_worker():
+    if is_launched() and is_worker():
         raise RuntimeError(
             f"WORLD_SIZE={os.environ['WORLD_SIZE']}: torchrun's processes train one "
             "network together, but this fit is in a worker of joblib, where the others "
@@ -35,6 +34,12 @@ def ranks_of_fit() -> Ranks | None:
     if ranks is not None:
         _tell(ranks)
     return ranks
+
+
+def is_launched() -> bool:
+    """Tell whether torchrun has started this process, and others."""
+    is_told = all(name in os.environ for name in ("RANK", "MASTER_ADDR"))
+    return wanted_ranks(os.environ) > 1 and is_told
 
 
 def is_worker() -> bool:

@@ -62,9 +62,16 @@ def check_weight(sample_weight: Any, X: Any) -> np.ndarray | None:
     """Return the weights as float64 (n,), or None."""
     if sample_weight is None:
         return None
-    weight = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
+    try:
+        weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    except ValueError as error:
+        if "could not convert" not in str(error):
+            raise
+        raise ValueError(
+            f"sample_weight must hold a number for each row, but {error}."
+        ) from error
     return moderate(weight)
 
 

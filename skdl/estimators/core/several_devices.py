@@ -13,9 +13,9 @@ import torch
 from sklearn.base import clone
 
 from skdl.data.handed_over import Packed, folder_for, taken_over
-from skdl.estimators.core.ranks import is_worker
+from skdl.estimators.core.ranks import is_launched, is_worker
 from skdl.estimators.core.user_warnings import warn_user
-from skdl.training.ranks import LostRankError, wanted_ranks
+from skdl.training.ranks import LostRankError
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -47,7 +47,7 @@ def _refuse_nesting(devices: Any) -> None:
             "a worker of joblib, one of several. Give the search n_jobs=1, or its "
             "estimator one device, such as 'auto'."
         )
-    if wanted_ranks(os.environ) > 1:
+    if is_launched():
         raise RuntimeError(
             f"device={devices!r} starts a process for each device, but torchrun has "
             f"started {os.environ['WORLD_SIZE']} already: give device='auto', or start "

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from skdl.estimators.core.callbacks import EpochReporter
+from skdl.estimators.core.fit_identity import match_ranks
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.rows import Rows, weighing
 from skdl.estimators.core.state import draw_seed, seed_source
@@ -101,6 +102,7 @@ def cross_fit(
     """
     rng = seed_source(estimator.random_state)
     runtime = estimator._runtime()
+    match_ranks(estimator, runtime, rows=rows, held_out=held_out, groups=groups)
     target = estimator._new_target(rows, None)
     n_rows = len(rows)
     known = rows.without_zero_weights()

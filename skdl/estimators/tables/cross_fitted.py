@@ -12,7 +12,7 @@ from torch import nn
 
 from skdl.data.binned import BinnedTableEncoder
 from skdl.data.bins import BinEncoder
-from skdl.data.open_rows import is_files, row_source
+from skdl.data.open_rows import row_source
 from skdl.estimators.core.base import NeuralEstimator
 from skdl.estimators.core.checks import MOST, STEEPEST
 from skdl.estimators.core.constructor import parameters
@@ -25,7 +25,7 @@ from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.tables.cross_fit import ATTRIBUTES, cross_fit
 from skdl.estimators.tables.packs import new_pack
 from skdl.estimators.tables.recipe import ONE_NETWORK, Recipe
-from skdl.estimators.tables.streaming import column_of, streamed_rows
+from skdl.estimators.tables.streaming import column_of, refuse_to_predict, streamed_rows
 from skdl.estimators.tables.validation import (
     CHOICES,
     HELD_OUT,
@@ -162,8 +162,8 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         X : array-like of shape (n_samples, n_features)
             Training inputs. Or rows that are read piece by piece: Parquet files (a
             path, a directory, a list of paths), a Dataset of PyArrow, a large memory
-            map, or a list of frames or another object that gives frames whenever it is
-            iterated (see docs/scaling.md).
+            map, a query of polars or DuckDB, or a list of frames or what else gives
+            frames whenever it is iterated or called (see docs/scaling.md).
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Training targets; of rows read piece by piece also the name of a column.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -234,12 +234,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         return streamed_rows(self, source, y, sample_weight, reset=reset)
 
     def _new_inputs(self, X: Any) -> Any:
-        if is_files(X):
-            raise TypeError(
-                f"X is {X!r}, but rows of files are not predicted all at once: "
-                "skdl.predict_to_parquet(model, X, path) writes predictions as they "
-                "are made, or give a table of rows such as pandas.read_parquet(X)."
-            )
+        refuse_to_predict(X)
         return super()._new_inputs(X)
 
     @on_several_devices

@@ -8,8 +8,8 @@ import pandas as pd
 from sklearn.utils.validation import _check_y
 
 from skdl.data.containers import is_frame
-from skdl.data.open_rows import row_source
-from skdl.data.row_sources import RowSource
+from skdl.data.open_rows import is_files, is_read_in_pieces, row_source
+from skdl.data.row_sources import RowSource, check_column
 from skdl.data.streamed import StreamedTable
 from skdl.estimators.core.inputs import plain
 from skdl.estimators.core.labels import labels_as_given
@@ -33,15 +33,23 @@ def streamed_rows(
         Whether this is `fit`.
     """
     columns = [*_names(source, y), *_names(source, sample_weight)]
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is "
+            "None: give the name of a column, or a value for each row."
+        )
     y = _column_or_values(source, y)
     sample_weight = _column_or_values(source, sample_weight)
     source = source.without(columns)
+    if not reset:
+        source = known_columns(source, getattr(estimator, "feature_names_in_", None))
     first = first_rows(source)
     estimator._check_inputs(first, reset=reset)
     n_rows = sum(source.sizes)
     _refuse_parts(y, source, "y")
     _refuse_parts(sample_weight, source, "sample_weight")
     _refuse_missing(y)
+    _refuse_names(y, source)
     y = _check_y(labels_as_given(plain(y)), multi_output=True, estimator=estimator)
     if len(y) != n_rows:
         raise ValueError(f"X has {n_rows} rows, but y has {len(y)}.")
@@ -67,6 +75,37 @@ def _refuse_parts(values: Any, source: RowSource, name: str) -> None:
         )
 
 
+def _refuse_names(y: Any, source: RowSource) -> None:
+    """Refuse a list of the names of columns of which some are not there."""
+    is_names = isinstance(y, list | tuple) and len(y) != sum(source.sizes)
+    if is_names and all(isinstance(name, str) for name in y):
+        for name in y:
+            check_column(name, source.names)
+
+
+def known_columns(source: RowSource, names: Any) -> RowSource:
+    """Return rows without columns that an estimator was not fitted on."""
+    if names is None or source.names is None:
+        return source
+    return source.without([name for name in source.names if name not in set(names)])
+
+
+def refuse_to_predict(X: Any) -> None:
+    """Refuse rows that are read piece by piece where all are predicted at once.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not isinstance(X, np.ndarray | pd.DataFrame) and is_read_in_pieces(X):
+        what = repr(X) if is_files(X) else f"a {type(X).__name__}"
+        raise TypeError(
+            f"X is {what}, whose rows are read piece by piece and not predicted all at "
+            "once: skdl.predict_to_parquet(model, X, path) writes predictions as they "
+            "are made, or give a table of rows, such as pandas.read_parquet gives."
+        )
+
+
 def refuse_stream(X: Any) -> None:
     """Refuse rows that are read piece by piece where they are wanted by position.
 
@@ -74,7 +113,7 @@ def refuse_stream(X: Any) -> None:
     ------
     TypeError
     """
-    if row_source(X) is not None:
+    if isinstance(X, Iterator) or is_read_in_pieces(X):
         raise TypeError(
             "A search takes rows of X by their positions, but those of a "
             f"{type(X).__name__} are read piece by piece: give a table in memory. Of "
@@ -86,7 +125,8 @@ def refuse_stream(X: Any) -> None:
 def _refuse_missing(y: Any) -> None:
     """Refuse labels of which some are missing, and say where."""
     y = np.asarray(y)
-    missing = np.flatnonzero(pd.isna(y)) if y.ndim == 1 and y.dtype == object else []
+    can_miss = y.ndim == 1 and y.dtype.kind in "Of"
+    missing = np.flatnonzero(pd.isna(y)) if can_miss else []
     if len(missing):
         raise ValueError(
             f"y has {len(missing)} missing entries (None or NaN), the first in row "
@@ -121,8 +161,8 @@ def _names(source: RowSource, given: Any) -> list[Any]:
         return []
     if isinstance(given, str):
         return [given]
-    if isinstance(given, list) and given and all(isinstance(n, str) for n in given):
-        return given if all(name in source.names for name in given) else []
+    if isinstance(given, list | tuple) and all(isinstance(n, str) for n in given):
+        return list(given) if all(name in source.names for name in given) else []
     return []
 
 
@@ -164,12 +204,11 @@ def predicted(model: Any, X: Any, method: str) -> Iterator[pd.DataFrame]:
         source = row_source([X])
     if source is None:
         raise TypeError(
-            "X must be Parquet files, a Dataset, a frame or what gives frames; got a "
-            f"{type(X).__name__}."
+            "X must be Parquet files, a Dataset, a query or what gives frames, "
+            f"got a {type(X).__name__}."
         )
     names = getattr(model, "feature_names_in_", None)
-    if names is not None and source.names is not None:
-        source = source.without([n for n in source.names if n not in set(names)])
+    source = known_columns(source, names)
     for _, part in source.read(range(len(source.sizes))):
         if names is not None and set(names) == set(part.columns):
             part = part[list(names)]  # what is read is chosen by name anyway

@@ -140,7 +140,7 @@ def test_classes_and_the_last_rows_go_too(folder, in_blocks):
 
 def test_a_memory_map_has_folds(tmp_path, in_blocks, monkeypatch):
     monkeypatch.setattr(open_rows, "_LARGE", 100)
-    monkeypatch.setattr(row_sources, "_ROWS", 128)
+    monkeypatch.setattr(row_sources, "ROWS_AT_A_TIME", 128)
     np.save(tmp_path / "x.npy", X[["price", "noise"]].to_numpy())
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     model = NeuralRegressor(
@@ -177,3 +177,12 @@ def test_hashed_folds_are_about_equal_and_the_same_for_a_seed():
     blind = found[:10]
     assert (blind[:, 0] == blind[:, 4]).all()
     assert (blind[:, :4].sum(axis=1) == 1).all()
+
+
+def test_few_groups_are_dealt_out_to_the_folds():
+    for seed in range(20):
+        found = hashed_folds(60, 1, 4, seed, np.arange(60) % 5)
+        assert np.bincount(found.numbers).tolist() == [24, 12, 12, 12]
+        assert hashed_folds(60, 1, 4, seed, np.arange(60) % 2).shape == (60, 2)
+    with pytest.raises(ValueError, match="at least 2 groups"):
+        hashed_folds(60, 1, 4, 0, np.zeros(60, dtype=int))

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skdl import (
+    EmbeddingTransformer,
     EntityEmbeddingClassifier,
     EntityEmbeddingRegressor,
     NeuralRegressor,
@@ -96,13 +97,16 @@ def test_files_teach_what_the_same_rows_in_memory_teach(given, folder, in_memory
     pd.testing.assert_frame_equal(
         model.embeddings_["shop"], in_memory.embeddings_["shop"]
     )
+    with pytest.raises(TypeError, match="predict_to_parquet"):
+        model.predict(given(folder))
 
 
 def test_frames_teach_what_the_same_rows_in_memory_teach():
     model = clone(MODEL).fit(Frames(), "sales", "weight")
     other = clone(MODEL).fit(X, Y, FRAME["weight"])
     assert (model.predict(X) == other.predict(X)).all()
-    listed = clone(MODEL).fit([X.iloc[:300], X.iloc[300:]], Y, FRAME["weight"])
+    turned = X.iloc[300:, ::-1]
+    listed = clone(MODEL).fit([X.iloc[:300], turned], Y, FRAME["weight"])
     assert (listed.predict(X) == other.predict(X)).all()
 
 
@@ -120,30 +124,52 @@ def test_frames_are_not_read_more_often_than_is_needed():
     assert frames.times <= 7
 
 
-def test_what_arrow_streams_is_read_in_its_batches(in_memory):
-    class Relation:
-        def __arrow_c_stream__(self, requested_schema=None):
-            table = pa.Table.from_pandas(FRAME.drop(columns="weight"))
-            return table.__arrow_c_stream__(requested_schema)
+class Relation:
+    """Has, as a relation of DuckDB, the attributes of a table, but is none."""
 
-    model = clone(MODEL).fit(Relation(), "sales")
-    assert (model.predict(X) == in_memory.predict(X)).all()
+    __module__ = "duckdb"
+    columns, shape, dtypes = [*X, "sales"], (N, 5), []
 
-
-def test_predict_says_what_to_do_with_files(folder, in_memory):
-    with pytest.raises(TypeError, match="predict_to_parquet"):
-        in_memory.predict(folder)
+    def __arrow_c_stream__(self, requested_schema=None):
+        return ARROW.__arrow_c_stream__(requested_schema)
 
 
-def test_a_query_that_has_not_been_run_is_still_refused():
+def lazy(folder):
     polars = pytest.importorskip("polars")
-    with pytest.raises(TypeError, match=r"pass X.collect\(\)"):
-        clone(MODEL).fit(polars.DataFrame({"x": [1.0, 2.0]}).lazy(), [1.0, 2.0])
+    return polars.scan_parquet(folder / "[012].parquet").select([*X, "sales"])
+
+
+def of_duckdb(folder):
+    sql = pytest.importorskip("duckdb").sql
+    return sql(f"select * from '{folder}/*.parquet'")
+
+
+ARROW = pa.Table.from_pandas(FRAME.drop(columns="weight"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda folder: Relation(),
+        of_duckdb,
+        lazy,
+        lambda folder: lambda: (f.drop(columns="weight") for f in Frames()),
+        lambda folder: ds.dataset(folder).filter(ds.field("sales") > -99),
+        lambda folder: ds.dataset(folder).scanner(batch_size=50),
+    ],
+    ids=["stream", "duckdb", "polars", "function", "filter", "scanner"],
+)
+def test_queries_and_functions_are_run_anew_for_each_pass(given, folder, in_memory):
+    query = given(folder)
+    model = clone(MODEL).fit(query, "sales")
+    assert (model.predict(X) == in_memory.predict(X)).all()
+    with pytest.raises(TypeError, match="predict_to_parquet"):
+        model.predict(query)
 
 
 def test_a_memory_map_is_read_in_pieces(tmp_path, monkeypatch):
     monkeypatch.setattr(open_rows, "_LARGE", 100)
-    monkeypatch.setattr(row_sources, "_ROWS", 128)
+    monkeypatch.setattr(row_sources, "ROWS_AT_A_TIME", 128)
     values = np.random.RandomState(0).randn(N, 3)
     np.save(tmp_path / "x.npy", values)
     model = NeuralRegressor(hidden_layer_sizes=(4,), max_epochs=1, random_state=0)
@@ -178,12 +204,16 @@ def test_rows_of_many_blocks_are_each_seen_once_an_epoch(folder, monkeypatch):
     assert not seen[0].equal(seen[1])
 
 
-def test_a_share_of_rows_is_held_out_and_files_may_be_too(folder, monkeypatch):
+def test_a_share_of_rows_is_held_out_and_files_may_be_too(
+    folder, monkeypatch, tmp_path
+):
     monkeypatch.setattr(streamed, "BLOCK_ROWS", 150)
     model = clone(MODEL).set_params(validation=0.25).fit(folder, "sales")
     assert model.history_["validation_loss"].notna().all()
     files = sorted(folder.glob("*.parquet"))
-    model = clone(MODEL).fit(files[:2], "sales", X_val=files[2], y_val="sales")
+    more = tmp_path / "more.parquet"  # columns that are not learned from do not matter
+    pd.read_parquet(files[2]).assign(day="Monday").to_parquet(more)
+    model = clone(MODEL).fit(files[:2], "sales", X_val=more, y_val="sales")
     other = clone(MODEL).fit(X[:400], Y[:400], X_val=X[400:], y_val=Y[400:])
     np.testing.assert_allclose(
         model.history_["validation_loss"], other.history_["validation_loss"], rtol=0.5
@@ -236,15 +266,22 @@ def test_files_with_other_columns_are_refused_by_name(
     assert not hasattr(model, "network_")
 
 
-def test_levels_that_differ_by_file_are_the_same_categories(
+def test_texts_are_the_same_categories_however_files_hold_them(
     folder, tmp_path, in_memory
 ):
-    def as_category(frame):
-        return frame.assign(shop=frame["shop"].astype("category"))
+    def as_view(table):
+        views = table["shop"].cast(pa.string_view())
+        return table.set_column(table.column_names.index("shop"), "shop", views)
 
+    # No row says of what types these columns are.
+    empty = pd.DataFrame(dict.fromkeys([*X, "sales"], np.empty(0)))
+    empty.to_parquet(tmp_path / "a.parquet", index=False)
     for i in range(3):
         frame = pd.read_parquet(folder / f"{i}.parquet")
-        as_category(frame).to_parquet(tmp_path / f"{i}.parquet", index=False)
+        if i < 2:  # with other levels in each
+            frame = frame.assign(shop=frame["shop"].astype("category"))
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        pq.write_table(table if i < 2 else as_view(table), tmp_path / f"{i}.parquet")
     model = clone(MODEL).fit(tmp_path, "sales")
     assert (model.predict(X) == in_memory.predict(X)).all()
 
@@ -274,6 +311,17 @@ def test_an_iterator_is_refused_since_it_cannot_begin_again():
         clone(MODEL).fit(iter([FRAME]), "sales")
 
 
+def test_an_open_file_is_refused_since_its_path_can_be_read_anew(folder, in_memory):
+    file = pq.ParquetFile(folder / "0.parquet")
+    with pytest.raises(TypeError, match="ParquetFile: give the path"):
+        clone(MODEL).fit(file, "sales")
+    with pytest.raises(TypeError, match="predict_to_parquet"):
+        in_memory.predict(file)
+    transformer = EmbeddingTransformer(MODEL)
+    with pytest.raises(TypeError, match="takes a table of rows here"):
+        transformer.fit(folder, Y)
+
+
 @pytest.mark.parametrize("name", ["y", "sample_weight"])
 def test_targets_in_parts_are_to_be_joined(name):
     rows, parts = [FRAME, FRAME], [FRAME["sales"], FRAME["sales"]]
@@ -281,16 +329,24 @@ def test_targets_in_parts_are_to_be_joined(name):
         clone(MODEL).fit(rows, **{"y": "sales", name: parts})
 
 
-def test_an_iterable_that_gives_less_the_second_time_is_refused():
-    class Once:
-        frames = [FRAME.iloc[:300], FRAME.iloc[300:]]
+PARTS = [FRAME.iloc[:300], FRAME.iloc[300:]]
 
-        def __iter__(self):
-            while self.frames:
-                yield self.frames.pop()
 
-    with pytest.raises(ValueError, match="did not give the same rows"):
-        clone(MODEL).fit(Once(), "sales")
+@pytest.mark.parametrize(
+    "times",
+    [
+        [PARTS, PARTS[:1]],
+        [PARTS[:1], PARTS],
+        [PARTS, PARTS[::-1]],
+        [[FRAME], [FRAME.sample(frac=1, random_state=0)]],
+        [PARTS, [PARTS[0], PARTS[1].rename(columns={"price": "cost"})]],
+    ],
+    ids=["less", "more", "other order of frames", "shuffled", "other columns"],
+)
+def test_frames_that_are_others_the_second_time_are_refused(times):
+    given = iter(times)
+    with pytest.raises(ValueError, match="did not give the same rows again.*sort"):
+        clone(MODEL).fit(lambda: next(given), "sales")
 
 
 @pytest.mark.parametrize(
@@ -298,9 +354,21 @@ def test_an_iterable_that_gives_less_the_second_time_is_refused():
     [
         ({"random_effects": ["shop"]}, {}, "random_effects cannot be learned"),
         ({}, {"y": "sale"}, "There is no column 'sale'"),
+        ({}, {"y": ["sales", "sale"]}, "There is no column 'sale'"),
         ({}, {"y": [1.0, 2.0]}, "X has 600 rows, but y has 2"),
+        ({}, {"y": None}, "y to be passed"),
+        ({}, {"sample_weight": "shop"}, "sample_weight must hold a number"),
+        ({}, {"y": np.where(Y > 2, np.nan, Y)}, "y has .* missing entries"),
     ],
-    ids=["random effects", "no column", "too few targets"],
+    ids=[
+        "random effects",
+        "no column",
+        "names",
+        "too few targets",
+        "none",
+        "weights",
+        "missing",
+    ],
 )
 def test_what_cannot_be_done_piece_by_piece_is_said(options, fit, message, folder):
     with pytest.raises(ValueError, match=message):
