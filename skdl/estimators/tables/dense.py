@@ -74,6 +74,16 @@ class DenseParameters:
     n_estimators : int
         Networks that are trained side by side, on the same batches but from other
         initial weights; predictions are their mean.
+    diversity : {"settings"} or None
+        In what networks with folds as `validation` differ, beside their initial weights
+        and the fold that each is blind to. With "settings" those of each round of folds
+        have a learning rate, decay and dropouts of their own, and vectors of numbers of
+        one kind or both, drawn around what the other parameters say, the first round
+        just these. Each keeps its best weights, and rounds are chosen one by one, with
+        replacement, so that their mean has the lowest out-of-fold loss (Caruana et al.
+        2004; arXiv 2607.05380); networks of the others are dropped, and `settings_`
+        tells of all. A search in one fit: ``n_estimators=16`` are four settings with 4
+        folds. Networks beyond whole rounds are not trained.
     """
 
     hidden_layer_sizes: int | Sequence[int] | None = None
@@ -84,6 +94,7 @@ class DenseParameters:
     scale_inputs: bool = True
     numeric_embedding: str | None = "auto"
     n_estimators: int = 1
+    diversity: str | None = None
 
     _constraints = {
         "hidden_layer_sizes": [
@@ -98,6 +109,7 @@ class DenseParameters:
         "scale_inputs": ["boolean"],
         "numeric_embedding": [StrOptions({"auto", "piecewise", "cosine"}), None],
         "n_estimators": [Interval(Integral, 1, MOST, closed="both")],
+        "diversity": [StrOptions({"settings"}), None],
     }
 
 

@@ -91,6 +91,16 @@ class EntityEmbeddingClassifier(
     n_estimators : int, default=1
         Networks that are trained side by side, on the same batches but from other
         initial weights; predictions are their mean.
+    diversity : {"settings"} or None, default=None
+        In what networks with folds as `validation` differ, beside their initial weights
+        and the fold that each is blind to. With "settings" those of each round of folds
+        have a learning rate, decay and dropouts of their own, and vectors of numbers of
+        one kind or both, drawn around what the other parameters say, the first round
+        just these. Each keeps its best weights, and rounds are chosen one by one, with
+        replacement, so that their mean has the lowest out-of-fold loss (Caruana et al.
+        2004; arXiv 2607.05380); networks of the others are dropped, and `settings_`
+        tells of all. A search in one fit: ``n_estimators=16`` are four settings with 4
+        folds. Networks beyond whole rounds are not trained.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; "balanced" makes them count alike, by the training rows
         of all calls so far. They multiply `sample_weight`. Not for label indicators.
@@ -219,6 +229,9 @@ class EntityEmbeddingClassifier(
         better without. Of at most 4,096 rows.
     feature_importances_std_ : ndarray of shape (n_features,)
         Standard errors of these, from 20 parts of the rows.
+    settings_ : DataFrame
+        With ``diversity="settings"``, one row a setting: what it is; its lowest
+        `validation_loss` and the epoch of that; its `share` of the predictions.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of str

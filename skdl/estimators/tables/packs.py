@@ -1,6 +1,7 @@
 """What a pack of table networks is made of: encoder, embeddings, networks."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -61,6 +62,46 @@ def begin_alike(network: PackedEmbeddingNetwork) -> None:
     for parameter in network.parameters():
         if len(parameter) == network.n_members:  # batch norm begins alike anyway
             parameter.copy_(parameter[:1].expand_as(parameter).clone())
+
+
+@torch.no_grad()
+def begin_with(
+    network: PackedEmbeddingNetwork,
+    members: Sequence[int],
+    *,
+    numbers: str,
+    frequency: float,
+) -> None:
+    """Give some members other vectors of numbers than the rest, where there are any.
+
+    Parameters
+    ----------
+    network : PackedEmbeddingNetwork
+        Untrained.
+    members : sequence of int
+        Which.
+    numbers : {"both", "piecewise", "cosine"}
+        Which vectors these have. Those that they do not have are zero, and so is what
+        the first layer multiplies them with: then neither ever has a gradient.
+    frequency : float
+        What the frequencies of cosines are multiplied by.
+    """
+    piecewise, cosine, chosen = network.piecewise, network.cosine, list(members)
+    if cosine is not None:
+        cosine.frequency[chosen] *= frequency
+    if piecewise is None or cosine is None or numbers == "both":
+        return
+    first = next(m for m in network.head.modules() if isinstance(m, PackedLinear))
+    start = 0 if network.embedding is None else network.embedding.n_outputs
+    middle = start + piecewise.n_outputs
+    if numbers == "cosine":
+        gone, entries = (piecewise.weight, piecewise.bias), slice(start, middle)
+    else:
+        gone = (cosine.amplitude, cosine.offset)
+        entries = slice(middle, middle + cosine.n_outputs)
+    for parameter in gone:
+        parameter[chosen] = 0.0
+    first.weight[chosen, entries] = 0.0
 
 
 def with_range(encoder: Any, network: nn.Module) -> tuple[Any, nn.Module]:
