@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skdl.networks.mlp import MLP
-from skdl.networks.packed_dropout import PackedDropout
+from skdl.networks.packed_settings import PackedDropout
 from skdl.networks.random_effects import with_groups
 
 # Weights of fewer outputs than this are laid out by output for the product, which is

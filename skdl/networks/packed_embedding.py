@@ -16,7 +16,7 @@ from skdl.networks.packed import (
     for_each_member,
     stacked_rows,
 )
-from skdl.networks.packed_dropout import dropout_of_rates
+from skdl.networks.packed_settings import dropout_of_rates
 from skdl.randomness import generator_on
 
 

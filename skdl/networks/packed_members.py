@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.networks.packed import Pack, PackedBatchNorm
-from skdl.networks.packed_dropout import PackedDropout
+from skdl.networks.packed_settings import PackedDropout, PackedSiLU
 
 AnyPack = TypeVar("AnyPack", bound=Pack)
 
@@ -60,7 +60,7 @@ def of_members(network: AnyPack, members: Sequence[int]) -> AnyPack:
             is_weight = name in module._parameters
             setattr(module, name, nn.Parameter(kept) if is_weight else kept)
         for name, child in list(module.named_children()):
-            if isinstance(child, PackedDropout):
+            if isinstance(child, PackedDropout | PackedSiLU):
                 setattr(module, name, child.of_members(chosen))
         if isinstance(module, Pack):
             module.n_members = len(chosen)

@@ -65,43 +65,20 @@ def begin_alike(network: PackedEmbeddingNetwork) -> None:
 
 
 @torch.no_grad()
-def begin_with(
-    network: PackedEmbeddingNetwork,
-    members: Sequence[int],
-    *,
-    numbers: str,
-    frequency: float,
-) -> None:
-    """Give some members other vectors of numbers than the rest, where there are any.
+def without_piecewise(network: PackedEmbeddingNetwork, members: Sequence[int]) -> None:
+    """Let some members of an untrained pack have no piecewise-linear vectors.
 
-    Parameters
-    ----------
-    network : PackedEmbeddingNetwork
-        Untrained.
-    members : sequence of int
-        Which.
-    numbers : {"both", "piecewise", "cosine"}
-        Which vectors these have. Those that they do not have are zero, and so is what
-        the first layer multiplies them with: then neither ever has a gradient.
-    frequency : float
-        What the frequencies of cosines are multiplied by.
+    These are zero, and so is what the first layer multiplies them with: then neither
+    ever has a gradient. Where there are no cosines they stay.
     """
-    piecewise, cosine, chosen = network.piecewise, network.cosine, list(members)
-    if cosine is not None:
-        cosine.frequency[chosen] *= frequency
-    if piecewise is None or cosine is None or numbers == "both":
+    piecewise, chosen = network.piecewise, list(members)
+    if piecewise is None or network.cosine is None:
         return
     first = next(m for m in network.head.modules() if isinstance(m, PackedLinear))
     start = 0 if network.embedding is None else network.embedding.n_outputs
-    middle = start + piecewise.n_outputs
-    if numbers == "cosine":
-        gone, entries = (piecewise.weight, piecewise.bias), slice(start, middle)
-    else:
-        gone = (cosine.amplitude, cosine.offset)
-        entries = slice(middle, middle + cosine.n_outputs)
-    for parameter in gone:
-        parameter[chosen] = 0.0
-    first.weight[chosen, entries] = 0.0
+    piecewise.weight[chosen] = 0.0
+    piecewise.bias[chosen] = 0.0
+    first.weight[chosen, start : start + piecewise.n_outputs] = 0.0
 
 
 def with_range(encoder: Any, network: nn.Module) -> tuple[Any, nn.Module]:

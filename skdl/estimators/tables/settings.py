@@ -1,20 +1,18 @@
 """Settings in which the networks of a pack differ, drawn around the recipe's."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from skdl.estimators.tables.recipe import Recipe
 
-# How often each setting is drawn, and not the recipe's.
-_OFTEN = 0.5
-# Ranges; of rates and decays what the recipe's are multiplied by.
-_LR, _DECAY, _FREQUENCY = (0.4, 2.0), (0.2, 5.0), (0.3, 5.0)
+# Ranges; the recipe's rate, decay and frequencies are multiplied by these.
+_LR, _DECAY, _FREQUENCY = (0.5, 2.0), (0.5, 5.0), (0.4, 2.5)
 _DROPOUT = (0.05, 0.4)
-_EMBEDDING_DROPOUT, _MOST_DROPOUT = (-0.25, 0.2), 0.6
-# Which vectors numbers have.
-NUMBERS = ("both", "piecewise", "cosine")
+_VECTORS, _MOST = (-0.15, 0.15), 0.6  # added to the dropout of vectors; and at most
+_SLOPE = (1.0, 6.0)
+# Share of the settings in which numbers have no piecewise-linear vectors.
+_COSINES_ALONE = 0.25
 
 
 @dataclass(frozen=True)
@@ -25,22 +23,28 @@ class Setting:
     ----------
     lr, weight_decay, dropout, embedding_dropout : float
         As the parameters of estimators.
+    slope : float
+        Of the activation, where that is SiLU.
     frequency : float
         What the frequencies of cosines are multiplied by at the start.
-    numbers : {"both", "piecewise", "cosine"}
-        Which vectors numbers have, where the pack has both.
+    piecewise : bool
+        Whether numbers have piecewise-linear vectors, where the pack also has cosines.
     """
 
     lr: float
     weight_decay: float
     dropout: float
     embedding_dropout: float
+    slope: float = 1.0
     frequency: float = 1.0
-    numbers: str = "both"
+    piecewise: bool = True
 
 
 def draw_settings(recipe: Recipe, n_settings: int, seed: int) -> list[Setting]:
     """Draw settings, the first of which is the recipe's.
+
+    The others are spread evenly over the range of each value, which few settings drawn
+    one by one are not (Latin hypercube, McKay et al. 1979).
 
     Parameters
     ----------
@@ -52,30 +56,32 @@ def draw_settings(recipe: Recipe, n_settings: int, seed: int) -> list[Setting]:
         Of what is drawn.
     """
     rng = np.random.RandomState(seed)
-    first = Setting(
-        lr=float(recipe.lr),
-        weight_decay=float(recipe.weight_decay),
-        dropout=float(recipe.dropout),
-        embedding_dropout=float(recipe.embedding_dropout),
+    n = n_settings - 1
+
+    def spread() -> np.ndarray:
+        return (rng.permutation(n) + rng.uniform(size=n)) / n
+
+    def between(low: float, high: float) -> np.ndarray:
+        return low + (high - low) * spread()
+
+    def times(low: float, high: float) -> np.ndarray:
+        return low * (high / low) ** spread()
+
+    vectors, most = recipe.embedding_dropout, max(_MOST, recipe.embedding_dropout)
+    columns = (
+        recipe.lr * times(*_LR),
+        recipe.weight_decay * times(*_DECAY),
+        between(*_DROPOUT),
+        np.clip(vectors + between(*_VECTORS), 0.0, most),
+        times(*_SLOPE),
+        times(*_FREQUENCY),
+        spread() >= _COSINES_ALONE,
     )
-    return [first, *(_drawn(first, rng) for _ in range(n_settings - 1))]
-
-
-def _drawn(first: Setting, rng: np.random.RandomState) -> Setting:
-    vectors = first.embedding_dropout + rng.uniform(*_EMBEDDING_DROPOUT)
-    most = max(_MOST_DROPOUT, first.embedding_dropout)
-    other = {
-        "lr": first.lr * _log_uniform(rng, *_LR),
-        "weight_decay": first.weight_decay * _log_uniform(rng, *_DECAY),
-        "dropout": float(rng.uniform(*_DROPOUT)),
-        "embedding_dropout": float(np.clip(vectors, 0.0, most)),
-        "frequency": _log_uniform(rng, *_FREQUENCY),
-        "numbers": NUMBERS[rng.randint(1, len(NUMBERS))],
-    }
-    taken: dict[str, Any] = asdict(first)
-    taken |= {name: value for name, value in other.items() if rng.rand() < _OFTEN}
-    return Setting(**taken)
-
-
-def _log_uniform(rng: np.random.RandomState, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    first = Setting(
+        float(recipe.lr),
+        float(recipe.weight_decay),
+        float(recipe.dropout),
+        float(vectors),
+    )
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [first, *(Setting(*row) for row in rows)]

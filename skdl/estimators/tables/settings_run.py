@@ -10,10 +10,11 @@ from skdl.data.folds import FoldNumbers
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.tables.pack_rows import PackRows, StreamedRows
 from skdl.estimators.tables.pack_run import PackRun
-from skdl.estimators.tables.packs import begin_with
+from skdl.estimators.tables.packs import without_piecewise
 from skdl.estimators.tables.settings import draw_settings
 from skdl.networks.packed import Pack
 from skdl.networks.packed_members import of_members, tensors_of_members
+from skdl.networks.packed_settings import with_slopes
 from skdl.training.loop import Outcome
 from skdl.training.optimization.optimizers import OptimizerSettings
 from skdl.training.selection import BestOfEach
@@ -90,20 +91,20 @@ class SettingsRun(PackRun):
             list(range(i * n_folds, (i + 1) * n_folds))
             for i in range(len(self.settings))
         ]
-        rates = {
+        of_each = {
             name: np.repeat([getattr(s, name) for s in self.settings], n_folds).tolist()
-            for name in ("dropout", "embedding_dropout")
+            for name in ("dropout", "embedding_dropout", "slope", "frequency")
         }
+        rates = {name: of_each[name] for name in ("dropout", "embedding_dropout")}
         network = self.estimator._new_pack(
             encoder, n_outputs, n_members, replace(self.recipe, **rates), self.harmful
         )
+        network.head.layers = with_slopes(network.head.layers, of_each["slope"])
+        if network.cosine is not None:
+            network.cosine.widen(torch.tensor(of_each["frequency"]))
         for setting, members in zip(self.settings, self._members, strict=True):
-            begin_with(
-                network,
-                members,
-                numbers=setting.numbers,
-                frequency=setting.frequency,
-            )
+            if not setting.piecewise:
+                without_piecewise(network, members)
         return network
 
     def _look_at(self, rows: PackRows, rng: np.random.RandomState) -> None:

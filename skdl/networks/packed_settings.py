@@ -1,4 +1,4 @@
-"""Dropout in packs whose members drop different shares of their values."""
+"""Layers without weights in which the members of a pack differ."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -59,6 +59,48 @@ class PackedDropout(nn.Module):
         return ", ".join(map(str, self.rates))
 
 
+class PackedSiLU(nn.Module):
+    """SiLU of which each member has a slope of its own: ``x * sigmoid(slope * x)``.
+
+    With one it is SiLU, and the more the nearer to ReLU (Ramachandran et al. 2017,
+    arXiv 1710.05941, section 5).
+
+    Parameters
+    ----------
+    slopes : sequence of float
+        Of each member, above zero.
+
+    Examples
+    --------
+    >>> import torch
+    >>> PackedSiLU([1.0, 100.0])(torch.tensor([-1.0, 1.0]).expand(2, 1, 2))
+    tensor([[[-0.2689,  0.7311]],
+    <BLANKLINE>
+            [[-0.0000,  1.0000]]])
+    """
+
+    slope: Tensor
+
+    def __init__(self, slopes: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("slope", torch.tensor(list(slopes)).view(-1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply, (M, B, F) kept."""
+        return x * torch.sigmoid(self.slope * x)
+
+    def of_members(self, members: Sequence[int]) -> "PackedSiLU":
+        """Return the activation of some members."""
+        return PackedSiLU(self.slope.flatten()[list(members)].tolist())
+
+
 def dropout_of_rates(rates: float | Sequence[float]) -> nn.Module:
     """Return dropout of one rate, or of one for each member."""
     return PackedDropout(rates) if isinstance(rates, Sequence) else Dropout(rates)
+
+
+def with_slopes(layers: nn.Sequential, slopes: Sequence[float]) -> nn.Sequential:
+    """Return layers whose SiLU have these slopes, by member."""
+    return nn.Sequential(
+        *(PackedSiLU(slopes) if isinstance(m, nn.SiLU) else m for m in layers)
+    )
