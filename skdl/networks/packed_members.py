@@ -61,7 +61,8 @@ def of_members(network: AnyPack, members: Sequence[int]) -> AnyPack:
             setattr(module, name, nn.Parameter(kept) if is_weight else kept)
         for name, child in list(module.named_children()):
             if isinstance(child, PackedDropout | PackedSiLU):
-                setattr(module, name, child.of_members(chosen))
+                own_child = child.of_members(chosen).train(child.training)
+                setattr(module, name, own_child)
         if isinstance(module, Pack):
             module.n_members = len(chosen)
         if isinstance(module, PackedBatchNorm):

@@ -76,14 +76,13 @@ class DenseParameters:
         initial weights; predictions are their mean.
     diversity : {"settings"} or None
         In what networks with folds as `validation` differ, beside their initial weights
-        and the fold that each is blind to. With "settings" those of each round of folds
-        have a learning rate, decay and dropouts of their own, and vectors of numbers of
-        one kind or both, drawn around what the other parameters say, the first round
-        just these. Each keeps its best weights, and rounds are chosen one by one, with
-        replacement, so that their mean has the lowest out-of-fold loss (Caruana et al.
-        2004; arXiv 2607.05380); networks of the others are dropped, and `settings_`
-        tells of all. A search in one fit: ``n_estimators=16`` are four settings with 4
-        folds. Networks beyond whole rounds are not trained.
+        and the fold that each is blind to. With "settings" the networks of each round
+        of folds have a rate, decay, dropouts, activation and vectors of numbers of
+        their own, around what the other parameters say, and the first round just that.
+        Settings are chosen greedily, with replacement, so that their mean has the
+        lowest out-of-fold loss; networks of the others are dropped, and `settings_`
+        tells of all. A search in one fit: with 4 folds ``n_estimators=16`` is four
+        settings (see docs/tables.md).
     """
 
     hidden_layer_sizes: int | Sequence[int] | None = None

@@ -39,6 +39,7 @@ from skdl.training.optimization.schedules import SCHEDULES, late_rate
 from skdl.training.rank_trainer import new_trainer
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
+from skdl.training.survival.not_finite import StepGuard
 from skdl.training.trainer import Trainer
 
 # Few rows that are all predicted rightly do not show how certain one may be.
@@ -160,7 +161,12 @@ class PackRun:
             runtime=self.runtime,
             clip_grad_norm=self.estimator.clip_grad_norm,
             average=GrowingAverage(parts.network),
+            guard=self._guard(),
         )
+
+    def _guard(self) -> StepGuard | None:
+        """Return what tells which steps to take; None is what suits the optimizer."""
+        return None
 
     def _optimizer(self, settings: OptimizerSettings) -> torch.optim.Optimizer:
         network = self.parts.network

@@ -19,6 +19,7 @@ from skdl.training.loop import Outcome
 from skdl.training.optimization.optimizers import OptimizerSettings
 from skdl.training.selection import BestOfEach
 from skdl.training.side_by_side import ELEMENTWISE, Slices, optimizer_of
+from skdl.training.survival.not_finite import StepGuard
 
 
 def check_settings(estimator: Any, *, with_whole: bool) -> None:
@@ -105,7 +106,18 @@ class SettingsRun(PackRun):
         for setting, members in zip(self.settings, self._members, strict=True):
             if not setting.piecewise:
                 without_piecewise(network, members)
+        self._unused = self._settings_without_effect(network)
         return network
+
+    def _settings_without_effect(self, network: Any) -> set[str]:
+        """Return the names of settings that change nothing in a network."""
+        without = {
+            "embedding_dropout": network.embedding is None,
+            "slope": self.estimator.activation != "silu",
+            "frequency": network.cosine is None,
+            "piecewise": network.cosine is None or network.piecewise is None,
+        }
+        return {name for name, is_without in without.items() if is_without}
 
     def _look_at(self, rows: PackRows, rng: np.random.RandomState) -> None:
         super()._look_at(rows, rng)
@@ -130,6 +142,10 @@ class SettingsRun(PackRun):
         ]
         slices = Slices(self.parts.network, each)
         return optimizer_of(slices, self.estimator.optimizer)
+
+    def _guard(self) -> StepGuard:
+        # Slices of gradients are looked at between their capture and the step.
+        return StepGuard(self.runtime.device)
 
     def train(self, reporter: EpochReporter, *, drops: bool) -> Outcome:
         """Train, and take the best weights of each setting."""
@@ -161,7 +177,7 @@ class SettingsRun(PackRun):
         )
         table = [
             {
-                **asdict(setting),
+                **{k: v for k, v in asdict(setting).items() if k not in self._unused},
                 "validation_loss": loss,
                 "best_epoch": self.epochs_at(look),
                 "share": float(share),

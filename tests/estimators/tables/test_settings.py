@@ -67,6 +67,8 @@ def test_the_first_setting_is_the_recipe_and_the_others_are_near_it():
 def test_networks_of_settings_that_are_not_chosen_are_dropped(classifier):
     table = classifier.settings_
     assert len(table) == 4
+    assert "slope" in table
+    assert "embedding_dropout" not in table  # there are no categories
     assert table["share"].sum() == pytest.approx(1)
     chosen = table["share"] > 0
     assert 0 < chosen.sum() < 4
