@@ -12,6 +12,7 @@ import pytest
 
 from skdl.data.columns import as_factors, as_numbers, kind_of
 from skdl.data.containers import as_array, as_pandas
+from tests.names import named
 
 DAY = dt.date(2020, 1, 1)
 
@@ -126,7 +127,7 @@ def test_complex_numbers_are_refused(column, read):
         objects(object()),
         arrow([[1]], pa.list_(pa.int8())),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_has_no_text_of_its_own_is_no_category(column):
     with pytest.raises(TypeError, match="'a' holds values that cannot be compared"):

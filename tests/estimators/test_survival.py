@@ -33,6 +33,7 @@ from skdl.networks.language_model import LanguageModel
 from skdl.training.survival import checkpoint as checkpoint_module
 from skdl.training.survival.checkpoint import read_checkpoint
 from skdl.training.survival.whole_file import write_whole
+from tests.names import named
 
 rng = np.random.default_rng(0)
 NUMBERS = rng.normal(size=(120, 4))
@@ -556,7 +557,7 @@ def test_a_diverged_fit_leaves_its_checkpoint(path):
         (dense, {}, (NUMBERS, 1 - LABELS), "training data"),
         (dense, {}, (NUMBERS[:99], LABELS[:99]), "training data"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_the_checkpoint_of_another_fit_is_refused(make, options, data, said, path):
     cut_off(dense(checkpoint=path), 3, NUMBERS, LABELS)

@@ -1,8 +1,10 @@
 import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from skdl.networks import recurrent
 from skdl.networks.language_model import Continued, LanguageModel
 from skdl.networks.recurrent import (
     LockedDropout,
@@ -198,3 +200,15 @@ def test_penalties_have_a_gradient_but_are_not_in_the_loss():
     (a,) = torch.autograd.grad(plain, weight, retain_graph=True)
     (b,) = torch.autograd.grad(penalised, weight)
     assert not torch.allclose(a, b)
+
+
+@pytest.mark.parametrize(
+    ("has_kernel", "expected"), [(True, "bfloat16"), (False, "float32")]
+)
+def test_an_lstm_on_a_gpu_is_never_made_float16(monkeypatch, has_kernel, expected):
+    """Autocast to bfloat16 would do so, and small gradients are zero in it."""
+    x = SimpleNamespace(device=torch.device("cuda"), dtype=torch.float32)
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: True)
+    monkeypatch.setattr(torch, "get_autocast_dtype", lambda kind: torch.bfloat16)
+    monkeypatch.setattr(recurrent, "_has_bfloat16_lstm", lambda: has_kernel)
+    assert recurrent._arithmetic(x) == getattr(torch, expected)

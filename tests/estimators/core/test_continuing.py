@@ -20,6 +20,7 @@ from skdl import (
     lr_find,
 )
 from skdl.estimators.core.continuing import CHANGES
+from tests.names import named
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(80, 4))
@@ -93,7 +94,7 @@ def test_of_every_parameter_it_is_written_whether_it_may_change(kind):
         (TextLM, {"cell": "qrnn"}),
         (TextLM, {"lowercase": True}),
     ],
-    ids=str,
+    ids=named,
 )
 def test_a_change_that_cannot_be_followed_is_refused_with_its_name(kind, change, how):
     model, go_on = fitted(kind, how)

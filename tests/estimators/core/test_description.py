@@ -21,6 +21,7 @@ from torch import nn
 import skdl
 from skdl import NeuralClassifier, TextLM
 from skdl.estimators.core.description import described
+from tests.names import named
 
 WIDTH = 8
 
@@ -138,7 +139,7 @@ def test_another_process_says_the_same():
         ("1", 1),
         (None, "None"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_does_something_else_is_told_apart(one, other):
     assert described(one) != described(other)

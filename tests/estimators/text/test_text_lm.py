@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
 from skdl import FineTuning, TextLM, TrainingDisplay, lr_find
+from tests.names import named
 
 TEXTS = [
     "the cat sat on the mat",
@@ -425,7 +426,7 @@ def test_averaged_descent_needs_held_out_texts():
         {"fine_tuning": FineTuning(freeze=["recurrent"], thaw=1)},
         {"dropout": 0.95},
     ],
-    ids=str,
+    ids=named,
 )
 def test_every_option_trains(options):
     with warnings.catch_warnings():
