@@ -160,7 +160,7 @@ class CosineEmbedding(nn.Module):
     @torch.no_grad()
     def widen(self, factors: Tensor) -> None:
         """Multiply the frequencies of each member, (M,)."""
-        self.frequency *= factors.view(-1, 1, 1, 1)
+        self.frequency.mul_(factors.view(-1, 1, 1, 1))
 
     @torch.no_grad()
     def rescale(self, slope: Tensor, shift: Tensor) -> None:

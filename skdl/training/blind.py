@@ -71,14 +71,15 @@ class BlindMean(MemberMean):
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         """Return the mean of the members' predictions."""
-        each = self.each(raw).unbind(1)
-        # Added one after the other: a mean has other bits with other rows beside it.
+        each: Sequence[Tensor] = self.each(raw).unbind(1)
         if self.shares is not None:
-            return sum(e * share for e, share in zip(each, self.shares, strict=True))
+            pairs = zip(each, self.shares, strict=True)
+            each = [predictions * share for predictions, share in pairs]
+        # Added one after the other: a mean has other bits with other rows beside it.
         total = each[0]
         for predictions in each[1:]:
             total = total + predictions
-        return total / self.n_members
+        return total if self.shares is not None else total / self.n_members
 
     def _by_row_and_member(self, raw: Tensor) -> Tensor:
         """Return raw outputs with a row for each row and member, (B * M, K)."""

@@ -111,7 +111,7 @@ class BestOfEach:
 
     def _mixture(self, counts: Sequence[int]) -> Tensor:
         pairs = zip(self._predictions, counts, strict=True)
-        return sum(p * n for p, n in pairs if n) / sum(counts)  # type: ignore
+        return torch.stack([p * n for p, n in pairs if n]).sum(0) / sum(counts)
 
     def chosen(self) -> list[int]:
         """Return how often each setting is in the mixture of the lowest loss."""
