@@ -124,6 +124,23 @@ def test_files_and_pickles_predict_the_same(regressor, sales, tmp_path):
         pd.testing.assert_frame_equal(other.settings_, regressor.settings_)
 
 
+def test_an_exported_graph_predicts_by_the_shares(regressor, sales, tmp_path):
+    pytest.importorskip("onnxruntime")
+    X, _ = sales
+    skdl.to_onnx(regressor, X, tmp_path / "model.onnx")  # compares, and refuses else
+    assert (tmp_path / "model.onnx").is_file()
+
+
+def test_rows_read_piece_by_piece_have_settings(sales):
+    X, y = sales
+    model = EntityEmbeddingRegressor(
+        diversity="settings", n_estimators=4, **SMALL | {"validation": 2}
+    )
+    model.fit([X[:100], X[100:]], y)
+    assert model.settings_["share"].sum() == pytest.approx(1)
+    assert np.isfinite(model.oof_prediction_).all()
+
+
 def test_partial_fit_goes_on_with_the_shares(regressor, sales):
     X, y = sales
     model = pickle.loads(pickle.dumps(regressor))
