@@ -9,9 +9,10 @@ split. No model is told more than the columns: text is categories, numbers are n
         [--seeds 1 2 3] [--threads 1]
 
 `--tables` takes names, "small" (at most 4,200 rows; minutes) or "all". `--models` also
-takes those of `_other_models.py`: catboost, realmlp_s, realmlp, tabm, lightgbm_tuned,
-mlp. Figures go to output/tables.csv, with versions and the command; with `--picture`
-errors against seconds to output/tables.png.
+takes skdl_settings, sixteen networks of four settings that are chosen out of fold, and
+skdl_16, sixteen of one setting; and those of `_other_models.py`: catboost, realmlp_s,
+realmlp, tabm, lightgbm_tuned, mlp. Figures go to output/tables.csv, with versions and
+the command; with `--picture` errors against seconds to output/tables.png.
 """
 
 import argparse
@@ -114,6 +115,14 @@ def skdl_one_network(split: Split, seed: int, threads: int) -> tuple[Any, Any, A
     return skdl(split, seed, threads, validation=None)
 
 
+def skdl_16(split: Split, seed: int, threads: int) -> tuple[Any, Any, Any]:
+    return skdl(split, seed, threads, n_estimators=16)
+
+
+def skdl_settings(split: Split, seed: int, threads: int) -> tuple[Any, Any, Any]:
+    return skdl(split, seed, threads, n_estimators=16, diversity="settings")
+
+
 MODELS = {
     "lightgbm": lightgbm,
     "hist_gradient_boosting": hist_gradient_boosting,
@@ -121,6 +130,7 @@ MODELS = {
     "skdl": skdl,
     "skdl_one_network": skdl_one_network,
 }
+LARGER = {"skdl_16": skdl_16, "skdl_settings": skdl_settings}
 
 
 def error_of(model: Any, X: Any, split: Split) -> float:
@@ -138,7 +148,7 @@ def run(table: str, name: str, seed: int, threads: int) -> dict[str, Any]:
     if name in OTHERS:
         model, X, X_test = OTHERS[name](split, as_categories(split), seed, threads)
     else:
-        model, X, X_test = MODELS[name](split, seed, threads)
+        model, X, X_test = (MODELS | LARGER)[name](split, seed, threads)
     started, on_cpu = time.perf_counter(), time.process_time()
     model.fit(X, split.y)
     fitted, on_cpu = time.perf_counter(), time.process_time() - on_cpu
@@ -213,7 +223,7 @@ def main() -> None:
     parser.add_argument(
         "--tables", nargs="+", default=["small"], choices=[*TABLES, "small", "all"]
     )
-    names = [*MODELS, *OTHERS]
+    names = [*MODELS, *LARGER, *OTHERS]
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=names)
     parser.add_argument("--picture", action="store_true")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])

@@ -104,6 +104,19 @@ class FoldNumbers:
         return self.patterns[self.numbers[rows]]
 
 
+def folds_of(blind: np.ndarray | FoldNumbers) -> int:
+    """Return after how many networks the folds begin anew.
+
+    Examples
+    --------
+    >>> folds_of(np.array([[True, False, True], [False, True, False]]))
+    2
+    """
+    each = blind.patterns if isinstance(blind, FoldNumbers) else blind
+    again = (each[:, 1:] == each[:, :1]).all(axis=0)
+    return 1 + int(again.argmax()) if again.any() else each.shape[1]
+
+
 def hashed_folds(
     n_rows: int,
     n_members: int,

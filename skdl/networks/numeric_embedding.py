@@ -158,6 +158,11 @@ class CosineEmbedding(nn.Module):
         return torch.addcmul(self.offset, self.amplitude, angles.cos()).flatten(2)
 
     @torch.no_grad()
+    def widen(self, factors: Tensor) -> None:
+        """Multiply the frequencies of each member, (M,)."""
+        self.frequency.mul_(factors.view(-1, 1, 1, 1))
+
+    @torch.no_grad()
     def rescale(self, slope: Tensor, shift: Tensor) -> None:
         """Take numbers in new units: one was ``slope * number + shift`` in the old."""
         slope, shift = (

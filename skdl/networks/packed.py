@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skdl.networks.mlp import MLP
+from skdl.networks.packed_settings import PackedDropout
 from skdl.networks.random_effects import with_groups
 
 # Weights of fewer outputs than this are laid out by output for the product, which is
@@ -131,8 +132,10 @@ class PackedMLP(Pack):
     ----------
     n_members : int
         How many.
-    n_inputs, n_outputs, hidden_layer_sizes, activation, dropout, batch_norm
+    n_inputs, n_outputs, hidden_layer_sizes, activation, batch_norm
         Of each, as `MLP` takes them.
+    dropout : float or sequence of float, default=0.0
+        Likewise, or that of each member.
 
     Examples
     --------
@@ -152,7 +155,7 @@ class PackedMLP(Pack):
         *,
         hidden_layer_sizes: Sequence[int] = (256, 128),
         activation: str = "relu",
-        dropout: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
@@ -163,12 +166,18 @@ class PackedMLP(Pack):
                 n_outputs,
                 hidden_layer_sizes=hidden_layer_sizes,
                 activation=activation,
-                dropout=dropout,
+                dropout=0.0 if isinstance(dropout, Sequence) else dropout,
                 batch_norm=batch_norm,
             )
             for _ in range(n_members)
         ]
-        self.layers = nn.Sequential(*map(packed_layer, zip(*members, strict=True)))
+        layers: list[nn.Module] = []
+        for same in zip(*members, strict=True):
+            layers.append(packed_layer(same))
+            is_activation = not isinstance(same[0], nn.Linear | nn.BatchNorm1d)
+            if isinstance(dropout, Sequence) and is_activation:
+                layers.append(PackedDropout(dropout))
+        self.layers = nn.Sequential(*layers)
 
     def each(self, x: Tensor) -> Tensor:
         """Return the members' raw outputs, (M, B, n_outputs)."""

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skdl.networks.dropout import Dropout
 from skdl.networks.embedding import EntityEmbedding, grown, unknown_rows
 from skdl.networks.numeric_embedding import CosineEmbedding, PiecewiseLinearEmbedding
 from skdl.networks.packed import (
@@ -17,6 +16,7 @@ from skdl.networks.packed import (
     for_each_member,
     stacked_rows,
 )
+from skdl.networks.packed_settings import dropout_of_rates
 from skdl.randomness import generator_on
 
 
@@ -30,8 +30,10 @@ class PackedEmbedding(nn.Module):
     ----------
     n_members : int
         How many.
-    sizes, dims, vocabulary_of_column, dropout, unknown_rate
+    sizes, dims, vocabulary_of_column, unknown_rate
         Of each, as `EntityEmbedding` takes them.
+    dropout : float or sequence of float, default=0.0
+        Likewise, or that of each member.
     weight_decay : float, default=0.0
         Decay of the vectors, in place of the optimizer's.
 
@@ -58,7 +60,7 @@ class PackedEmbedding(nn.Module):
         dims: Sequence[int],
         vocabulary_of_column: Sequence[int],
         *,
-        dropout: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
         unknown_rate: float = 0.0,
         weight_decay: float = 0.0,
     ) -> None:
@@ -71,7 +73,7 @@ class PackedEmbedding(nn.Module):
         ]
         tables = [member.table.weight.detach() for member in members]
         self.table = nn.Parameter(torch.stack(tables))
-        self.dropout = Dropout(dropout)
+        self.dropout = dropout_of_rates(dropout)
         self.register_buffer("kept", members[0].kept, False)
         self.register_buffer("unknown", members[0].unknown, False)
         width = self.table.shape[2]

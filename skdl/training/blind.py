@@ -5,7 +5,7 @@ every row has predictions of members that never saw it, from the one training th
 rows take part in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +23,8 @@ class BlindMean(MemberMean):
         Of each member.
     n_members : int
         Members; raw outputs are (B, n_members * K).
+    shares : sequence of float, optional
+        By how much each member counts in the mean; their sum is one. None is alike.
 
     Examples
     --------
@@ -33,7 +35,21 @@ class BlindMean(MemberMean):
     >>> raw, target = torch.tensor([[1.0, 9.0], [9.0, 1.0]]), torch.zeros(2, 1)
     >>> objective.loss(raw, target, sees)
     tensor(0.5000)
+    >>> BlindMean(SquaredError(1), 2, [0.75, 0.25]).inverse_link(raw)
+    tensor([[3.],
+            [7.]])
     """
+
+    shares: list[float] | None = None  # of files from before there were any
+
+    def __init__(
+        self,
+        member: Objective,
+        n_members: int,
+        shares: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__(member, n_members)
+        self.shares = None if shares is None else [float(share) for share in shares]
 
     def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Return the members' mean loss, with the gradient of each one's own loss.
@@ -55,12 +71,15 @@ class BlindMean(MemberMean):
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         """Return the mean of the members' predictions."""
-        each = self.each(raw).unbind(1)
+        each: Sequence[Tensor] = self.each(raw).unbind(1)
+        if self.shares is not None:
+            pairs = zip(each, self.shares, strict=True)
+            each = [predictions * share for predictions, share in pairs]
         # Added one after the other: a mean has other bits with other rows beside it.
         total = each[0]
         for predictions in each[1:]:
             total = total + predictions
-        return total / self.n_members
+        return total if self.shares is not None else total / self.n_members
 
     def _by_row_and_member(self, raw: Tensor) -> Tensor:
         """Return raw outputs with a row for each row and member, (B * M, K)."""
@@ -93,12 +112,15 @@ class Tempered:
 
 
 def pack_objective(
-    member: Objective, n_members: int, temperature: float | None = None
+    member: Objective,
+    n_members: int,
+    temperature: float | None = None,
+    shares: Sequence[float] | None = None,
 ) -> BlindMean:
     """Return the objective of a pack, whose members may have a temperature."""
     if temperature is not None:
         member = Tempered(member, temperature)
-    return BlindMean(member, n_members)
+    return BlindMean(member, n_members, shares)
 
 
 def seen_weights(blind: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -144,7 +166,8 @@ class BlindRows:
     ----------
     blind : Tensor of shape (n_rows, n_members)
         bool; True where a member has not learned from a row. A row may be held out of
-        several members, or of none.
+        several members, or of none. Or float: by how much a member counts that has not
+        learned from a row, above zero, and zero where it has.
 
     Attributes
     ----------
@@ -153,16 +176,18 @@ class BlindRows:
     filled : Tensor of shape (n_members, most)
         bool; False where a list is filled up.
     counts : Tensor of shape (n_rows,)
-        Members blind to each row.
+        Members blind to each row, or what these count for together.
     """
 
     def __init__(self, blind: Tensor) -> None:
+        self._share_of_member = None if blind.dtype == torch.bool else blind.amax(0)
+        self.counts = blind.sum(1)
+        blind = blind > 0
         lengths = blind.sum(0)
         order = torch.argsort(blind.T.int(), dim=1, descending=True, stable=True)
         self.rows = order[:, : int(lengths.max())]  # a member's own rows come first
         places = torch.arange(self.rows.shape[1], device=blind.device)
         self.filled = places < lengths.unsqueeze(1)
-        self.counts = blind.sum(1)
 
     def raw(
         self,
@@ -198,7 +223,12 @@ class BlindRows:
 
         A row of several members is shared out among them; `weight` is of all rows.
         """
-        share = self.filled / self.counts[self.rows].clamp(min=1)
+        counts = self.counts[self.rows]
+        if self._share_of_member is None:
+            share = self.filled / counts.clamp(min=1)
+        else:
+            own = self._share_of_member.unsqueeze(1)
+            share = self.filled * own / counts.where(counts > 0, 1.0)
         return share if weight is None else share * weight[self.rows]
 
     def loss(
@@ -221,6 +251,9 @@ class BlindRows:
             The mean over the members blind to a row; NaN where there is none.
         """
         each = member.inverse_link(raw.flatten(0, 1))
+        if self._share_of_member is not None:
+            own = self._share_of_member.to(each).repeat_interleave(self.rows.shape[1])
+            each = each * own.view(-1, 1)
         total = each.new_zeros((len(self.counts), each.shape[1]))
         total.index_add_(0, self.rows[self.filled], each[self.filled.flatten()])
         return total / self.counts.unsqueeze(1)
@@ -243,7 +276,14 @@ class BlindRows:
         found = []
         for members in folds.values():
             filled = self.filled[members[0]]
-            each = [member.inverse_link(raw[m][filled]) for m in members]
+            each = torch.stack([member.inverse_link(raw[m][filled]) for m in members])
             rows = self.rows[members[0]][filled]
-            found.append((members, rows, torch.stack(each).mean(dim=0)))
+            found.append((members, rows, self._mean(each, members)))
         return [fold for fold in found if len(fold[1])]
+
+    def _mean(self, each: Tensor, members: list[int]) -> Tensor:
+        """Return the mean of what members predict, (m, n, K) -> (n, K)."""
+        if self._share_of_member is None:
+            return each.mean(dim=0)
+        own = self._share_of_member[members].to(each)
+        return (each * (own / own.sum()).view(-1, 1, 1)).sum(dim=0)

@@ -146,6 +146,16 @@ class OutOfFold:
             self._member, raw / temperature, self.target, self._weight
         ).item()
 
+    def loss_of(self, predictions: Tensor) -> float:
+        """Return the loss of predictions (n_rows, K) on the rows that have one."""
+        rows = torch.nonzero(self._blind.counts).flatten()
+        member: Any = self._member
+        raw = member.link(predictions[rows])
+        weight = None if self._weight is None else self._weight[rows]
+        if weight is not None:
+            weight = weight / weight.mean()
+        return member.loss(raw, self.target[rows], weight).item()
+
     def uninformed_loss(self, raw: Tensor) -> float:
         """Return the loss of predicting how frequent the classes or labels are."""
         target = self.target

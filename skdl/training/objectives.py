@@ -19,6 +19,8 @@ from torch.nn import functional
 # and scale, by scale alone, or not at all.
 LOCATION_SCALE = "location_scale"
 SCALE = "scale"
+# How far links keep probabilities from zero and one, and quantiles from each other.
+_LEAST = 1e-7
 
 
 class Objective(Protocol):
@@ -66,6 +68,10 @@ class CrossEntropy:
         """Return class probabilities (B, K), float64: a row sums to one in it."""
         return raw.softmax(1, dtype=torch.float64)
 
+    def link(self, predictions: Tensor) -> Tensor:
+        """Return raw outputs of which the inverse link makes these predictions."""
+        return predictions.clamp(min=_LEAST).log()
+
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy:
@@ -89,6 +95,10 @@ class BinaryCrossEntropy:
     def inverse_link(self, raw: Tensor) -> Tensor:
         """Return the probability of each label (B, K), float64."""
         return raw.double().sigmoid()
+
+    def link(self, predictions: Tensor) -> Tensor:
+        """Return raw outputs of which the inverse link makes these predictions."""
+        return predictions.clamp(_LEAST, 1 - _LEAST).logit()
 
 
 class MemberMean:
@@ -148,6 +158,10 @@ class _Regression(ABC):
     def inverse_link(self, raw: Tensor) -> Tensor:
         """Return the predictions: the raw outputs as they are."""
         return raw
+
+    def link(self, predictions: Tensor) -> Tensor:
+        """Return raw outputs of which the inverse link makes these predictions."""
+        return predictions
 
 
 class SquaredError(_Regression):
@@ -223,6 +237,15 @@ class Quantiles(_Regression):
             dim=1,
         )
 
+    def link(self, predictions: Tensor) -> Tensor:
+        """Return raw outputs of which the inverse link makes these predictions."""
+        apart = predictions.diff(dim=1).clamp(min=_LEAST)
+        apart = apart + torch.log(-torch.expm1(-apart))  # the inverse of softplus
+        middle = predictions[:, self._middle : self._middle + 1]
+        return torch.cat(
+            [apart[:, : self._middle], middle, apart[:, self._middle :]], dim=1
+        )
+
     def _losses(self, raw: Tensor, target: Tensor) -> Tensor:
         error = target - self.inverse_link(raw)  # (B, 1) - (B, K)
         columns = error.split(1, dim=1)  # no tensor of quantiles to bring to a GPU
@@ -246,6 +269,10 @@ class Poisson(_Regression):
     def inverse_link(self, raw: Tensor) -> Tensor:
         """Return the expected count."""
         return raw.exp()
+
+    def link(self, predictions: Tensor) -> Tensor:
+        """Return raw outputs of which the inverse link makes these predictions."""
+        return predictions.clamp(min=_LEAST).log()
 
 
 REGRESSION_OBJECTIVES: dict[str, type[_Regression]] = {

@@ -13,6 +13,8 @@ from skdl.networks.packed import (
     PackedMLP,
     PackedRandomEffects,
 )
+from skdl.networks.packed_members import of_members
+from skdl.networks.packed_settings import PackedDropout, with_slopes
 from skdl.networks.random_effects import RandomEffects
 
 M, B, F, K = 3, 12, 7, 2
@@ -80,6 +82,31 @@ def test_members_drop_units_of_their_own():
     hidden = pack.layers[:-1](torch.ones(1, F))[:, 0]
     assert isinstance(pack.layers[2], Dropout)
     assert not torch.equal(hidden[0] == 0, hidden[1] == 0)
+
+
+@pytest.mark.parametrize("options", [OPTIONS[0], OPTIONS[3]])
+def test_some_members_alone_compute_what_they_did(options):
+    options = options | {"activation": "silu", "dropout": [0.1, 0.0, 0.2]}
+    pack = PackedMLP(M, F, K, **options)
+    pack.layers = with_slopes(pack.layers, [1.0, 2.0, 3.0])
+    x = torch.randn(B, F)
+    pack(x)  # statistics of batch norm
+    some = of_members(pack.eval(), [2, 0])
+    torch.testing.assert_close(some.each(x), pack.each(x)[[2, 0]])
+    assert some.n_members == 2
+    rates = [m.rates for m in some.modules() if isinstance(m, PackedDropout)]
+    assert rates
+    assert all(of_each == [0.2, 0.1] for of_each in rates)
+    assert some.train()(x).shape == (B, 2 * K)
+
+
+def test_each_member_drops_its_own_share():
+    dropped = PackedDropout([0.0, 0.5, 0.5, 0.9])(torch.ones(4, 100, 100))
+    zeros = (dropped == 0).float().mean((1, 2))
+    torch.testing.assert_close(
+        zeros, torch.tensor([0.0, 0.5, 0.5, 0.9]), atol=0.03, rtol=0
+    )
+    assert not torch.equal(dropped[1], dropped[2])
 
 
 def test_batch_norm_normalises_each_member_over_the_batch():

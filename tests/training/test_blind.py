@@ -121,6 +121,25 @@ def test_rows_without_a_blind_member_are_nan_and_those_with_two_a_mean():
     torch.testing.assert_close(loss, torch.stack(own).mean())
 
 
+def test_members_blind_to_a_row_may_count_by_shares():
+    member, raw = SquaredError(1), torch.arange(float(N * M)).view(N, M)
+    shares = torch.zeros(N, M)
+    shares[1:, :2] = torch.tensor([0.3, 0.1])
+    blind = BlindRows(shares)
+    each, inputs = by_member(raw, 1)
+    found = blind.raw(each, inputs)
+    expected = 0.75 * raw[1:, 0] + 0.25 * raw[1:, 1]
+    predicted = blind.predictions(member, found)
+    assert predicted[0].isnan()
+    torch.testing.assert_close(predicted[1:, 0], expected)
+    (members, rows, mean), *others = blind.by_fold(member, found)
+    assert (members, others, rows.tolist()) == ([0, 1], [], list(range(1, N)))
+    torch.testing.assert_close(mean[:, 0], expected)
+    loss = blind.loss(member, found, torch.zeros(N, 1), None)
+    own = (0.75 * raw[1:, 0] ** 2 + 0.25 * raw[1:, 1] ** 2) / 2
+    torch.testing.assert_close(loss, own.mean())
+
+
 def test_a_temperature_makes_probabilities_more_or_less_certain():
     member, raw = CrossEntropy(3), torch.tensor([[2.0, 0.0, 1.0]])
     tempered = Tempered(member, 2.0)

@@ -42,6 +42,22 @@ def test_each_loss_is_lowest_at_its_statistic(loss, options, expected):
     assert minimizer(objective, SKEWED) == pytest.approx(expected, abs=5e-3)
 
 
+@pytest.mark.parametrize(
+    "objective",
+    [
+        CrossEntropy(3),
+        BinaryCrossEntropy(3),
+        Quantiles([0.1, 0.5, 0.9]),
+        *(kind(3) for kind in REGRESSION_OBJECTIVES.values()),
+    ],
+)
+def test_a_link_gives_raw_outputs_of_the_same_predictions(objective):
+    torch.manual_seed(0)
+    predictions = objective.inverse_link(torch.randn(5, 3))
+    raw = objective.link(predictions)
+    torch.testing.assert_close(objective.inverse_link(raw), predictions)
+
+
 def test_huber_lies_between_median_and_mean():
     found = minimizer(REGRESSION_OBJECTIVES["huber"](1), SKEWED)
     assert 1.0 < found < SKEWED.mean().item()

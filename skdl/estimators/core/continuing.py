@@ -31,7 +31,13 @@ _FIXED = (
     *("loss", "quantile"),
     # The network.
     *("network", "n_estimators", "hidden_layer_sizes", "activation", "dropout"),
-    *("batch_norm", "embedding_dim", "embedding_dropout", "shared_embeddings"),
+    *(
+        "diversity",
+        "batch_norm",
+        "embedding_dim",
+        "embedding_dropout",
+        "shared_embeddings",
+    ),
     *("random_effects", "hidden_size", "num_layers", "tie_weights"),
     *("cell", "softmax", "zoneout", "init_from"),
     # How inputs are read.

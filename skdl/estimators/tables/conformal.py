@@ -27,11 +27,22 @@ class HeldOut:
         Sorted by column.
     mass : ndarray of shape (1 + n_rows, K)
         The weight of the first, the first two, ... of these rows.
+    shares : ndarray of shape (n_members,) or None
+        By how much each of the members counts beside the others of the fold, where
+        they do not count alike.
     """
 
     members: np.ndarray
     values: np.ndarray
     mass: np.ndarray
+    shares: np.ndarray | None = None
+
+    def mean(self, predictions: np.ndarray) -> np.ndarray:
+        """Return what the fold's members predict in the mean, (n, M, ...)."""
+        own = predictions[:, self.members]
+        if self.shares is None:
+            return own.mean(axis=1)
+        return np.average(own, axis=1, weights=self.shares)
 
     def mass_up_to(self, values: np.ndarray, column: int) -> np.ndarray:
         """Return the weight of held-out rows whose value is at most the one given."""
@@ -39,12 +50,19 @@ class HeldOut:
         return self.mass[found, column]
 
 
-def held_out(members: Sequence[int], values: np.ndarray, weight: np.ndarray) -> HeldOut:
+def held_out(
+    members: Sequence[int],
+    values: np.ndarray,
+    weight: np.ndarray,
+    shares: np.ndarray | None = None,
+) -> HeldOut:
     """Sort the values (n_rows, K) that rows of these weights have."""
     order = np.argsort(values, axis=0, kind="stable")
     mass = np.zeros((1 + len(values), values.shape[1]))
     np.cumsum(weight[order], axis=0, out=mass[1:])
-    return HeldOut(np.asarray(members), np.take_along_axis(values, order, axis=0), mass)
+    own = None if shares is None else shares[list(members)]
+    values = np.take_along_axis(values, order, axis=0)
+    return HeldOut(np.asarray(members), values, mass, own)
 
 
 @dataclass(frozen=True)
@@ -59,10 +77,13 @@ class Conformal:
         weight.
     total : float
         The weight of all rows, the mean of which is one.
+    shares : ndarray of shape (M,) or None
+        By how much each network counts, where they do not count alike.
     """
 
     folds: list[HeldOut]
     total: float
+    shares: np.ndarray | None = None
 
     def interval(
         self, predictions: np.ndarray, coverage: float, columns: Sequence[int]
@@ -105,7 +126,7 @@ class Conformal:
         The weight is that of held-out rows, each at its residual away from what the
         networks of its fold predict for the new row.
         """
-        places = [predictions[:, fold.members].mean(axis=1) for fold in self.folds]
+        places = [fold.mean(predictions) for fold in self.folds]
         low = np.min(
             [p + f.values[0, column] for p, f in zip(places, self.folds, strict=True)],
             axis=0,
@@ -144,10 +165,9 @@ class Conformal:
         """
         worse = np.zeros((len(probabilities), probabilities.shape[2]))
         for fold in self.folds:
-            own = probabilities[:, fold.members].mean(axis=1)
-            worse += fold.mass_up_to(own, 0)
+            worse += fold.mass_up_to(fold.mean(probabilities), 0)
         chosen = worse + 1 > (1 - coverage) * (self.total + 1)
-        best = probabilities.mean(axis=1).argmax(axis=1)
+        best = np.average(probabilities, axis=1, weights=self.shares).argmax(axis=1)
         chosen[np.arange(len(chosen)), best] = True
         return chosen
 
@@ -156,6 +176,7 @@ def conformal(
     predictions: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]],
     target: np.ndarray,
     weight: np.ndarray | None,
+    shares: np.ndarray | None = None,
 ) -> Conformal:
     """Return what held-out rows say.
 
@@ -169,6 +190,8 @@ def conformal(
         (n,), of which the probability is.
     weight : ndarray of shape (n,) or None
         Of all rows.
+    shares : ndarray of shape (M,), optional
+        By how much each network counts; None is alike.
     """
     times = np.zeros(len(target))
     for _, rows, _ in predictions:
@@ -181,5 +204,5 @@ def conformal(
             values = np.take_along_axis(predicted, target[rows, None], axis=1)
         else:
             values = target[rows] - predicted
-        folds.append(held_out(members, values, share[rows] / times[rows]))
-    return Conformal(folds, float(np.count_nonzero(times)))
+        folds.append(held_out(members, values, share[rows] / times[rows], shares))
+    return Conformal(folds, float(np.count_nonzero(times)), shares)

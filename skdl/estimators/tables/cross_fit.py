@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skdl.data.folds import folds_of
 from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.fit_identity import match_ranks
 from skdl.estimators.core.fitting import FittedParts
@@ -13,6 +14,11 @@ from skdl.estimators.core.rows import Rows, weighing
 from skdl.estimators.core.state import draw_seed, seed_source
 from skdl.estimators.tables.pack_run import PackRun
 from skdl.estimators.tables.recipe import Recipe
+from skdl.estimators.tables.settings_run import (
+    SettingsRun,
+    check_settings,
+    whole_settings,
+)
 from skdl.estimators.tables.validation import (
     blind_to_others,
     check_groups,
@@ -28,6 +34,7 @@ ATTRIBUTES = (
     "feature_importances_",
     "feature_importances_std_",
     "_conformal",
+    "_settings",
 )
 
 
@@ -118,9 +125,15 @@ def cross_fit(
         rows = rows.take(kept)
     if with_whole:
         blind = np.insert(blind, 0, False, axis=1)
+    kind: Any = PackRun
+    if estimator.diversity == "settings":
+        check_settings(estimator, with_whole=with_whole)
+        n_folds = validation if held_out is not None else folds_of(blind)
+        blind = whole_settings(blind, n_folds)
+        kind = partial(SettingsRun, seed=draw_seed(rng), n_folds=n_folds)
     with runtime.seeded(draw_seed(rng)):
         given = (estimator, rows, target, blind, runtime, rng)
-        new_run = partial(PackRun, *given, held_out=held_out)
+        new_run = partial(kind, *given, held_out=held_out)
         run = new_run(())
         reporter = EpochReporter(
             estimator,

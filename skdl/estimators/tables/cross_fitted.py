@@ -2,20 +2,19 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.callback import with_callbacks
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils._param_validation import RealNotInt
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skdl.data.binned import BinnedTableEncoder
 from skdl.data.bins import BinEncoder
 from skdl.data.open_rows import row_source
 from skdl.estimators.core.base import NeuralEstimator
-from skdl.estimators.core.checks import MOST, STEEPEST
-from skdl.estimators.core.constructor import parameters
 from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.held_out import check_held_out
 from skdl.estimators.core.rows import Rows
@@ -23,12 +22,13 @@ from skdl.estimators.core.several_devices import on_several_devices
 from skdl.estimators.core.state import all_or_nothing
 from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.tables.cross_fit import ATTRIBUTES, cross_fit
+from skdl.estimators.tables.cross_fitted_parameters import CrossFittedParameters
 from skdl.estimators.tables.packs import new_pack
 from skdl.estimators.tables.recipe import ONE_NETWORK, Recipe
 from skdl.estimators.tables.streaming import column_of, refuse_to_predict, streamed_rows
 from skdl.estimators.tables.validation import (
-    CHOICES,
     HELD_OUT,
+    check_one_network,
     folds_for,
     is_for_one_network,
     refuse,
@@ -37,63 +37,6 @@ from skdl.networks.packed_embedding import PackedEmbedding
 from skdl.training.blind import pack_objective
 from skdl.training.loop import Outcome
 from skdl.training.objectives import Objective
-
-
-@parameters
-class CrossFittedParameters:
-    """How networks on tables are trained and what they are validated on.
-
-    Parameters
-    ----------
-    max_epochs : int or None
-        Passes over the training data; with folds as `validation` at most so many. None
-        is 20 passes of one network, and with folds as many as lower the out-of-fold
-        loss.
-    lr : float, "auto" or None
-        Learning rate, where `schedule` is 1. "auto" finds one on the training data with
-        a range test of at most 100 steps (see `lr_find`). None is .003 with folds as
-        `validation`, .01 of one network.
-    weight_decay : float or None
-        Decay of weights; biases, normalisation layers and embeddings are not decayed.
-        None is, with folds as `validation`, .2 for classes and .02 for numbers, and .1
-        of one network.
-    betas : tuple of two floats or None
-        Memory of the gradient, which is the momentum of "sgd", and of its square, for
-        Adam and AdamW; in [0, 1). None is (.9, .95) with folds as `validation`,
-        (.9, .99) of one network.
-    validation : "auto", int, "last", splitter, float or None
-        What decides how long to train. With folds several networks are trained side by
-        side, each blind to another part of the rows, so that every row is predicted by
-        a network that has not seen it (`oof_prediction_`); their out-of-fold loss
-        decides when to stop and makes the probabilities as certain as they are right,
-        and all networks together predict (see docs/tables.md). An int is a number of
-        folds, drawn by class and, where `fit` is given `groups`, so that groups stay
-        together; "last" is the last fifth of the rows, for tables in order of time; or
-        a splitter of scikit-learn. There are as many networks as folds, or
-        `n_estimators` if that is more. A float is a share of the rows, stratified for
-        classes, that one network is stopped early by. None trains one network on all
-        rows. "auto" is 4 folds, or where `fit` is given `X_val` 4 networks that learn
-        from all of X and are validated on these; but one network on all rows where you
-        say yourself how it is trained: where `max_epochs`, a `network` of your own,
-        `early_stopping` without `X_val`, a `schedule`, `weight_averaging`,
-        ``lr="auto"``, `warm_start`, `fine_tuning` or a `checkpoint` is given, none of
-        which but `max_epochs` goes with folds, or where there are fewer than 20 rows.
-        `partial_fit` begins with one network and goes on with what is there.
-    """
-
-    max_epochs: int | None = None
-    lr: float | str | None = None
-    weight_decay: float | None = None
-    betas: tuple[float, float] | None = None
-    validation: Any = "auto"
-
-    _constraints = {
-        "max_epochs": [Interval(Integral, 1, MOST, closed="both"), None],
-        "lr": [Interval(Real, 0, STEEPEST, closed="right"), StrOptions({"auto"}), None],
-        "weight_decay": [Interval(Real, 0, STEEPEST, closed="both"), None],
-        "betas": ["array-like", None],
-        "validation": CHOICES,
-    }
 
 
 class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
@@ -117,12 +60,16 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         better without. Of at most 4,096 rows.
     feature_importances_std_ : ndarray of shape (n_features,)
         Standard errors of these, from 20 parts of the rows.
+    settings_ : DataFrame
+        With ``diversity="settings"``, one row a setting: what it is; its lowest
+        `validation_loss` and the epoch of that; its `share` of the predictions.
     """
 
     hidden_layer_sizes: Any
     activation: str
     dropout: float | None
     batch_norm: bool
+    diversity: str | None
     scale_inputs: bool
     numeric_embedding: str | None
 
@@ -300,6 +247,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
 
     def _fit(self, *data: Any, warm: bool, **how: Any) -> Outcome:
         if not warm:
+            check_one_network(self)
             vars(self).pop("_recipe", None)
         return super()._fit(*data, warm=warm, **how)
 
@@ -307,8 +255,9 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         if "_recipe" not in vars(self):
             return super()._objective_going_on(target)
         member = self._new_objective(target)
-        n_members = self.network_.n_members
-        return pack_objective(member, n_members, getattr(self, "temperature_", None))
+        temperature = getattr(self, "temperature_", None)
+        shares = self._objective.shares
+        return pack_objective(member, self.network_.n_members, temperature, shares)
 
     def _keep(self, *kept: Any, extend: bool) -> None:
         # What was found out of fold does not speak of rows that came later.
@@ -331,6 +280,17 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         return super()._sweep_lr(X, y, sample_weight, **how)
 
     # Packs.
+
+    @property
+    def settings_(self) -> pd.DataFrame:
+        """Settings in which the networks differ, and what came of them."""
+        check_is_fitted(self)
+        if "_settings" not in vars(self):
+            raise AttributeError(
+                f"This {type(self).__name__} has no settings_: fit it with "
+                "diversity='settings'; partial_fit goes on with one setting."
+            )
+        return pd.DataFrame(self._settings).rename_axis("setting")
 
     @property
     def _is_categorical(self) -> np.ndarray:

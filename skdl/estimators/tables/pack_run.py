@@ -1,7 +1,7 @@
 """One training of a pack: what is trained, how long, and what came of it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from skdl.estimators.tables.pack_rows import (
 from skdl.estimators.tables.packs import UnknownVectors, begin_alike, work_per_row
 from skdl.estimators.tables.recipe import Recipe, recipe_for, with_parameters
 from skdl.estimators.tables.verdicts import MANY_ROWS, Judge, places
+from skdl.networks.packed import Pack
 from skdl.training.blind import BlindRows, pack_objective
 from skdl.training.calibration import best_temperature, sharpening
 from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
@@ -38,6 +39,7 @@ from skdl.training.optimization.schedules import SCHEDULES, late_rate
 from skdl.training.rank_trainer import new_trainer
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
+from skdl.training.survival.not_finite import StepGuard
 from skdl.training.trainer import Trainer
 
 # Few rows that are all predicted rightly do not show how certain one may be.
@@ -46,6 +48,11 @@ _COOLEST = 0.5
 
 class PackRun:
     """One training of a pack."""
+
+    # By how much networks count in the end, where not alike; and networks of other
+    # settings that a row is predicted by which have not seen it.
+    _shares: list[float] | None = None
+    _n_chosen = 1
 
     def __init__(
         self,
@@ -80,23 +87,26 @@ class PackRun:
                 others = target.encode(held_out.y)
             self.rows = looked_at_with(self.rows, held_out, encoder, others)
         n_members = blind.shape[1]
-        network = estimator._new_pack(
-            encoder, target.n_outputs, n_members, recipe, harmful
-        )
+        network = self._new_network(encoder, target.n_outputs, n_members)
         if not self.rows.blind[:, 0].any():  # the first sees all rows
             begin_alike(network)
         network = network.to(runtime.device)
         objective = pack_objective(member, n_members)
         self.parts = FittedParts(encoder, target, objective, network, lr=recipe.lr)
+        self.steps = self._steps(len(self.rows.batches))
         self._look_at(self.rows, rng)
 
-    def _look_at(self, rows: PackRows, rng: np.random.RandomState) -> None:
-        """Choose what the networks are looked at and judged with."""
-        parts, is_categorical = self.parts, self.estimator._is_categorical
-        self.steps = self._steps(len(rows.batches))
-        self.out_of_fold = OutOfFold(
+    def _new_network(self, encoder: Any, n_outputs: int, n_members: int) -> Pack:
+        return self.estimator._new_pack(
+            encoder, n_outputs, n_members, self.recipe, self.harmful
+        )
+
+    def _look(self, rows: PackRows, blind: np.ndarray) -> OutOfFold:
+        """Return what looks at networks on the rows that they are blind to."""
+        parts = self.parts
+        return OutOfFold(
             parts.network,
-            BlindRows(torch.from_numpy(rows.blind).to(rows.target.device)),
+            BlindRows(torch.from_numpy(blind).to(rows.target.device)),
             _without_smoothing(parts.objective.member),
             rows.inputs,
             rows.target,
@@ -105,6 +115,12 @@ class PackRun:
             score=parts.target.score,
             prepare=UnknownVectors(parts.network, rows.untrained),
         )
+
+    def _look_at(self, rows: PackRows, rng: np.random.RandomState) -> None:
+        """Choose what the networks are looked at and judged with."""
+        parts, is_categorical = self.parts, self.estimator._is_categorical
+        self.out_of_fold = self._look(rows, rows.blind)
+        self._validate: Callable[[], tuple[float, float]] = self.out_of_fold
         # Columns that could be learned by heart.
         self._doubtful = np.flatnonzero(is_categorical)[
             rows.rows_of_a_category < MANY_ROWS
@@ -138,14 +154,23 @@ class PackRun:
         return new_trainer(
             parts.network,
             parts.objective,
-            build_optimizer(self.estimator.optimizer, parts.network, settings),
+            self._optimizer(settings),
             lr=recipe.lr,
             # Progress goes by looks: the rate rises until half way to the first.
             schedule=warmed_up(0.5 / len(self.steps)),
             runtime=self.runtime,
             clip_grad_norm=self.estimator.clip_grad_norm,
             average=GrowingAverage(parts.network),
+            guard=self._guard(),
         )
+
+    def _guard(self) -> StepGuard | None:
+        """Return what tells which steps to take; None is what suits the optimizer."""
+        return None
+
+    def _optimizer(self, settings: OptimizerSettings) -> torch.optim.Optimizer:
+        network = self.parts.network
+        return build_optimizer(self.estimator.optimizer, network, settings)
 
     def train(self, reporter: EpochReporter, *, drops: bool) -> Outcome:
         """Train until the out-of-fold loss has not fallen for some looks.
@@ -177,7 +202,7 @@ class PackRun:
                 trainer,
                 stretches,
                 max_epochs=len(self.steps),
-                validate=self.out_of_fold,
+                validate=self._validate,
                 stopping=EarlyStopping(self.recipe.patience, self.recipe.tolerance),
                 on_epoch_begin=begin,
                 on_epoch_end=end,
@@ -205,18 +230,23 @@ class PackRun:
         look, parts = self.out_of_fold, self.parts
         raw = look.raw()
         self.temperature = 1.0
-        single = 1.0
+        held_out = 1.0  # of predictions out of fold
+        shares = self._shares
+        n_members = parts.objective.n_members
+        temperature = None
         if self.has_classes:
             # Near its lowest point a loss in float32 tells no more than four digits.
             loss = partial(look.loss, raw.double())
             single = max(_COOLEST, best_temperature(loss))
-            n_members = parts.objective.n_members
-            self.temperature = single * sharpening(
-                look.loss(raw, single), look.uninformed_loss(raw), n_members
+            losses = look.loss(raw, single), look.uninformed_loss(raw)
+            self.temperature = single * sharpening(*losses, n_members)
+            held_out = single * sharpening(*losses, self._n_chosen)
+            temperature = self.temperature
+        if temperature is not None or shares is not None:
+            parts.objective = pack_objective(
+                parts.objective.member, n_members, temperature, shares
             )
-            member = parts.objective.member
-            parts.objective = pack_objective(member, n_members, self.temperature)
-        self.predictions, self.score = self.rows.out_of_fold(look, raw, single)
+        self.predictions, self.score = self.rows.out_of_fold(look, raw, held_out)
         self.conformal = self._held_out(raw)
         self.verdict = self.judge()
 
@@ -231,6 +261,7 @@ class PackRun:
             [(np.array(m), r.cpu().numpy(), p.cpu().numpy()) for m, r, p in folds],
             look.target.cpu().numpy(),
             None if weight is None else weight.cpu().numpy(),
+            None if self._shares is None else np.array(self._shares),
         )
 
     def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a pack of table networks is made of: encoder, embeddings, networks."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -61,6 +62,23 @@ def begin_alike(network: PackedEmbeddingNetwork) -> None:
     for parameter in network.parameters():
         if len(parameter) == network.n_members:  # batch norm begins alike anyway
             parameter.copy_(parameter[:1].expand_as(parameter).clone())
+
+
+@torch.no_grad()
+def without_piecewise(network: PackedEmbeddingNetwork, members: Sequence[int]) -> None:
+    """Let some members of an untrained pack have no piecewise-linear vectors.
+
+    These are zero, and so is what the first layer multiplies them with: then neither
+    ever has a gradient. Where there are no cosines they stay.
+    """
+    piecewise, chosen = network.piecewise, list(members)
+    if piecewise is None or network.cosine is None:
+        return
+    first = next(m for m in network.head.modules() if isinstance(m, PackedLinear))
+    start = 0 if network.embedding is None else network.embedding.n_outputs
+    piecewise.weight[chosen] = 0.0
+    piecewise.bias[chosen] = 0.0
+    first.weight[chosen, start : start + piecewise.n_outputs] = 0.0
 
 
 def with_range(encoder: Any, network: nn.Module) -> tuple[Any, nn.Module]:

@@ -110,6 +110,21 @@ def _reasons_against_rows(estimator: Any, reasons: dict[str, str]) -> dict[str, 
     return rest
 
 
+def check_one_network(estimator: Any) -> None:
+    """Refuse what only networks with folds have.
+
+    Raises
+    ------
+    ValueError
+    """
+    if estimator.diversity is not None:
+        raise ValueError(
+            f"diversity={estimator.diversity!r} needs networks that are blind to "
+            "folds, but here one network is trained on all rows: set validation=4 and "
+            "call fit with at least 20 rows, or leave diversity at None."
+        )
+
+
 def refuse(estimator: Any, what: str, reason: str) -> None:
     """Raise the error that something cannot go with `validation`."""
     raise ValueError(
