@@ -77,8 +77,8 @@ def short_training(monkeypatch):
     """Let packs take few steps: what is looked at is that the code runs."""
     whole = pack_run.recipe_for
 
-    def short(*sizes):
-        return replace(whole(*sizes), max_steps=60, first_look=30)
+    def short(*sizes, **purpose):
+        return replace(whole(*sizes, **purpose), max_steps=60, first_look=30)
 
     monkeypatch.setattr(pack_run, "recipe_for", short)
 

@@ -133,7 +133,7 @@ def cross_fit(
         kind = partial(SettingsRun, seed=draw_seed(rng), n_folds=n_folds)
     with runtime.seeded(draw_seed(rng)):
         given = (estimator, rows, target, blind, runtime, rng)
-        new_run = partial(kind, *given, held_out=held_out)
+        new_run = partial(kind, *given, held_out=held_out, for_vectors=with_whole)
         run = new_run(())
         reporter = EpochReporter(
             estimator,

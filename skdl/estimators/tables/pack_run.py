@@ -65,6 +65,7 @@ class PackRun:
         harmful: Sequence[int],
         *,
         held_out: Rows | None = None,
+        for_vectors: bool = False,
     ) -> None:
         self.estimator = estimator
         self.runtime = runtime
@@ -77,6 +78,7 @@ class PackRun:
             len(rows),
             estimator._numbers_of(rows.X[:1]).shape[1],
             target.n_outputs if self.has_classes else 0,
+            for_vectors=for_vectors,
         )
         self.recipe = recipe = with_parameters(recipe, estimator)
         encoder = estimator._new_pack_encoder(rows.X, encoded.numpy(), recipe, rng)

@@ -81,7 +81,9 @@ class Recipe:
     tolerance: float = 1e-3
 
 
-def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
+def recipe_for(
+    n_rows: int, n_numbers: int, n_classes: int, *, for_vectors: bool = False
+) -> Recipe:
     """Return the recipe for a table.
 
     Parameters
@@ -92,6 +94,8 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
         Columns of numbers.
     n_classes : int
         Classes or labels; 0 for real targets.
+    for_vectors : bool, default=False
+        Whether only vectors of categories are wanted.
 
     Returns
     -------
@@ -103,7 +107,8 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
         classes has more decay, and more dropout of vectors, than what tells numbers.
         Networks that tell classes are best early and take 3,000 steps at most, those
         that predict numbers get better for longer and take 8,000, fewer below 4,000 and
-        10,000 rows; but no fewer than ten passes over the rows. Bins of few rows are
+        10,000 rows; but no fewer than ten passes over the rows. Vectors that tell
+        classes are as good after a third of that, those that tell numbers are not. Bins of few rows are
         quantiles alone, so that targets of blind rows stay unknown. Categories of one
         to three rows, the more of them the larger the table, count as unknown: a vector
         of so few rows knows these rows by heart. Where there are hundreds of columns of
@@ -113,6 +118,9 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
     batch_size = resolve_batch_size("auto", n_rows)
     batches = math.ceil(n_rows / batch_size)
     most, for_most = (3000, 4000) if n_classes else (8000, 10_000)
+    passes = 10
+    if for_vectors and n_classes:
+        most, passes = most // 3, 4
     steps = round(most * min(1.0, (n_rows / for_most) ** 0.6))
     columns = max(1, n_numbers)
     share = min(1.0, _BINS / (64 * columns))
@@ -125,7 +133,7 @@ def recipe_for(n_rows: int, n_numbers: int, n_classes: int) -> Recipe:
         embedding_dropout=0.4 if n_classes else 0.2,
         batch_size=batch_size,
         rare_rows=min(3, n_rows // 300),
-        max_steps=max(steps, _FEWEST_STEPS, 10 * batches),
+        max_steps=max(steps, _FEWEST_STEPS, passes * batches),
         n_quantiles=0 if columns > _MOST_COLUMNS else max(2, round(32 * share)),
         n_leaves=1 if n_rows < _ROWS_FOR_TREES else max(2, round(32 * share)),
         entries=min(8, max(2, _ENTRIES // (2 * columns))),

@@ -76,7 +76,7 @@ class DeviceStep:
     """
 
     def __init__(self, optimizer: DeviceAdamW) -> None:
-        from skdl.training.optimization import _adamw_triton as kernels
+        import skdl.training.optimization._adamw_triton as kernels
 
         self._kernels = kernels
         self._groups = optimizer.param_groups

@@ -25,10 +25,10 @@ from skdl import (
 )
 
 MOST = {
-    NeuralClassifier: 29,
-    NeuralRegressor: 29,
-    EntityEmbeddingClassifier: 35,
-    EntityEmbeddingRegressor: 35,
+    NeuralClassifier: 30,
+    NeuralRegressor: 30,
+    EntityEmbeddingClassifier: 36,
+    EntityEmbeddingRegressor: 36,
     ImageClassifier: 34,
     ImageRegressor: 34,
     TextLM: 40,

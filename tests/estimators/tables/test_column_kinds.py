@@ -286,9 +286,12 @@ def test_arrow_tables_and_tensors_are_taken(fitted, plain):
 
 
 @pytest.mark.parametrize("make", [regressor, neural])
-def test_a_query_that_has_not_been_run_is_named(make):
-    with pytest.raises(TypeError, match="pass X.collect"):
-        make().fit(pl.from_pandas(FRAME[["x"]]).lazy(), TARGET)
+def test_a_query_that_has_not_been_run_is_learned_from_and_not_predicted(make):
+    query = pl.from_pandas(FRAME[["x"]]).lazy()
+    model, expected = make().fit(query, TARGET), make().fit(FRAME[["x"]], TARGET)
+    np.testing.assert_array_equal(*(m.predict(FRAME[["x"]]) for m in (model, expected)))
+    with pytest.raises(TypeError, match="X is a LazyFrame.*predict_to_parquet"):
+        model.predict(query)
 
 
 def test_masked_values_are_missing_and_not_data():

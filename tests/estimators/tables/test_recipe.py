@@ -25,6 +25,14 @@ def test_few_rows_are_soon_done_and_numbers_take_longer_than_classes():
     assert recipe_for(1_000, 5, 3).max_steps < steps[1]
 
 
+def test_vectors_that_tell_classes_take_a_third_of_the_steps():
+    for n_classes, share in ((2, 1 / 3), (0, 1)):
+        whole, vectors = (
+            recipe_for(20_000, 5, n_classes, for_vectors=w).max_steps for w in (0, 1)
+        )
+        assert vectors == whole * share
+
+
 def test_many_rows_have_a_third_layer_where_numbers_are_predicted():
     depth = {
         (n, k): len(recipe_for(n, 5, k).hidden_layer_sizes)
