@@ -108,12 +108,12 @@ def recipe_for(
         Networks that tell classes are best early and take 3,000 steps at most, those
         that predict numbers get better for longer and take 8,000, fewer below 4,000 and
         10,000 rows; but no fewer than ten passes over the rows. Vectors that tell
-        classes are as good after a third of that, those that tell numbers are not. Bins of few rows are
-        quantiles alone, so that targets of blind rows stay unknown. Categories of one
-        to three rows, the more of them the larger the table, count as unknown: a vector
-        of so few rows knows these rows by heart. Where there are hundreds of columns of
-        numbers, each has fewer bins and a shorter vector, so that the first layer stays
-        about as wide as the others.
+        classes are as good after a third of that, those that tell numbers are not. Bins
+        of few rows are quantiles alone, so that targets of blind rows stay unknown.
+        Categories of one to three rows, the more of them the larger the table, count as
+        unknown: a vector of so few rows knows these rows by heart. Where there are
+        hundreds of columns of numbers, each has fewer bins and a shorter vector, so
+        that the first layer stays about as wide as the others.
     """
     batch_size = resolve_batch_size("auto", n_rows)
     batches = math.ceil(n_rows / batch_size)
