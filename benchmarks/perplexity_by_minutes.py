@@ -7,9 +7,9 @@
 
 A budget is the time of `fit`; the speed that says how much can be read in it is
 measured before. Short budgets learn at twice the rate and from batches of 40, both
-chosen by the perplexity of the Penn Treebank's validation part. On a GPU it is the preset "awd". Both
-parts are read as one stream; "dynamic" is the test part by a model that learns from
-what it has predicted (`--dynamic`).
+chosen by the perplexity of the Penn Treebank's validation part. On a GPU it is the
+preset "awd". Both parts are read as one stream; "dynamic" is the test part by a model
+that learns from what it has predicted (`--dynamic`).
 """
 
 import argparse
