@@ -65,6 +65,11 @@ def row_source(X: Any) -> RowSource | None:
     return None
 
 
+def is_function(X: Any) -> bool:
+    """Tell whether an input is a function, which gives rows whenever it is called."""
+    return inspect.isroutine(X) or isinstance(X, functools.partial)
+
+
 def is_read_in_pieces(X: Any) -> bool:
     """Tell whether an input is no table, but files or what else gives rows."""
     is_open = is_files(X) or _is_dataset(X) or _is_reader(X)
@@ -77,7 +82,7 @@ def _frames_of(X: Any) -> Callable[[], Iterable[Any]] | None:
         return None
     if isinstance(X, list | tuple) and len(X) and all(map(is_frame, X)):
         return lambda: X
-    if inspect.isroutine(X) or isinstance(X, functools.partial):
+    if is_function(X):
         return X
     if hasattr(X, "collect_batches"):  # a LazyFrame of polars
         return lambda: X.collect_batches(chunk_size=ROWS_AT_A_TIME)

@@ -3,9 +3,7 @@
 Texts are strings of an iterable, lines of files, or a column of Parquet files.
 """
 
-import functools
 import gzip
-import inspect
 import lzma
 import os
 import tempfile
@@ -16,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from skdl.data.open_rows import is_function
 from skdl.data.text import (
     END,
     NO_DOCUMENTS,
@@ -88,7 +87,7 @@ def text_stream(X: Any, *, once: bool = True) -> TextStream | None:
     """
     if isinstance(X, TextStream):
         return X
-    if inspect.isroutine(X) or isinstance(X, functools.partial):
+    if is_function(X):
         return TextStream(X)
     paths = [X] if isinstance(X, os.PathLike) else X
     if isinstance(paths, list | tuple) and len(paths):

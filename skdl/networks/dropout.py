@@ -67,6 +67,16 @@ class Dropout(nn.Module):
         start = int(torch.randint(len(pool) - size + 1, (), generator=generator))
         return pool[start : start + size]
 
+    def mask_on(
+        self, device: torch.device, size: int, generator: torch.Generator | None
+    ) -> Tensor:
+        """Return a mask of so many values on a device, ones where none is dropped."""
+        if self.p == 0:
+            return torch.ones(size, device=device)
+        if device.type == "cpu":
+            return self.mask(size, generator)
+        return kept(torch.empty(size, device=device), self.p, generator)
+
     def _draw(self, size: int, generator: torch.Generator | None) -> Tensor:
         source = torch.default_generator if generator is None else generator
         self._drawn_from = source.get_state()

@@ -12,6 +12,7 @@ side, (B, M * K), as `Ensemble` does; `Pack.each` gives them as (M, B, K).
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -171,20 +172,29 @@ class PackedMLP(Pack):
             )
             for _ in range(n_members)
         ]
-        layers: list[nn.Module] = []
-        for same in zip(*members, strict=True):
-            layers.append(packed_layer(same))
-            is_activation = not isinstance(same[0], nn.Linear | nn.BatchNorm1d)
-            if isinstance(dropout, Sequence) and is_activation:
-                layers.append(PackedDropout(dropout))
-        self.layers = nn.Sequential(*layers)
+        own = partial(PackedDropout, dropout) if isinstance(dropout, Sequence) else None
+        self.layers = packed_layers(members, own)
 
     def each(self, x: Tensor) -> Tensor:
         """Return the members' raw outputs, (M, B, n_outputs)."""
         return self.layers(x)
 
 
-def packed_layer(layers: tuple) -> nn.Module:
+def packed_layers(
+    members: Iterable[Iterable[nn.Module]],
+    dropout: Callable[[], nn.Module] | None = None,
+) -> nn.Sequential:
+    """Stack the layers of networks, with dropout behind activations if it is given."""
+    layers: list[nn.Module] = []
+    for same in zip(*members, strict=True):
+        layers.append(_packed_layer(same))
+        is_activation = not isinstance(same[0], nn.Linear | nn.BatchNorm1d)
+        if dropout is not None and is_activation:
+            layers.append(dropout())
+    return nn.Sequential(*layers)
+
+
+def _packed_layer(layers: tuple) -> nn.Module:
     """Stack layers of one place in their networks."""
     if isinstance(layers[0], nn.Linear):
         return PackedLinear(layers)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -38,17 +39,12 @@ class PackedDropout(nn.Module):
         """Drop values in training, (M, ...) kept."""
         if not self.training:
             return x
-        mask = torch.ones(x.shape, device=x.device)
-        generator = generator_on(x.device)
-        for part, pool in zip(mask.split(self.sizes), self.pools, strict=True):
-            assert isinstance(pool, Dropout)
-            if pool.p == 0:
-                continue
-            if x.device.type == "cpu":
-                part.copy_(pool.mask(part.numel(), generator).view(part.shape))
-            else:
-                part.bernoulli_(1 - pool.p, generator=generator).div_(1 - pool.p)
-        return x * mask.to(x.dtype)
+        generator, size = generator_on(x.device), x[0].numel()
+        masks = [
+            cast(Dropout, pool).mask_on(x.device, n * size, generator)
+            for pool, n in zip(self.pools, self.sizes, strict=True)
+        ]
+        return x * torch.cat(masks).view(x.shape).to(x.dtype)
 
     def of_members(self, members: Sequence[int]) -> "PackedDropout":
         """Return the dropout of some members."""

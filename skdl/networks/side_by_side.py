@@ -21,7 +21,7 @@ from skdl.networks.packed import (
     Pack,
     PackedBatchNorm,
     PackedLinear,
-    packed_layer,
+    packed_layers,
     stacked_rows,
 )
 from skdl.networks.packed_embedding import PackedEmbeddingNetwork
@@ -53,28 +53,13 @@ class DropoutSideBySide(nn.Module):
             return x
         size, device = x[0].numel(), x.device
         masks = [
-            self._mask(pool, size, device, generator)
+            cast(Dropout, pool).mask_on(device, size, generator)
             for pool, generator in zip(
                 self.pools, generators_side_by_side(device), strict=True
             )
         ]
         mask = of_each_member(torch.stack(masks), self.streams)
         return x * mask.view(-1, *x.shape[1:])
-
-    @staticmethod
-    def _mask(
-        pool: nn.Module,
-        size: int,
-        device: torch.device,
-        generator: torch.Generator | None,
-    ) -> Tensor:
-        assert isinstance(pool, Dropout)
-        if pool.p == 0:
-            return torch.ones(size, device=device)
-        if device.type == "cpu":
-            return pool.mask(size, generator)
-        drawn = torch.empty(size, device=device)
-        return drawn.bernoulli_(1 - pool.p, generator=generator).div_(1 - pool.p)
 
 
 def of_each_member(drawn: Tensor, streams: Tensor) -> Tensor:
@@ -97,12 +82,9 @@ class MLPsSideBySide(Pack):
         super().__init__()
         self.n_members = len(members)
         rates = rates_of_streams([dropout_of(m) for m in members], streams)
-        layers: list[nn.Module] = []
-        for same in zip(*map(layers_of, members), strict=True):
-            layers.append(packed_layer(same))
-            if not isinstance(same[0], nn.Linear | nn.BatchNorm1d):
-                layers.append(DropoutSideBySide(rates, streams))
-        self.layers = nn.Sequential(*layers)
+        self.layers = packed_layers(
+            map(layers_of, members), lambda: DropoutSideBySide(rates, streams)
+        )
 
     def each(self, x: Tensor) -> Tensor:
         """Return the members' raw outputs, (M, B, n_inputs) -> (M, B, n_outputs)."""

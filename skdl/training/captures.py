@@ -34,6 +34,16 @@ def computing_on(device: torch.device) -> Iterator[None]:
                 del _computing[here]
 
 
+def is_alone() -> bool:
+    """Tell whether no other thread computes on a GPU, as far as is known now."""
+    with _lock:
+        return _is_alone()
+
+
+def _is_alone() -> bool:
+    return set(_computing) <= {threading.get_ident()}
+
+
 @contextmanager
 def alone_on_gpus() -> Iterator[bool]:
     """Keep other threads from beginning; tell whether none computes already.
@@ -45,7 +55,7 @@ def alone_on_gpus() -> Iterator[bool]:
         is_enabled = gc.isenabled()
         gc.disable()
         try:
-            yield set(_computing) <= {threading.get_ident()}
+            yield _is_alone()
         finally:
             if is_enabled:
                 gc.enable()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.randomness import generator_on, random_states, set_random_states
-from skdl.training.captures import alone_on_gpus
+from skdl.training.captures import alone_on_gpus, is_alone
 from skdl.training.foreign import may_draw
 from skdl.training.runtime import Runtime
 
@@ -203,14 +203,15 @@ class StepGraphs:
         if shape is not None:
             return shape.replay(batch), shape.update is not None
         seen = self._seen[key] = self._seen.get(key, 0) + 1
-        is_due = seen > _WARM_STEPS and not self.is_over
+        # Whether steps are finite the device is asked, which others would wait for.
+        is_due = seen > _WARM_STEPS and not self.is_over and is_alone()
         drawn = random_states(self._device) if is_due else []
         loss = steps.one_by_one(batch)
         if is_due and math.isfinite(loss.item()):
             # The gradients of this step stay those that there are.
             taken = [parameter.grad for parameter in steps.parameters]
-            with alone_on_gpus() as is_alone:
-                if is_alone:
+            with alone_on_gpus() as is_still:
+                if is_still:
                     self._take(key, batch, steps, loss, drawn)
             for parameter, gradient in zip(steps.parameters, taken, strict=True):
                 parameter.grad = gradient

@@ -29,7 +29,8 @@ class RankTrainer(Trainer):
         seed = 0 if generator is None else generator.initial_seed()
         self._own = Randomness(seed + 1 + ranks.rank, self.runtime.device)
 
-    def _gradients(self, batch: Batch) -> Tensor:
+    def one_by_one(self, batch: Batch) -> Tensor:
+        """Add the gradient of all ranks' parts of a batch; return their loss."""
         inputs, target, weight = batch
         dim, ranks = self._batch_dim, self._ranks
         n_rows = target.shape[dim]
@@ -41,7 +42,7 @@ class RankTrainer(Trainer):
             if weight is not None:
                 weight = weight.tensor_split(ranks.size)[ranks.rank]
             with drawing_from(self._own):
-                loss = super()._gradients((own, own_target, weight)) * share
+                loss = super().one_by_one((own, own_target, weight)) * share
         gradients = []
         for parameter in self.parameters:
             if not parameter.requires_grad:

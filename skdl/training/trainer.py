@@ -161,7 +161,7 @@ class Trainer:
         for parameter in self.parameters:
             parameter.grad = None
         if self._graphs is None or self.runtime.memory.most_rows is not None:
-            loss, is_taken = self._gradients(batch), False
+            loss, is_taken = self.one_by_one(batch), False
         else:
             loss, is_taken = self._graphs.step(batch, self)
         if is_taken or self._update(loss):
@@ -171,12 +171,11 @@ class Trainer:
             self._mend_statistics()
         return loss
 
-    def _gradients(self, batch: Batch) -> Tensor:
-        """Add the gradient of a batch to parameters without one; return its loss."""
-        return self.one_by_one(batch)
-
     def one_by_one(self, batch: Batch) -> Tensor:
-        """Do the same, in parts where memory is short."""
+        """Add the gradient of a batch to parameters without one; return its loss.
+
+        It goes in parts where memory is short.
+        """
         return self.runtime.memory.gradients(
             batch, self._batch_dim, self.network, self.backward
         )

@@ -39,7 +39,7 @@ class DeviceAdamW(torch.optim.AdamW):
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step, as a graph would: its bits do not depend on what is captured."""
-        parameters = [p for group in self.param_groups for p in group["params"]]
+        parameters = _parameters_of(self)
         if closure is not None or any(p.grad is None for p in parameters):
             return super().step(closure)
         if self._plan is None:
@@ -55,7 +55,7 @@ class DeviceAdamW(torch.optim.AdamW):
 
         There is none before the first step, which makes the state.
         """
-        parameters = [p for group in self.param_groups for p in group["params"]]
+        parameters = _parameters_of(self)
         plain = all(
             p.dtype == torch.float32 and p.is_contiguous() and self.state.get(p)
             for p in parameters
@@ -80,7 +80,7 @@ class DeviceStep:
 
         self._kernels = kernels
         self._groups = optimizer.param_groups
-        self._parameters = [p for group in self._groups for p in group["params"]]
+        self._parameters = _parameters_of(optimizer)
         self._states = [optimizer.state[p] for p in self._parameters]
         self._steps = [state["step"] for state in self._states]
         device = self._parameters[0].device
@@ -128,6 +128,10 @@ class DeviceStep:
             self._sent = rates
             values = torch.tensor(rates, dtype=torch.float64)
             self._rates.copy_(values, non_blocking=True)
+
+
+def _parameters_of(optimizer: torch.optim.Optimizer) -> list[Any]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 @functools.cache
