@@ -14,8 +14,8 @@ the tied, adaptive softmax that a `TextLM` has on a CPU, to both.
 Bars: the recurrence at most 10% of the time of the layers; layers at 640 at least 2
 times as fast as torch's LSTM; test perplexity within 3% of the LSTM's. On a GPU: the
 kernel at least 5 times as fast as a loop over the steps and at 60% of the bandwidth of
-a copy, forward and backward, each replayed from a CUDA graph; layers at least 2 times as fast as cuDNN's at batch 64 and
-4 times at batch 8, 512 steps.
+a copy, forward and backward, each replayed from a CUDA graph; layers at least 2 times
+as fast as cuDNN's at batch 64 and 4 times at batch 8, 512 steps.
 """
 
 import argparse
