@@ -88,8 +88,8 @@ def _turned(moved: ColumnVectors, fixed: ColumnVectors) -> ColumnVectors:
     ]
     if not moved.vectors.shape[1]:  # the column was dropped
         return moved
-    if not pairs:  # the column is all missing
-        return replace(moved, vectors=_as_wide(moved.vectors, fixed.vectors.shape[1]))
+    if not pairs:  # all missing: what missing and unknown ones have tells no fold
+        return replace(moved, vectors=fixed.vectors[: len(moved.vectors)])
     rows, partners = (np.array(p, dtype=np.int64) for p in zip(*pairs, strict=True))
     weight = np.sqrt(moved.vocabulary.counts[rows].astype(np.float64))[:, None]
     A, B = (v.vectors.astype(np.float64) for v in (moved, fixed))

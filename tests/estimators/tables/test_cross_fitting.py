@@ -40,12 +40,16 @@ def network():
 
 def test_an_identifier_is_blanked_out_and_real_columns_stay(network, shops):
     X, y = shops
-    transformer = EmbeddingTransformer(network, cv=3).fit(X, y)
+    transformer = EmbeddingTransformer(network, cv=3)
+    learned = transformer.fit_transform(X, y)
     assert transformer.harmful_features_ == ["identifier"]
-    encoded = pd.DataFrame(
-        transformer.transform(X), columns=transformer.get_feature_names_out()
-    )
-    assert encoded.filter(like="identifier").nunique().eq(1).all()
+    names = transformer.get_feature_names_out()
+    encoded = pd.DataFrame(transformer.transform(X), columns=names)
+    blank = encoded.filter(like="identifier")
+    assert blank.nunique().eq(1).all()
+    # A model behind must not find out which rows are of one fold.
+    of_training = pd.DataFrame(learned, columns=names).filter(like="identifier")
+    pd.testing.assert_frame_equal(of_training, blank)
     assert encoded["shop_0"].nunique() == 12
     assert list(transformer.inverse_transform(encoded)["shop"]) == list(X["shop"])
 
