@@ -4,8 +4,8 @@ A random identifier with 2,000 levels is put beside the real columns of adult, t
 (zones) and Rossmann. For each encoder: 5-fold cross-validated score without it and with
 it, in standard errors of the difference over the folds.
 
-    python benchmarks/leakage.py --quick   # what the bars are about; a quarter of an hour
-    python benchmarks/leakage.py           # all encoders; three hours on two cores
+    python benchmarks/leakage.py --quick   # what the bars are about; 15 minutes
+    python benchmarks/leakage.py           # all encoders; an hour or more
     python benchmarks/leakage.py --encoders OneHotEncoder --data taxis [--rows 10000]
 
 What takes the time is training: in each of five folds, without and with the identifier,
