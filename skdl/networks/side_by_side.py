@@ -119,7 +119,9 @@ class EmbeddingsSideBySide(nn.Module):
         tables = [member.table.weight.detach() for member in members]
         most = max(map(len, tables))
         self.table = nn.Parameter(
-            torch.stack([functional.pad(t, (0, 0, 0, most - len(t))) for t in tables])
+            torch.stack(
+                [torch.cat([t, t.new_zeros(most - len(t), t.shape[1])]) for t in tables]
+            )
         )
         rates = rates_of_streams([m.dropout.p for m in members], streams)
         self.dropout = DropoutSideBySide(rates, streams)
