@@ -14,9 +14,10 @@ ROOT = Path(skdl.__file__).parent
 INNER = {
     "randomness": set(),
     "threads": set(),
+    "kernels": set(),
     "plain": set(),
-    "networks": {"randomness"},
-    "training": {"randomness", "threads"},
+    "networks": {"randomness", "kernels"},
+    "training": {"randomness", "threads", "kernels"},
     "data": {"randomness", "threads"},
     "estimators": {
         "estimators.core",

@@ -7,8 +7,6 @@ Three ways of running it give the same numbers: a loop over the steps on a CPU, 
 kernels on a GPU, and a scan by doubling elsewhere. `recurrence_for` tells which.
 """
 
-import importlib.util
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from skdl.kernels import has_triton, tried
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def recurrence_for(device: torch.device) -> str:
         return LOOP.name
     if device in _chosen:
         return _chosen[device].name
-    return "triton" if device.type == "cuda" and _has_triton() else DOUBLING.name
+    return "triton" if device.type == "cuda" and has_triton() else DOUBLING.name
 
 
 def choose_recurrence(device: torch.device) -> Recurrence:
@@ -153,26 +153,16 @@ def choose_recurrence(device: torch.device) -> Recurrence:
     if device.type != "cuda":
         return DOUBLING
     if device not in _chosen:
-        try:
-            # What Triton warns its own developers of must not fail it under "error".
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                _chosen[device] = _verified(_build_triton(), device)
-        except Exception as error:  # a compiler can fail in any way
-            _chosen[device] = DOUBLING
-            warnings.warn(
-                f"The Triton kernel of QRNN layers cannot be used on {device} "
-                f"({type(error).__name__}: {error}). A scan by doubling in plain torch "
-                "takes its place: the same numbers, but slower. Install a triton "
-                "(pip install triton) that fits this torch to get the kernel.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+        found = tried(
+            lambda: _verified(_build_triton(), device),
+            "QRNN layers",
+            device,
+            "A scan by doubling in plain torch takes its place: the same numbers, but "
+            "slower. Install a triton (pip install triton) that fits this torch to get "
+            "the kernel.",
+        )
+        _chosen[device] = DOUBLING if found is None else found
     return _chosen[device]
-
-
-def _has_triton() -> bool:
-    return importlib.util.find_spec("triton") is not None
 
 
 def _build_triton() -> Recurrence:

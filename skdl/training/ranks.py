@@ -8,9 +8,10 @@ same step, and what is decided by a loss is decided by the first rank for all.
 import os
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed as dist
@@ -23,8 +24,12 @@ _SET_BY_LAUNCHERS = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _PATIENCE = timedelta(minutes=10)
 
 
+# What a rank says in place of what it is given, if its fit has ended before.
+_REFUSAL = "refusal"
+
+
 class LostRankError(RuntimeError):
-    """Another of the processes has ended."""
+    """Another of the processes has ended, or takes no part in the fit."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,11 @@ class Ranks:
         Which of the processes this is.
     size : int
         How many there are.
+    meetings : int
+        How often ranks of this process have told the others what they are given.
     """
+
+    meetings: ClassVar[int] = 0
 
     rank: int
     size: int
@@ -76,9 +85,16 @@ class Ranks:
         ------
         ValueError
             On all ranks.
+        LostRankError
+            If another rank refuses.
         """
-        found: list[Any] = [None] * self.size
-        self._collective(dist.all_gather_object, found, dict(given))
+        found = self._meet(dict(given))
+        for rank, of_rank in enumerate(found):
+            if _REFUSAL in of_rank:
+                raise LostRankError(
+                    f"Rank {self.rank} of {self.size} cannot fit with the others: "
+                    f"rank {rank} has ended its fit with {of_rank[_REFUSAL]}"
+                )
         for what in given:
             values = [of_rank.get(what) for of_rank in found]
             if any(value != values[0] for value in values):
@@ -86,6 +102,21 @@ class Ranks:
                     f"All ranks of a fit must be given the same {what}, since each "
                     f"takes its share of every batch; rank by rank there is {values}."
                 )
+
+    def refuse(self, reason: str) -> None:
+        """Tell the ranks that are in `check_same`, or come to it, why this one is not.
+
+        Those that are gone are told nothing.
+        """
+        with suppress(LostRankError):
+            self._meet({_REFUSAL: reason})
+
+    def _meet(self, given: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return what each rank says."""
+        Ranks.meetings += 1
+        found: list[Any] = [None] * self.size
+        self._collective(dist.all_gather_object, found, given)
+        return found
 
     def _collective(self, function: Any, *args: Any, **options: Any) -> None:
         try:

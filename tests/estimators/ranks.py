@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from skdl import EntityEmbeddingRegressor, NeuralClassifier
+from skdl.training.ranks import LostRankError
 
 RNG = np.random.RandomState(0)
 X = RNG.randn(203, 5)
@@ -60,11 +61,14 @@ def errors() -> dict[str, str]:
         ("fewer", MODEL, (X[rank:], Y[rank:])),
         ("others", MODEL, (X + rank, Y)),
         ("others of a pack", pack, (X + rank, Y)),
+        ("refused", MODEL, (X if rank == 0 else X[:, :0], Y)),
+        ("refused of a pack", pack, (X, Y if rank == 0 else Y[1:])),
+        ("refused by both", MODEL, (X[:, :0], Y)),
         ("parameters", clone(MODEL).set_params(max_epochs=1 + rank), (X, Y)),
     ]:
         try:
             model.fit(*rows)
-        except ValueError as error:
+        except (ValueError, LostRankError) as error:
             found[name] = str(error)
     search = GridSearchCV(MODEL, {"lr": [0.1]}, n_jobs=2, cv=2, error_score="raise")
     try:

@@ -87,6 +87,22 @@ def test_processes_that_are_given_other_things_are_told_so_in_all_of_them(
         assert f"must be given the same {what}" in found[given]
 
 
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [("refused", "0 feature"), ("refused of a pack", "inconsistent numbers")],
+)
+def test_what_one_process_refuses_ends_the_fit_in_the_other(given, reason, shared):
+    assert "rank 1 has ended its fit with ValueError: " in shared[0][given]
+    assert reason in shared[0][given]
+    assert "rank" not in shared[1][given]
+    assert reason in shared[1][given]
+
+
+def test_what_all_processes_refuse_is_told_as_if_they_were_alone(shared):
+    for found in shared[:2]:
+        assert found["refused by both"].startswith("Found array with 0 feature")
+
+
 def test_a_worker_of_joblib_is_none_of_the_processes(shared):
     for found in shared[:2]:
         assert "in a worker of joblib" in found["joblib"]

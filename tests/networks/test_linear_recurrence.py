@@ -180,7 +180,7 @@ def test_kernels_are_built_once_and_where_no_gradients_are_made(nothing_chosen):
         return built[-1]
 
     nothing_chosen.setattr(module, "_build_triton", build)
-    nothing_chosen.setattr(module, "_has_triton", lambda: True)
+    nothing_chosen.setattr(module, "has_triton", lambda: True)
     assert recurrence_for(CUDA) == "triton"
     assert not built
     state = torch.get_rng_state()

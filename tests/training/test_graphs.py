@@ -198,7 +198,7 @@ def test_a_loaded_state_is_captured_anew(kernels):
 
 
 def test_without_its_kernel_the_step_of_adamw_is_not_captured(monkeypatch):
-    monkeypatch.setattr(device_adamw, "_verify", lambda device: 1 / 0)
+    monkeypatch.setattr(device_adamw, "_verified", lambda device: 1 / 0)
     device_adamw._has_kernel.cache_clear()
     with pytest.warns(RuntimeWarning, match="kernel of AdamW cannot be used on cpu"):
         assert whole_steps()[2].device_update() is None

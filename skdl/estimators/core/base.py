@@ -253,9 +253,9 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
         classes: Any = None,
         watch: tuple[Any, dict] | None = None,
     ) -> Outcome:
-        checkpoint, rng = self._begin(warm=warm, continued=continued)
         runtime = self._runtime()
         match_ranks(self, runtime, rows=rows, held_out=held_out)
+        checkpoint, rng = self._begin(warm=warm, continued=continued)
         target = None
         if not warm:
             target = self._new_target(rows, classes, more_to_come=continued)

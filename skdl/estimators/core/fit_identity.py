@@ -118,6 +118,8 @@ def fit_seeds(
 def match_ranks(settings: Any, runtime: Runtime, **data: Any) -> None:
     """Refuse a fit that several processes share if it is not the same in all of them.
 
+    It is the first that they do together: who has ended before says so here.
+
     Parameters
     ----------
     settings : estimator

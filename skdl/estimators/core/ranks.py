@@ -6,6 +6,8 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +36,26 @@ def ranks_of_fit() -> Ranks | None:
     if ranks is not None:
         _tell(ranks)
     return ranks
+
+
+@contextmanager
+def refusing_aloud() -> Iterator[None]:
+    """Let an error that ends a fit before it has begun reach the other processes.
+
+    These wait for this one where they tell each other what they are given; see
+    `match_ranks`, which has to be the first that they do together.
+    """
+    ranks = ranks_of_fit()
+    if ranks is None:
+        yield
+        return
+    before = ranks.meetings
+    try:
+        yield
+    except Exception as error:
+        if ranks.meetings == before:
+            ranks.refuse(f"{type(error).__name__}: {error}")
+        raise
 
 
 def is_launched() -> bool:

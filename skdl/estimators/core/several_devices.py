@@ -5,6 +5,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ import torch
 from sklearn.base import clone
 
 from skdl.data.handed_over import Packed, folder_for, taken_over
-from skdl.estimators.core.ranks import is_launched, is_worker
+from skdl.estimators.core.ranks import is_launched, is_worker, refusing_aloud
 from skdl.estimators.core.user_warnings import warn_user
 from skdl.training.ranks import LostRankError
 
@@ -32,7 +33,9 @@ def on_several_devices(fit: _Method) -> _Method:
     @functools.wraps(fit)
     def shared_out(self: Any, *args: Any, **given: Any) -> Any:
         if not isinstance(self.device, list | tuple):
-            return fit(self, *args, **given)
+            told = refusing_aloud if self._takes_several_devices else nullcontext
+            with told():
+                return fit(self, *args, **given)
         self._check_parameters()
         _refuse_nesting(self.device)
         return _fit_in_processes(self, fit.__name__, args, given)

@@ -107,9 +107,9 @@ def cross_fit(
     -------
     CrossFit
     """
-    rng = seed_source(estimator.random_state)
     runtime = estimator._runtime()
     match_ranks(estimator, runtime, rows=rows, held_out=held_out, groups=groups)
+    rng = seed_source(estimator.random_state)
     target = estimator._new_target(rows, None)
     n_rows = len(rows)
     known = rows.without_zero_weights()

@@ -44,6 +44,8 @@ from skdl.training.trainer import Trainer
 
 # Few rows that are all predicted rightly do not show how certain one may be.
 _COOLEST = 0.5
+# Columns that are judged while the loss still falls.
+_SUSPECTS = 8
 
 
 class PackRun:
@@ -70,6 +72,7 @@ class PackRun:
         self.estimator = estimator
         self.runtime = runtime
         self.harmful = tuple(harmful)
+        self._for_vectors = for_vectors
         self.found_harmful: tuple[int, ...] = ()
         encoded = target.encode(rows.y)
         member = estimator._new_objective(target)
@@ -123,10 +126,11 @@ class PackRun:
         parts, is_categorical = self.parts, self.estimator._is_categorical
         self.out_of_fold = self._look(rows, rows.blind)
         self._validate: Callable[[], tuple[float, float]] = self.out_of_fold
-        # Columns that could be learned by heart.
-        self._doubtful = np.flatnonzero(is_categorical)[
-            rows.rows_of_a_category < MANY_ROWS
-        ]
+        # Columns that could be learned by heart, the most doubtful first.
+        counts = rows.rows_of_a_category
+        order = np.argsort(counts, kind="stable")
+        columns = np.flatnonzero(is_categorical)[order]
+        self._doubtful = columns[counts[order] < MANY_ROWS]
         self.judge = Judge(
             parts.network,
             places(parts.network, parts.encoder, is_categorical),
@@ -178,6 +182,9 @@ class PackRun:
         """Train until the out-of-fold loss has not fallen for some looks.
 
         With `drops` also until it has not fallen and columns are found to be harmful.
+        Where vectors are wanted, columns that look most like identifiers are judged at
+        every look: the loss that these networks are at does not matter by itself, and
+        what is dropped soon costs little.
         """
         lowest = math.inf
 
@@ -187,7 +194,9 @@ class PackRun:
                 return True
             loss = record.validation_loss or 0.0
             if drops and not loss < lowest:
-                self.found_harmful = self._harmful_now(trainer)
+                self.found_harmful = self._harmful_now(trainer, None)
+            elif drops and self._for_vectors:
+                self.found_harmful = self._harmful_now(trainer, _SUSPECTS)
             lowest = min(loss, lowest)
             return bool(self.found_harmful)
 
@@ -216,14 +225,17 @@ class PackRun:
             self.parts.pace = late_rate(SCHEDULES["one_cycle"])
         return outcome
 
-    def _harmful_now(self, trainer: Trainer) -> tuple[int, ...]:
-        """Return columns of categories that the networks would do better without."""
-        rest = np.setdiff1d(self._doubtful, self.harmful)
+    def _harmful_now(self, trainer: Trainer, most: int | None) -> tuple[int, ...]:
+        """Return columns of categories that the networks would do better without.
+
+        Only so many of the most doubtful are judged.
+        """
+        rest = self._doubtful[~np.isin(self._doubtful, self.harmful)][:most]
         if not len(rest):
             return ()
         with trainer.average.applied():
             verdict = self.judge(rest)
-        found = tuple(rest[verdict.is_harmful].tolist())
+        found = tuple(sorted(rest[verdict.is_harmful].tolist()))
         left = self.estimator.n_features_in_ - len(self.harmful) - len(found)
         return found if left else ()
 

@@ -1,12 +1,12 @@
 """AdamW on a GPU, of which a step can be captured in a CUDA graph."""
 
 import functools
-import importlib.util
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
+
+from skdl.kernels import has_triton, tried
 
 
 class DeviceAdamW(torch.optim.AdamW):
@@ -137,26 +137,19 @@ def _parameters_of(optimizer: torch.optim.Optimizer) -> list[Any]:
 @functools.cache
 def _has_kernel(device: torch.device) -> bool:
     """Tell whether the kernel runs on a device and does what it should."""
-    if importlib.util.find_spec("triton") is None:
+    if not has_triton():
         return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is meant for its developers
-            _verify(device)
-    except Exception as error:  # a compiler can fail in any way
-        warnings.warn(
-            f"The Triton kernel of AdamW cannot be used on {device} "
-            f"({type(error).__name__}: {error}). torch's own takes its place, outside "
-            "of the graph of a step, which is slower. Triton needs a C compiler, and a "
-            "version that fits this torch.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return False
-    return True
+    verified = tried(
+        lambda: _verified(device),
+        "AdamW",
+        device,
+        "torch's own takes its place, outside of the graph of a step, which is slower. "
+        "Triton needs a C compiler, and a version that fits this torch.",
+    )
+    return verified is not None
 
 
-def _verify(device: torch.device) -> None:
+def _verified(device: torch.device) -> bool:
     """Take steps beside torch's optimizer; raise if they differ."""
     waves = torch.arange(3000, device=device).mul(0.37).sin()
     pair = []
@@ -179,3 +172,4 @@ def _verify(device: torch.device) -> None:
         pair.append(parameters)
     for expected, found in zip(*pair, strict=True):
         torch.testing.assert_close(found, expected)
+    return True

@@ -25,12 +25,15 @@ def test_few_rows_are_soon_done_and_numbers_take_longer_than_classes():
     assert recipe_for(1_000, 5, 3).max_steps < steps[1]
 
 
-def test_vectors_that_tell_classes_take_a_third_of_the_steps():
+def test_vectors_come_from_narrow_networks_for_classes_after_a_third_of_the_steps():
     for n_classes, share in ((2, 1 / 3), (0, 1)):
         whole, vectors = (
-            recipe_for(20_000, 5, n_classes, for_vectors=w).max_steps for w in (0, 1)
+            recipe_for(20_000, 5, n_classes, for_vectors=w) for w in (False, True)
         )
-        assert vectors == whole * share
+        assert vectors.max_steps == whole.max_steps * share
+        assert sum(vectors.hidden_layer_sizes) <= sum(whole.hidden_layer_sizes) / 4
+        own = EntityEmbeddingRegressor(hidden_layer_sizes=(32,))
+        assert with_parameters(vectors, own).hidden_layer_sizes == (32,)
 
 
 def test_many_rows_have_a_third_layer_where_numbers_are_predicted():
