@@ -50,6 +50,9 @@ class Recipe:
         Bins of a number; see `BinEncoder`. No quantiles: no bins.
     entries : int
         Entries of a number's vector of either kind.
+    gates : bool
+        Whether what enters the first layer is multiplied by a gate of its column; see
+        `InputGates`.
     max_steps : int
         Steps at most.
     first_look : int
@@ -74,6 +77,7 @@ class Recipe:
     n_leaves: int = 32
     entries: int = 8
     rare_rows: int = 0
+    gates: bool = True
     max_steps: int = 3000
     first_look: int = 150
     growth: float = 1.25
@@ -133,6 +137,7 @@ def recipe_for(
         embedding_dropout=0.4 if n_classes else 0.2,
         batch_size=batch_size,
         rare_rows=min(3, n_rows // 300),
+        gates=not for_vectors,
         max_steps=max(steps, _FEWEST_STEPS, passes * batches),
         n_quantiles=0 if columns > _MOST_COLUMNS else max(2, round(32 * share)),
         n_leaves=1 if n_rows < _ROWS_FOR_TREES else max(2, round(32 * share)),
