@@ -6,20 +6,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# An optimizer's step moves a gate by so many times what it moves a weight.
-_PACE = 15.0
-
 
 class InputGates(nn.Module):
     """A factor for each column of numbers and each entry of a category's vector.
 
     A step of Adam is as long for the weights of a column of noise as for those of the
-    column that tells all, so that in a wide table the noise adds up. A gate that all
-    weights of a column share, whose steps are longer and which decays, closes where
-    the column says nothing: what is learned is a product, in which the large grows
-    faster than the small (a learned scale of the inputs, RealMLP, arXiv 2407.04491,
-    section 3; why products are sparse, Woodworth et al. 2020, arXiv 2002.09277).
-    After training `fold_gates` takes them into the first layer.
+    column that tells all, so that in a wide table the noise adds up. With a gate that
+    all weights of a column share, and whose steps are longer, what is learned is a
+    product, in which the large grows faster than the small (Woodworth et al. 2020,
+    arXiv 2002.09277; as a learned scale of inputs RealMLP, arXiv 2407.04491, section
+    3). After training `fold_gates` takes the gates into the first layer.
 
     Parameters
     ----------
@@ -32,6 +28,8 @@ class InputGates(nn.Module):
     vectors : sequence of (columns, entries)
         Of the inputs between them: which of the numbers they are vectors of, each
         named once, and the entries of each vector. They have the number's gate.
+    pace : float, default=5.0
+        An optimizer's step moves a gate by so many times what it moves a weight.
 
     Attributes
     ----------
@@ -47,8 +45,6 @@ class InputGates(nn.Module):
     """
 
     pack_dims = 1
-    # So strong that what has no gradient closes within the steps of a small table.
-    weight_decay = 1.0
 
     def __init__(
         self,
@@ -56,18 +52,20 @@ class InputGates(nn.Module):
         n_entries: int,
         n_numbers: int,
         vectors: Sequence[tuple[Sequence[int], int]] = (),
+        pace: float = 5.0,
     ) -> None:
         super().__init__()
+        self.pace = pace
         self.sizes = [n_entries, n_numbers]
         self.dims = [dim for _, dim in vectors]
         for i, (columns, _) in enumerate(vectors):
             where = torch.as_tensor(columns, dtype=torch.int64)
             self.register_buffer(f"columns_{i}", where, False)
-        self.gate = nn.Parameter(torch.full((n_members, sum(self.sizes)), 1 / _PACE))
+        self.gate = nn.Parameter(torch.full((n_members, sum(self.sizes)), 1 / pace))
 
     def factors(self) -> Tensor:
         """Return what each input is multiplied by, (M, n_inputs)."""
-        gate: Tensor = self.gate * _PACE
+        gate: Tensor = self.gate * self.pace
         entries, numbers = gate.split(self.sizes, 1)
         parts = [entries]
         for i, dim in enumerate(self.dims):
