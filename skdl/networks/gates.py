@@ -28,7 +28,7 @@ class InputGates(nn.Module):
     vectors : sequence of (columns, entries)
         Of the inputs between them: which of the numbers they are vectors of, each
         named once, and the entries of each vector. They have the number's gate.
-    pace : float, default=5.0
+    pace : float, default=2.0
         An optimizer's step moves a gate by so many times what it moves a weight.
 
     Attributes
@@ -52,7 +52,7 @@ class InputGates(nn.Module):
         n_entries: int,
         n_numbers: int,
         vectors: Sequence[tuple[Sequence[int], int]] = (),
-        pace: float = 5.0,
+        pace: float = 2.0,
     ) -> None:
         super().__init__()
         self.pace = pace

@@ -77,7 +77,7 @@ class Recipe:
     n_leaves: int = 32
     entries: int = 8
     rare_rows: int = 0
-    gate_pace: float = 5.0
+    gate_pace: float = 2.0
     max_steps: int = 3000
     first_look: int = 150
     growth: float = 1.25
@@ -119,7 +119,7 @@ def recipe_for(
         hundreds of columns of numbers, each has fewer bins and a shorter vector, so
         that the first layer stays about as wide as the others. The more columns of
         numbers there are, the more of them may be noise, and the faster gates move:
-        where ten columns all counted fast ones did harm. Where vectors are what is
+        where a few columns all counted fast ones did harm. Where vectors are what is
         wanted there are no gates, which would take a part of their lengths.
     """
     batch_size = resolve_batch_size("auto", n_rows)
@@ -140,7 +140,7 @@ def recipe_for(
         embedding_dropout=0.4 if n_classes else 0.2,
         batch_size=batch_size,
         rare_rows=min(3, n_rows // 300),
-        gate_pace=0.0 if for_vectors else min(20.0, max(5.0, columns / 2)),
+        gate_pace=0.0 if for_vectors else min(20.0, max(2.0, columns / 2)),
         max_steps=max(steps, _FEWEST_STEPS, passes * batches),
         n_quantiles=0 if columns > _MOST_COLUMNS else max(2, round(32 * share)),
         n_leaves=1 if n_rows < _ROWS_FOR_TREES else max(2, round(32 * share)),
