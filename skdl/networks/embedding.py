@@ -122,6 +122,8 @@ class EntityEmbedding(nn.Module):
 
     def forward(self, indices: Tensor) -> Tensor:
         """Look the vectors up: (B, n_columns) -> (B, n_outputs)."""
+        if not self.n_outputs:  # torch's gradient on GPUs reads entries all the same
+            return indices[..., :0].to(self.table.weight.dtype)
         if self.training and self.unknown_rate > 0:
             device = indices.device
             hidden = torch.rand(

@@ -104,6 +104,9 @@ class PackedEmbedding(nn.Module):
 
     def forward(self, indices: Tensor) -> Tensor:
         """Look up, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
+        if not self.n_outputs:  # torch's gradient on GPUs reads entries all the same
+            nothing = for_each_member(indices, len(self.table))[..., :0]
+            return nothing.to(self.table.dtype)
         if self.training and self.unknown_rate > 0:
             indices = for_each_member(indices, len(self.table))
             device = indices.device

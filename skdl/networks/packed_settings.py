@@ -87,7 +87,9 @@ class PackedSiLU(nn.Module):
 
     def of_members(self, members: Sequence[int]) -> "PackedSiLU":
         """Return the activation of some members."""
-        return PackedSiLU(self.slope.flatten()[list(members)].tolist())
+        kept = PackedSiLU([1.0] * len(members))
+        kept.slope = self.slope[list(members)]  # where it is
+        return kept
 
 
 def dropout_of_rates(rates: float | Sequence[float]) -> nn.Module:

@@ -126,10 +126,12 @@ class LSTMLayer(nn.Module):
         if x.is_cuda:
             weights = _in_one_buffer(weights)
         start = tuple(s.to(dtype).unsqueeze(0) for s in state)
+        # cuDNN keeps what gradients need only if it is told that this is training.
+        trains = self.training or (x.is_cuda and torch.is_grad_enabled())
         # On GPUs autocast to bfloat16 would make float16 of it, whose gradients vanish.
         with torch.autocast(x.device.type, enabled=False):
             output, h, c = torch.lstm(
-                x.to(dtype), start, weights, True, 1, 0.0, self.training, False, False
+                x.to(dtype), start, weights, True, 1, 0.0, trains, False, False
             )
         return output, (h[0], c[0])
 

@@ -119,7 +119,9 @@ class EmbeddingsSideBySide(nn.Module):
         tables = [member.table.weight.detach() for member in members]
         most = max(map(len, tables))
         self.table = nn.Parameter(
-            torch.stack([functional.pad(t, (0, 0, 0, most - len(t))) for t in tables])
+            torch.stack(
+                [torch.cat([t, t.new_zeros(most - len(t), t.shape[1])]) for t in tables]
+            )
         )
         rates = rates_of_streams([m.dropout.p for m in members], streams)
         self.dropout = DropoutSideBySide(rates, streams)
@@ -132,6 +134,8 @@ class EmbeddingsSideBySide(nn.Module):
 
     def forward(self, indices: Tensor) -> Tensor:
         """Look up, (M, B, n_columns) -> (M, B, n_outputs)."""
+        if not len(self.kept):  # torch's gradient on GPUs reads entries all the same
+            return indices[..., :0].to(self.table.dtype)
         if self.training and self.unknown_rate > 0:
             device = indices.device
             drawn = [

@@ -6,7 +6,6 @@ where they are: batches are copied into them, and the gradients come out in the 
 places each time. Where the optimizer can, its step is part of the graph.
 """
 
-import functools
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -63,11 +62,16 @@ def step_graphs(
     return StepGraphs(runtime.device, captured)
 
 
-@functools.cache  # once is enough
-def _tell(reason: str) -> None:
+_told: set[str] = set()  # once is enough
+
+
+def _tell(reason: str, details: str = "") -> None:
+    if reason in _told:
+        return
+    _told.add(reason)
     warnings.warn(
-        f"The steps of training are not captured in a CUDA graph, since {reason}: "
-        "small networks are several times slower so.",
+        f"The steps of training are not captured in a CUDA graph, since {reason}"
+        f"{details}: small networks are several times slower so.",
         RuntimeWarning,
         stacklevel=2,
     )
@@ -104,6 +108,7 @@ class Update(Protocol):
 class Steps(Protocol):
     """What steps are made of; `Trainer` is one."""
 
+    network: nn.Module
     parameters: Sequence[Tensor]
 
     def backward(self, batch: Batch, share: float) -> Tensor:
@@ -222,14 +227,15 @@ class StepGraphs:
     ) -> None:
         """Capture the step that gave a loss, and keep it if it is one; else give up.
 
-        What is drawn goes on as if nothing had been captured; `drawn` is where it was
-        before the step.
+        What is drawn goes on as if nothing had been captured, and so do running
+        statistics; `drawn` is where generators were before the step.
         """
         if len(self._shapes) == _MOST_SHAPES:
             self._give_up(f"batches are of more than {_MOST_SHAPES} shapes")
             return
         expected = loss.item(), _norm([p.grad for p in steps.parameters])
         goes_on = random_states(self._device)
+        statistics = [(b, b.clone()) for b in steps.network.buffers()]
         try:
             shape = _Shape(batch, steps, self._capture, None)
             set_random_states(drawn, self._device)  # the same masks
@@ -240,15 +246,19 @@ class StepGraphs:
             if _alike(expected, found):
                 self._shapes[key] = self._whole(batch, steps) or shape
             else:
-                self._give_up("what a graph computes differs")
+                details = f" (loss and gradient {found} instead of {expected})"
+                self._give_up("what a graph computes differs", details)
         except RuntimeError as error:
-            self._give_up(f"that fails ({str(error).splitlines()[0]})")
+            self._give_up("that fails", f" ({str(error).splitlines()[0]})")
         finally:
             set_random_states(goes_on, self._device)
+            with torch.no_grad():
+                for buffer, kept in statistics:
+                    buffer.copy_(kept)
 
-    def _give_up(self, reason: str) -> None:
+    def _give_up(self, reason: str, details: str = "") -> None:
         self.is_over = True
-        _tell(reason)
+        _tell(reason, details)
 
     def _whole(self, batch: Batch, steps: Steps) -> _Shape | None:
         """Capture gradients, which are right, and what follows, if that can be."""

@@ -22,6 +22,8 @@ def _pad(tensor: Tensor, rows: int) -> Tensor:
     """Append rows of zeros."""
     if rows == 0:
         return tensor
+    if not tensor.numel():  # torch 2.6 does not pad what has no columns
+        return tensor.new_zeros(len(tensor) + rows, *tensor.shape[1:])
     return torch.constant_pad_nd(tensor, (0, 0) * (tensor.ndim - 1) + (0, rows))
 
 

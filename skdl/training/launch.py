@@ -1,5 +1,6 @@
 """Processes that train one network, started by torch's elastic launcher."""
 
+import dataclasses
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -25,6 +27,7 @@ _COMMAND = (
 )
 _STARTED_BY = "SKDL_STARTED_BY"
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+_PATIENCE = 5  # seconds until what does not end is killed
 
 
 class DeadProcessError(RuntimeError):
@@ -66,8 +69,9 @@ def launch(n_processes: int, module: str, *arguments: str) -> None:
             max_restarts=0,
             local_addr="localhost",
             logs_specs=DefaultLogsSpecs(log_dir=logs),
-            signals_to_handle=",".join(_SIGNALS),
-            shutdown_timeout=5,
+            **_where_there(
+                signals_to_handle=",".join(_SIGNALS), shutdown_timeout=_PATIENCE
+            ),
         )
         try:
             elastic_launch(config, sys.executable)(*command)
@@ -80,6 +84,12 @@ def launch(n_processes: int, module: str, *arguments: str) -> None:
             raise DeadProcessError(f"process {rank} of {n_processes} {how}") from None
         except SignalException as error:
             raise KeyboardInterrupt(str(error)) from None
+
+
+def _where_there(**options: Any) -> dict[str, Any]:
+    """Return those options of the launcher that this version of torch has."""
+    known = {field.name for field in dataclasses.fields(LaunchConfig)}
+    return {name: value for name, value in options.items() if name in known}
 
 
 @contextmanager

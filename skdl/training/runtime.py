@@ -59,7 +59,11 @@ class Runtime:
         """Run what is inside in this runtime's precision."""
         if self.precision == torch.float32:
             return nullcontext()
-        return torch.autocast(self.device.type, dtype=self.precision)
+        # torch keeps cast weights until the outermost autocast ends, which may be the
+        # caller's: steps would go on with the weights of the first.
+        return torch.autocast(
+            self.device.type, dtype=self.precision, cache_enabled=False
+        )
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:

@@ -85,6 +85,11 @@ def test_a_process_that_is_killed_is_started_again_and_goes_on(tmp_path, monkeyp
     assert model.history_["epoch"].tolist() == [1, 2, 3, 4]
 
 
+def test_options_that_this_torch_does_not_have_are_left_out():
+    found = launch._where_there(max_restarts=1, an_option_of_later=2)
+    assert found == {"max_restarts": 1}
+
+
 def test_an_ordinary_estimator_comes_back(in_this_process):
     pipeline = make_pipeline(StandardScaler(), on_both()).fit(X, Y)
     model, alone = pipeline[-1], make_pipeline(StandardScaler(), MODEL).fit(X, Y)

@@ -50,6 +50,11 @@ def dense():
     return [model.predict_proba(X), model.partial_fit(X, Y).predict_proba(X)]
 
 
+def half():
+    model = NeuralClassifier(hidden_layer_sizes=8, precision="bfloat16", **SMALL)
+    return [model.fit(X, Y).history_["loss"], model.predict_proba(X)]
+
+
 def auto():
     model = NeuralClassifier(
         hidden_layer_sizes=8, n_estimators=2, weight_averaging="ema", **SMALL
@@ -87,7 +92,7 @@ def qrnn():
 
 @pytest.mark.filterwarnings("ignore:The suggestion of lr_find")
 @pytest.mark.parametrize("name", SURROUNDINGS)
-@pytest.mark.parametrize("run", [dense, auto, table, pictures, text, qrnn])
+@pytest.mark.parametrize("run", [dense, half, auto, table, pictures, text, qrnn])
 def test_results_are_those_of_a_plain_call(run, name):
     expected = run()
     with SURROUNDINGS[name]():

@@ -98,6 +98,8 @@ def test_some_members_alone_compute_what_they_did(options):
     assert rates
     assert all(of_each == [0.2, 0.1] for of_each in rates)
     assert some.train()(x).shape == (B, 2 * K)
+    elsewhere = of_members(pack.to("meta"), [0]).state_dict().values()
+    assert {t.device.type for t in elsewhere} == {"meta"}
 
 
 def test_each_member_drops_its_own_share():

@@ -53,7 +53,7 @@ def parameter_groups(
     Parameters
     ----------
     network : nn.Module
-        Parameters that need no gradient are left out.
+        Parameters that need no gradient, and those of no entries, are left out.
     weight_decay : float
         Decay of the others.
     layer_lr_decay : float, default=1.0
@@ -65,7 +65,7 @@ def parameter_groups(
         With keys `params`, `weight_decay` and `lr_factor`.
     """
     layers = [
-        (module, [p for p in module.parameters(recurse=False) if p.requires_grad])
+        (module, [p for p in module.parameters(recurse=False) if _learns(p)])
         for module in network.modules()
     ]
     layers = [(module, parameters) for module, parameters in layers if parameters]
@@ -86,6 +86,10 @@ def parameter_groups(
         {"params": parameters, "weight_decay": decay, "lr_factor": factor}
         for (decay, factor), parameters in groups.items()
     ]
+
+
+def _learns(parameter: nn.Parameter) -> bool:
+    return parameter.requires_grad and parameter.numel() > 0
 
 
 def _can_fuse(groups: list[dict[str, Any]]) -> bool:

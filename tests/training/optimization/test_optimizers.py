@@ -6,8 +6,14 @@ import pytest
 import torch
 from torch import nn
 
+from skdl.networks.embedding import EntityEmbedding
 from skdl.networks.packed import PackedMLP
-from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
+from skdl.networks.packed_embedding import PackedEmbedding
+from skdl.training.optimization.optimizers import (
+    OptimizerSettings,
+    build_optimizer,
+    parameter_groups,
+)
 
 LR, DECAY, START, GRADIENT = 0.1, 0.5, 2.0, 0.3
 
@@ -59,6 +65,17 @@ def test_biases_norms_and_embeddings_are_not_decayed():
     assert [id(p) for p in decayed] == [id(network["linear"].weight)]
     everything = [p for g in optimizer.param_groups for p in g["params"]]
     assert len(everything) == len(list(network.parameters()))
+
+
+def test_parameters_of_no_entries_are_left_out():
+    # What torch computes of their gradient on a GPU reads memory that is not there.
+    pack = PackedEmbedding(3, [5], [0], [0])
+    assert parameter_groups(pack, 0.1) == []
+    vectors = pack(torch.tensor([[2], [1]]))
+    assert vectors.shape == (3, 2, 0)
+    assert not vectors.requires_grad
+    alone = EntityEmbedding([5], [0], [0])
+    assert alone(torch.tensor([[2], [1]])).shape == (2, 0)
 
 
 def test_frozen_parameters_are_left_out():
