@@ -114,6 +114,22 @@ def rescale_outputs(network: nn.Module, scale: Tensor, shift: Tensor) -> bool:
     return True
 
 
+@torch.no_grad()
+def fold_gates(network: nn.Module) -> None:
+    """Take the gates of a pack's inputs, if it has any, into its first layer.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Any; afterwards it has no gates.
+    """
+    gates = getattr(network, "gates", None)
+    if isinstance(network, PackedEmbeddingNetwork) and gates is not None:
+        first, _ = _first_layers(_dense(network))
+        _by_output(first).mul_(gates.factors().unsqueeze(1))
+        network.gates = None
+
+
 def _dense(member: nn.Module) -> nn.Module:
     """Return what takes the numbers."""
     return member.head if isinstance(member, WithEmbedding) else member

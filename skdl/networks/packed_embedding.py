@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skdl.networks.embedding import EntityEmbedding, grown, unknown_rows
+from skdl.networks.gates import InputGates
 from skdl.networks.numeric_embedding import CosineEmbedding, PiecewiseLinearEmbedding
 from skdl.networks.packed import (
     Pack,
@@ -137,6 +138,8 @@ class PackedEmbeddingNetwork(Pack):
         Of the numbers.
     effects : PackedRandomEffects or None, default=None
         Intercepts of groups that are added to the head's outputs.
+    gates : InputGates or None, default=None
+        What the head's inputs are multiplied by while the network learns.
 
     Examples
     --------
@@ -154,6 +157,7 @@ class PackedEmbeddingNetwork(Pack):
         piecewise: PiecewiseLinearEmbedding | None = None,
         cosine: CosineEmbedding | None = None,
         effects: PackedRandomEffects | None = None,
+        gates: InputGates | None = None,
     ) -> None:
         super().__init__()
         self.n_members = head.n_members
@@ -161,11 +165,13 @@ class PackedEmbeddingNetwork(Pack):
         self.piecewise = piecewise
         self.cosine = cosine
         self.effects = effects
+        self.gates = gates
         self.head = head
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the state, also of files from before there were cosines."""
+        """Take the state, also of files from before there were cosines or gates."""
         super().__setstate__(state)
+        self._modules.setdefault("gates", None)
         if "numeric" in self._modules:
             self._modules["piecewise"] = self._modules.pop("numeric")
             self.cosine = None
@@ -188,7 +194,8 @@ class PackedEmbeddingNetwork(Pack):
             parts.append(self.cosine(numbers))
         if numbers.shape[-1]:
             parts.append(for_each_member(numbers, self.n_members))
-        return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
+        inputs = torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
+        return inputs if self.gates is None else self.gates(inputs)
 
     def each(self, indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
         """Return the members' raw outputs, (M, B, K).

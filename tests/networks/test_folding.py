@@ -6,8 +6,17 @@ from torch import nn
 
 from skdl.networks.embedding import EmbeddingNetwork, EntityEmbedding
 from skdl.networks.ensemble import Ensemble
-from skdl.networks.folding import rescale_inputs, rescale_outputs, takes_inputs_anew
+from skdl.networks.folding import (
+    fold_gates,
+    rescale_inputs,
+    rescale_outputs,
+    takes_inputs_anew,
+)
+from skdl.networks.gates import InputGates
 from skdl.networks.mlp import MLP
+from skdl.networks.numeric_embedding import CosineEmbedding
+from skdl.networks.packed import PackedMLP
+from skdl.networks.packed_embedding import PackedEmbedding, PackedEmbeddingNetwork
 from skdl.networks.random_effects import RandomEffects
 
 SLOPE = torch.tensor([0.5, 3.0, 1.0], dtype=torch.float64)
@@ -95,3 +104,20 @@ def test_a_network_of_ones_own_is_known_to_be_unknown():
     assert not takes_inputs_anew(nn.Sequential(nn.Linear(4, 2)))
     without = nn.Sequential(nn.Linear(4, 2, bias=False))
     assert not rescale_outputs(without, torch.ones(2), torch.zeros(2))
+
+
+def test_gates_go_into_the_first_layer():
+    torch.manual_seed(0)
+    embedding = PackedEmbedding(3, [5, 4], [3, 2], [0, 1])
+    cosine, gates = CosineEmbedding(3, [0, 2], 4), InputGates(3, 5, 4, [([0, 2], 4)])
+    head = PackedMLP(3, 5 + 2 * 4 + 4, 2, hidden_layer_sizes=(8,))
+    network = PackedEmbeddingNetwork(head, embedding, None, cosine, gates=gates)
+    nn.init.uniform_(gates.gate)
+    inputs = torch.tensor([[2, 5], [0, 8]]), torch.randn(2, 4)
+    before, factors = network.each(*inputs), gates.factors()
+    fold_gates(network)
+    assert network.gates is None
+    torch.testing.assert_close(network.each(*inputs), before)
+    # The vector of a number has the number's gate.
+    assert (factors[:, 5:9] == factors[:, [13]]).all()
+    assert (factors[:, 9:13] == factors[:, [15]]).all()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.data.binned import BinnedTableEncoder
+from skdl.networks.gates import InputGates
 from skdl.networks.numeric_embedding import CosineEmbedding, PiecewiseLinearEmbedding
 from skdl.networks.packed import PackedLinear, PackedMLP, PackedRandomEffects
 from skdl.networks.packed_embedding import PackedEmbedding, PackedEmbeddingNetwork
@@ -21,6 +22,7 @@ def new_pack(
     embedding: PackedEmbedding | None,
     cosine: bool,
     entries: int,
+    gate_pace: float = 0.0,
     **layers: Any,
 ) -> PackedEmbeddingNetwork:
     """Return a pack for what an encoder gives.
@@ -37,6 +39,9 @@ def new_pack(
         Whether numbers have vectors of cosines.
     entries : int
         Entries of a number's vector of either kind.
+    gate_pace : float, default=0.0
+        How fast the gates move that inputs are multiplied by while the networks learn;
+        0 for no gates.
     **layers
         As `PackedMLP` takes them.
     """
@@ -53,7 +58,14 @@ def new_pack(
     if n_groups:
         effects = PackedRandomEffects(n_members, n_groups, n_outputs)
     head = PackedMLP(n_members, n_inputs, n_outputs, **layers)
-    return PackedEmbeddingNetwork(head, embedding, piecewise, cosines, effects)
+    gates = None
+    if gate_pace:
+        n_numbers = encoder.numeric.n_outputs
+        n_entries = 0 if embedding is None else embedding.n_outputs
+        both = (piecewise, encoder.bins.columns), (cosines, columns)
+        vectors = [(list(of), entries) for part, of in both if part is not None]
+        gates = InputGates(n_members, n_entries, n_numbers, vectors, gate_pace)
+    return PackedEmbeddingNetwork(head, embedding, piecewise, cosines, effects, gates)
 
 
 @torch.no_grad()

@@ -53,6 +53,9 @@ class Recipe:
         Bins of a number; see `BinEncoder`. No quantiles: no bins.
     entries : int
         Entries of a number's vector of either kind.
+    gate_pace : float
+        By how much faster than weights the gates of columns move; see `InputGates`. 0
+        for no gates.
     max_steps : int
         Steps at most.
     first_look : int
@@ -77,6 +80,7 @@ class Recipe:
     n_leaves: int = 32
     entries: int = 8
     rare_rows: int = 0
+    gate_pace: float = 2.0
     max_steps: int = 3000
     first_look: int = 150
     growth: float = 1.25
@@ -117,7 +121,10 @@ def recipe_for(
         them the larger the table, count as unknown: a vector of so few rows knows these
         rows by heart. Where there are hundreds of columns of numbers, each has fewer
         bins and a shorter vector, so that the first layer stays about as wide as the
-        others.
+        others. The more columns of numbers there are, the more of them may be
+        noise, and the faster gates move: where a few columns all counted fast ones did
+        harm. Where vectors are what is wanted there are no gates, which would take a
+        part of their lengths.
     """
     batch_size = resolve_batch_size("auto", n_rows)
     batches = math.ceil(n_rows / batch_size)
@@ -137,6 +144,7 @@ def recipe_for(
         embedding_dropout=0.4 if n_classes else 0.2,
         batch_size=batch_size,
         rare_rows=min(3, n_rows // 300),
+        gate_pace=0.0 if for_vectors else min(20.0, max(2.0, columns / 2)),
         max_steps=max(steps, _FEWEST_STEPS, passes * batches),
         n_quantiles=0 if columns > _MOST_COLUMNS else max(2, round(32 * share)),
         n_leaves=1 if n_rows < _ROWS_FOR_TREES else max(2, round(32 * share)),
