@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from skdl.networks.dropout import Dropout
 from skdl.networks.random_effects import RandomEffects
@@ -37,6 +38,13 @@ def grown(table: Tensor, sizes: Sequence[int], new_sizes: Sequence[int]) -> Tens
         mean = known.mean(-2, keepdim=True)
         parts += [part, mean.expand(*part.shape[:-2], size - n_rows, -1)]
     return torch.cat(parts, dim=-2)
+
+
+def looked_up(indices: Tensor, table: Tensor) -> Tensor:
+    """Return rows of a table (R, W), which may have no columns: (...) -> (..., W)."""
+    if not table.shape[1]:  # torch's gradient on GPUs reads entries all the same
+        return indices.unsqueeze(-1)[..., :0].to(table.dtype)
+    return functional.embedding(indices, table)
 
 
 class EntityEmbedding(nn.Module):
@@ -122,8 +130,6 @@ class EntityEmbedding(nn.Module):
 
     def forward(self, indices: Tensor) -> Tensor:
         """Look the vectors up: (B, n_columns) -> (B, n_outputs)."""
-        if not self.n_outputs:  # torch's gradient on GPUs reads entries all the same
-            return indices[..., :0].to(self.table.weight.dtype)
         if self.training and self.unknown_rate > 0:
             device = indices.device
             hidden = torch.rand(
@@ -132,7 +138,9 @@ class EntityEmbedding(nn.Module):
             indices = torch.where(
                 hidden < self.unknown_rate, self.unknown.to(indices.dtype), indices
             )
-        vectors = self.table(indices).flatten(1)  # (B, n_columns * width)
+        vectors = looked_up(indices, self.table.weight).flatten(
+            1
+        )  # (B, n_columns * width)
         if not self._is_dense:
             vectors = vectors.index_select(1, self.kept)
         return self.dropout(vectors)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from skdl.networks.embedding import looked_up
 from skdl.networks.mlp import MLP
 from skdl.networks.packed_settings import PackedDropout
 from skdl.networks.random_effects import with_groups
@@ -237,9 +238,8 @@ class PackedRandomEffects(nn.Module):
 
     def forward(self, groups: Tensor) -> Tensor:
         """Add up, (B, n_groupings) or (M, B, n_groupings) -> (M, B, n_outputs)."""
-        rows, table = stacked_rows(groups, self.table)
         known = for_each_member(groups > 0, len(self.table)).unsqueeze(-1)
-        return (functional.embedding(rows, table) * known).sum(2)
+        return (looked_up_by_member(groups, self.table) * known).sum(2)
 
 
 def batched_linear(
@@ -265,11 +265,12 @@ def batched_linear(
     return raw[..., :n_outputs] if padding else raw
 
 
-def stacked_rows(indices: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the members' tables as one, and the indices of rows in it.
+def looked_up_by_member(indices: Tensor, table: Tensor) -> Tensor:
+    """Return rows of the members' tables, all by one lookup.
 
-    (B, C) or (M, B, C) and (M, R, W) -> (M, B, C) and (M * R, W).
+    (B, C) or (M, B, C) and (M, R, W) -> (M, B, C, W).
     """
     n_members, n_rows, _ = table.shape
     starts = torch.arange(n_members, device=indices.device, dtype=indices.dtype)
-    return indices + (starts * n_rows).view(-1, 1, 1), table.flatten(0, 1)
+    rows = indices + (starts * n_rows).view(-1, 1, 1)
+    return looked_up(rows, table.flatten(0, 1))

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from skdl.networks.embedding import EntityEmbedding, grown, unknown_rows
 from skdl.networks.gates import InputGates
@@ -15,7 +14,7 @@ from skdl.networks.packed import (
     PackedMLP,
     PackedRandomEffects,
     for_each_member,
-    stacked_rows,
+    looked_up_by_member,
 )
 from skdl.networks.packed_settings import dropout_of_rates
 from skdl.randomness import generator_on
@@ -104,9 +103,6 @@ class PackedEmbedding(nn.Module):
 
     def forward(self, indices: Tensor) -> Tensor:
         """Look up, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
-        if not self.n_outputs:  # torch's gradient on GPUs reads entries all the same
-            nothing = for_each_member(indices, len(self.table))[..., :0]
-            return nothing.to(self.table.dtype)
         if self.training and self.unknown_rate > 0:
             indices = for_each_member(indices, len(self.table))
             device = indices.device
@@ -116,8 +112,7 @@ class PackedEmbedding(nn.Module):
             indices = torch.where(
                 hidden < self.unknown_rate, self.unknown.to(indices.dtype), indices
             )
-        rows, table = stacked_rows(indices, self.table)
-        vectors = functional.embedding(rows, table).flatten(2)  # (M, B, columns * W)
+        vectors = looked_up_by_member(indices, self.table).flatten(2)  # (M, B, C * W)
         if not self._is_dense:
             vectors = vectors.index_select(2, self.kept)
         return self.dropout(vectors)

@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from skdl.networks.dropout import Dropout
 from skdl.networks.embedding import EmbeddingNetwork, EntityEmbedding
@@ -21,8 +20,8 @@ from skdl.networks.packed import (
     Pack,
     PackedBatchNorm,
     PackedLinear,
+    looked_up_by_member,
     packed_layers,
-    stacked_rows,
 )
 from skdl.networks.packed_embedding import PackedEmbeddingNetwork
 from skdl.randomness import generators_side_by_side
@@ -134,8 +133,6 @@ class EmbeddingsSideBySide(nn.Module):
 
     def forward(self, indices: Tensor) -> Tensor:
         """Look up, (M, B, n_columns) -> (M, B, n_outputs)."""
-        if not len(self.kept):  # torch's gradient on GPUs reads entries all the same
-            return indices[..., :0].to(self.table.dtype)
         if self.training and self.unknown_rate > 0:
             device = indices.device
             drawn = [
@@ -146,8 +143,7 @@ class EmbeddingsSideBySide(nn.Module):
             indices = torch.where(
                 hidden < self.unknown_rate, self.unknown.to(indices.dtype), indices
             )
-        rows, table = stacked_rows(indices, self.table)
-        vectors = functional.embedding(rows, table).flatten(2)
+        vectors = looked_up_by_member(indices, self.table).flatten(2)
         if not self._is_dense:
             vectors = vectors.index_select(2, self.kept)
         return self.dropout(vectors)

@@ -1,8 +1,9 @@
 """Searches on the engines that joblib runs: the same result, and threads shared out."""
 
 import os
-import time
+import threading
 from contextlib import contextmanager
+from multiprocessing.connection import Client, Listener
 from unittest import mock
 
 import joblib
@@ -97,28 +98,50 @@ def test_processes_share_the_threads_of_the_machine():
     assert found["split0_test_process"][0] != os.getpid()
 
 
-def device_of_worker(number):
-    """Return the GPU that a fit in this worker takes, of two that are made believe."""
-    time.sleep(0.2)  # so that the other worker gets the next
+patching = threading.Lock()  # of what threads share
+
+
+def device_of_worker(meeting=None):
+    """Return the GPU that a fit in this worker takes, of two that are made believe.
+
+    With a meeting, not before another worker is there.
+    """
+    if meeting is not None:
+        with Client(meeting) as other:
+            other.recv()
     with (
+        patching,
         mock.patch("torch.cuda.device_count", return_value=2),
         mock.patch.object(ranks, "ranks_of_fit", return_value=None),
     ):
         return str(ranks.in_ranks(Runtime(torch.device("cuda"))).device)
 
 
+def let_pairs_go_on(meeting, n_pairs):
+    """Let two workers at a time go on, who are not the same since both wait."""
+    for _ in range(n_pairs):
+        with meeting.accept() as one, meeting.accept() as other:
+            one.send("two are here")
+            other.send("two are here")
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("engine", [loky, threads, dask])
 def test_workers_take_the_gpus_in_turn(engine):
-    with engine():
-        alone = device_of_worker(0)
-        found = joblib.Parallel()(joblib.delayed(device_of_worker)(i) for i in range(8))
+    with engine(), Listener() as meeting:
+        alone = device_of_worker()
+        pairs = threading.Thread(target=let_pairs_go_on, args=(meeting, 4), daemon=True)
+        pairs.start()
+        found = joblib.Parallel(batch_size=1)(
+            joblib.delayed(device_of_worker)(meeting.address) for _ in range(8)
+        )
+        pairs.join()
     assert alone == "cuda"
     assert set(found) == {"cuda:0", "cuda:1"}
 
 
 def test_a_gpu_that_is_named_is_the_one_and_alone_there_is_no_turn():
-    assert device_of_worker(0) == "cuda"
+    assert device_of_worker() == "cuda"
     named = Runtime(torch.device("cuda", 1))
     assert ranks.in_ranks(named) is named
     with threads():
