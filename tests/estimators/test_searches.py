@@ -2,6 +2,7 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Client, Listener
 from unittest import mock
@@ -138,6 +139,14 @@ def test_workers_take_the_gpus_in_turn(engine):
         pairs.join()
     assert alone == "cuda"
     assert set(found) == {"cuda:0", "cuda:1"}
+
+
+def test_the_number_of_a_thread_that_is_gone_is_free_again():
+    def number():
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(ranks.worker_number).result()
+
+    assert number() == number()
 
 
 def test_a_gpu_that_is_named_is_the_one_and_alone_there_is_no_turn():

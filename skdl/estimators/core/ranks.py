@@ -9,7 +9,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from joblib.parallel import get_active_backend
@@ -81,23 +83,30 @@ def _is_task_of_dask() -> bool:
         return False
 
 
-# Numbers of the threads that have asked for one.
-_threads: dict[int, int] = {}
+# Numbers of the threads that have asked for one and are still there.
+_threads: WeakKeyDictionary[threading.Thread, int] = WeakKeyDictionary()
+_numbering = threading.Lock()
 
 
 def worker_number() -> int:
     """Return the number of this worker among those beside it, as far as it is known.
 
     Processes are numbered by who starts them, as in "LokyProcess-3"; else their ids
-    tell them apart. Threads of one process are numbered as they ask.
+    tell them apart. Threads of one process are numbered as they ask; the number of one
+    that is gone is free again.
     """
     number = 0
     if multiprocessing.parent_process() is not None:
         found = re.search(r"(\d+)$", multiprocessing.current_process().name)
         number = int(found[1]) - 1 if found else os.getpid()
-    if threading.current_thread() is threading.main_thread():
+    thread = threading.current_thread()
+    if thread is threading.main_thread():
         return number
-    return number + _threads.setdefault(threading.get_ident(), len(_threads))
+    with _numbering:
+        if thread not in _threads:
+            taken = set(_threads.values())
+            _threads[thread] = next(i for i in count() if i not in taken)
+        return number + _threads[thread]
 
 
 @functools.cache  # once is enough
