@@ -12,8 +12,8 @@ split. No model is told more than the columns: text is categories, numbers are n
 takes skdl_settings, sixteen networks of four settings that are chosen out of fold, and
 skdl_16, sixteen of one setting; and those of `_other_models.py`: catboost, realmlp_s,
 realmlp, tabm, lightgbm_tuned, mlp, which may refuse a table and are left out there.
-Figures go to output/tables.csv, with versions and
-the command; with `--picture` errors against seconds to output/tables.png.
+Figures go to output/tables.csv, with versions and the command; with `--picture` errors
+against seconds to output/tables.png.
 """
 
 import argparse
