@@ -89,15 +89,17 @@ class Runtime:
 def bfloat16_is_fast(device: torch.device) -> bool:
     """Tell whether a device multiplies bfloat16 faster than float32.
 
-    GPUs since Ampere do, and CPUs with matrix tiles (AMX), unless oneDNN, which alone
-    uses the tiles, is switched off or kept from them (`ONEDNN_MAX_CPU_ISA`).
+    GPUs since Ampere do, and CPUs with matrix tiles (AMX) or AVX-512's instructions for
+    it, unless oneDNN, which alone uses them, is switched off or kept from them
+    (`ONEDNN_MAX_CPU_ISA`).
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    has_tiles = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    if device.type != "cpu" or has_tiles is None:
+    if device.type != "cpu" or not runs_in_onednn(torch.bfloat16):
         return False
-    return bool(has_tiles()) and runs_in_onednn(torch.bfloat16)
+    units = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    asked = [getattr(torch.cpu, name, None) for name in units]
+    return any(has_them() for has_them in asked if has_them is not None)
 
 
 def runs_in_onednn(dtype: torch.dtype) -> bool:

@@ -10,6 +10,8 @@ from skdl.training.runtime import (
     runtime_after_loading,
 )
 
+UNITS = ["_is_amx_tile_supported", "_is_avx512_bf16_supported"]
+
 
 @pytest.fixture
 def broken_cuda(monkeypatch):
@@ -65,10 +67,18 @@ def test_whether_onednn_runs_an_lstm_is_known(dtype, enabled, monkeypatch):
 
 
 @pytest.mark.kernels
-def test_auto_takes_bfloat16_only_where_the_units_for_it_can_be_used(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+@pytest.mark.parametrize("unit", UNITS)
+def test_auto_takes_bfloat16_only_where_the_units_for_it_can_be_used(unit, monkeypatch):
+    for name in UNITS:
+        monkeypatch.setattr(torch.cpu, name, lambda has=name == unit: has)
     there = resolve_runtime("cpu", prefer_bfloat16=True).precision
     assert (there == torch.bfloat16) == runs_in_onednn(torch.bfloat16)
     monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
     there = resolve_runtime("cpu", prefer_bfloat16=True).precision
     assert there == torch.float32
+
+
+def test_auto_is_float32_on_a_cpu_without_units_for_bfloat16(monkeypatch):
+    for name in UNITS:
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    assert resolve_runtime("cpu", prefer_bfloat16=True).precision == torch.float32
