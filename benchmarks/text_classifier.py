@@ -322,6 +322,7 @@ def readers(options: argparse.Namespace) -> None:
                 given = {**given, "language_model": own}
             make = lambda given=given: TextClassifier(random_state=0, **given)  # noqa: E731
             found[name].append(scored(make, fold))
+            print(f"fold {fold}, {name}: accuracy {found[name][-1][0]:.3f}", flush=True)
     for name, values in found.items():
         rows.append([name, *np.mean(values, axis=0)])
     print_table([f"folds {options.folds}", "accuracy", "seconds"], rows)

@@ -1,6 +1,7 @@
 """The network of a TextLM: its softmax, dropouts, and what it begins from."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -26,6 +27,11 @@ _SIZES = (1000, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000, 24_000, 32_000)
 DROPOUTS = {"input": 1.0, "hidden": 0.5, "output": 1.0, "word": 0.0, "recurrent": 0.5}
 
 _DROPOUT = 0.2
+
+# What "auto" is for so many epochs, and by how much it grows where they double: a text
+# that is read again and again is learned by heart with less.
+_EPOCHS, _BY_DOUBLING, _MOST_DROPOUT = 5.0, 0.1, 0.45
+_LEAST_DROPOUT = 0.1
 
 
 def choose_cutoffs(
@@ -103,7 +109,7 @@ def new_network(settings: Any, encoder: TextEncoder, runtime: Runtime) -> Langua
         cutoffs=cutoffs,
         cell=settings.cell,
         zoneout=settings.zoneout,
-        **dropouts(settings.dropout, settings.cell),
+        **dropouts(settings),
     )
     network.softmax.begin_at(torch.from_numpy(encoder.counts))
     if source is not None:
@@ -111,17 +117,28 @@ def new_network(settings: Any, encoder: TextEncoder, runtime: Runtime) -> Langua
     return network
 
 
-def dropouts(dropout: float | Mapping[str, float], cell: str) -> dict[str, float]:
+def dropouts(settings: Any) -> dict[str, float]:
     """Return the network's dropouts by their names there."""
+    dropout = settings.dropout
     given = dropout if isinstance(dropout, Mapping) else {}
     base = _DROPOUT if isinstance(dropout, Mapping) else dropout
+    if isinstance(dropout, str):  # "auto"
+        base = _by_epochs(settings.max_epochs)
     found = {kind: share * base for kind, share in DROPOUTS.items()}
-    if cell == "qrnn":  # of all weights of its layers; it costs more than it helps
+    if (
+        settings.cell == "qrnn"
+    ):  # of all weights of its layers; it costs more than it helps
         found["recurrent"] = 0.0
     return {f"{kind}_dropout": share for kind, share in {**found, **given}.items()}
 
 
-def check_dropout(dropout: float | Mapping[str, float]) -> None:
+def _by_epochs(n_epochs: int) -> float:
+    """Return the dropout for a text that is read so many times."""
+    grown = _DROPOUT + _BY_DOUBLING * math.log2(n_epochs / _EPOCHS)
+    return min(_MOST_DROPOUT, max(_LEAST_DROPOUT, grown))
+
+
+def check_dropout(dropout: str | float | Mapping[str, float]) -> None:
     """Refuse a dict that names what is not dropped, or shares out of range.
 
     Raises

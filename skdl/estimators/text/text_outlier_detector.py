@@ -140,6 +140,8 @@ class TextOutlierDetector(OutlierMixin, PlainState, DocumentationLink, BaseEstim
             max_epochs=12,
             batch_size=max(1, min(10, n_tokens // 500)),
             lr=1e-2,
+            weight_decay=0.01,
+            dropout=0.2,
             random_state=seed,
         )
         return model.fit(texts)

@@ -77,13 +77,15 @@ class TextParameters(TokenParameters):
         which takes a fraction of the time (Grave et al. 2017, arXiv 1609.04309); a
         sequence gives the first token of each cluster. Probabilities are exact either
         way. "auto" is adaptive on a CPU from 5,000 tokens on.
-    dropout : float or dict
+    dropout : float, dict or "auto"
         A number p is the dropout of the tokens' vectors and of the outputs, and p / 2
-        that between layers and, for "lstm", of recurrent weights: more for little text,
-        less for much. A dict sets each by itself, the others stay as for 0.2: "input",
-        "hidden", "output" (with masks that stay the same over a window), "recurrent"
-        (of recurrent weights; for "qrnn" of all weights of the layers), "word" (share
-        of words whose vectors are zeroed in a window). In [0, 1).
+        that between layers and, for "lstm", of recurrent weights: more for a text that
+        is read often, less for much text. "auto" goes by `max_epochs`: .2 for 5, .1
+        more where they double, from .1 to .45. A dict sets each by itself, the others
+        stay as for 0.2: "input", "hidden", "output" (with masks that stay the same over
+        a window), "recurrent" (of recurrent weights; for "qrnn" of all weights of the
+        layers), "word" (share of words whose vectors are zeroed in a window); in
+        [0, 1).
     zoneout : float
         For "qrnn", share of units that keep their past for a step, in [0, 1).
     activation_penalty : float
@@ -117,7 +119,7 @@ class TextParameters(TokenParameters):
     cell: str = "lstm"
     tie_weights: bool = True
     softmax: str | Sequence[int] = "auto"
-    dropout: float | Mapping[str, float] = 0.2
+    dropout: str | float | Mapping[str, float] = "auto"
     zoneout: float = 0.0
     activation_penalty: float = 0.0
     temporal_penalty: float = 0.0
@@ -133,7 +135,7 @@ class TextParameters(TokenParameters):
         "cell": [StrOptions({"lstm", "qrnn"})],
         "tie_weights": ["boolean"],
         "softmax": [StrOptions({"auto", "full", "adaptive"}), "array-like"],
-        "dropout": [_SHARE, dict],
+        "dropout": [_SHARE, dict, StrOptions({"auto"})],
         "zoneout": [_SHARE],
         "activation_penalty": [_PENALTY],
         "temporal_penalty": [_PENALTY],

@@ -168,7 +168,7 @@ def _cost(settings: Any, parts: FittedParts, runtime: Runtime) -> LanguageModelC
     averages = settings.weight_averaging is not None
     copies = 1 + 2 * (1 + states + averages) + settings.early_stopping
     softmax = parts.network.body.softmax
-    dropped = dropouts(settings.dropout, settings.cell)
+    dropped = dropouts(settings)
     return LanguageModelCost(
         len(parts.encoder.tokens),
         settings.embedding_dim,

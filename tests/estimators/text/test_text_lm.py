@@ -267,11 +267,22 @@ def test_vectors_feed_a_classifier_in_a_pipeline():
 
 @pytest.mark.parametrize(("cell", "share"), [("lstm", 0.1), ("qrnn", 0.0)])
 def test_recurrent_dropout_goes_by_the_cell(cell, share):
-    chosen = make(cell=cell, max_epochs=1).fit(TEXTS).network_.recurrent.layers
+    chosen = make(cell=cell, max_epochs=1, dropout=0.2).fit(TEXTS)
+    chosen = chosen.network_.recurrent.layers
     assert {layer.dropout.p for layer in chosen} == {share}
     given = make(cell=cell, max_epochs=1, dropout={"recurrent": 0.15})
     layers = given.fit(TEXTS).network_.recurrent.layers
     assert {layer.dropout.p for layer in layers} == {0.15}
+
+
+@pytest.mark.parametrize(
+    ("max_epochs", "share"),
+    [(1, 0.1), (5, 0.2), (10, 0.3), (20, 0.4), (1000, 0.45)],
+    ids=str,
+)
+def test_a_text_that_is_read_often_has_more_dropout(max_epochs, share):
+    model = make(max_epochs=max_epochs).partial_fit(TEXTS)  # one epoch of so many
+    assert model.network_.output_dropout.p == pytest.approx(share)
 
 
 def test_grid_search_tunes_dropout_and_size():
@@ -564,6 +575,7 @@ def test_a_document_of_a_quarter_of_a_million_tokens():
         {"max_vocab": 2},
         {"token_pattern": "("},
         {"dropout": -1},
+        {"dropout": "much"},
     ],
     ids=str,
 )
