@@ -29,6 +29,9 @@ _FEW_OUTPUTS = 16
 # Batched products of fewer than 400 multiplications go through a kernel of their own:
 # with 16 rows, those with fewer than this many a row.
 _TINY = 25
+# Multiplications of a row from which those of sixteen rows take longer than all else
+# that there is to do for one row.
+_LARGE = 1 << 16
 
 
 def for_each_member(x: Tensor, n_members: int, shared_ndim: int = 2) -> Tensor:
@@ -54,6 +57,10 @@ class Pack(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return the members' raw outputs one after the other, (B, M * K)."""
         return self.each(*inputs).transpose(0, 1).flatten(1)
+
+    def takes_row_alone(self) -> bool:
+        """Tell whether one row is to be predicted without others that fill up."""
+        return False
 
 
 class PackedLinear(nn.Module):
@@ -93,14 +100,14 @@ class PackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs, (B, n_inputs) or (M, B, n_inputs) -> (M, B, n_outputs)."""
-        n_members, _, n_outputs = self.weight.shape
-        x = for_each_member(x, n_members)
         weight: Tensor = self.weight
-        if self.training and n_outputs < _FEW_OUTPUTS:
+        x = for_each_member(x, len(weight))
+        if self.training and weight.shape[2] < _FEW_OUTPUTS:
             weight = weight.mT.contiguous().mT
-        if self.bias is None:
+        bias = self.bias
+        if bias is None:
             return torch.bmm(x, weight)
-        return batched_linear(x, weight, self.bias.unsqueeze(1), self.training)
+        return batched_linear(x, weight, bias.unsqueeze(1), self.training)
 
     def extra_repr(self) -> str:
         """Show the sizes."""
@@ -180,6 +187,15 @@ class PackedMLP(Pack):
         """Return the members' raw outputs, (M, B, n_outputs)."""
         return self.layers(x)
 
+    def takes_row_alone(self) -> bool:
+        """Tell whether one row is to be predicted without others that fill up.
+
+        In a small pack they cost little, and a row then has the bits that it has among
+        others; in a large one sixteen rows take several times as long as one.
+        """
+        each = (m.weight.numel() for m in self.layers if isinstance(m, PackedLinear))
+        return sum(each) >= _LARGE
+
 
 def packed_layers(
     members: Iterable[Iterable[nn.Module]],
@@ -251,7 +267,7 @@ def batched_linear(
     same bits whatever rows are beside it, and in whatever order, if their number is a
     multiple of 16.
     """
-    if training:
+    if training or x.shape[1] == 1:
         return torch.baddbmm(bias, x, weight)
     _, n_inputs, n_outputs = weight.shape
     padding = -n_outputs % 4 if 4 < n_outputs < 12 else 0

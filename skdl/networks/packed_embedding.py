@@ -171,6 +171,10 @@ class PackedEmbeddingNetwork(Pack):
             self._modules["piecewise"] = self._modules.pop("numeric")
             self.cosine = None
 
+    def takes_row_alone(self) -> bool:
+        """Tell whether one row is to be predicted without others that fill up."""
+        return self.head.takes_row_alone()
+
     def grow(self, sizes: Sequence[int], n_groups: Sequence[int]) -> None:
         """Append rows to vocabularies and groups to groupings."""
         if self.embedding is not None:

@@ -18,6 +18,15 @@ from skdl.training.survival.out_of_memory import RowLimit, raise_memory_error
 _ROW_MULTIPLE = 16
 
 
+def _rows_to_add(network: nn.Module, n_rows: int, device: torch.device) -> int:
+    """Return how many rows fill up; none where a network takes one row by itself."""
+    if n_rows == 1 and device.type == "cpu":
+        takes = getattr(type(network), "takes_row_alone", None)
+        if takes is not None and takes(network):
+            return 0
+    return -n_rows % _ROW_MULTIPLE
+
+
 def _pad(tensor: Tensor, rows: int) -> Tensor:
     """Append rows of zeros."""
     if rows == 0:
@@ -84,7 +93,8 @@ def _infer(
 ) -> Tensor:
     def predict(inputs: tuple[Tensor, ...]) -> Tensor:
         n = inputs[0].shape[0]
-        raw = network(*(_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs))
+        added = _rows_to_add(network, n, device)
+        raw = network(*(_pad(t, added).to(device) for t in inputs))
         return link(_single_at_least(raw[:n]))
 
     limit = RowLimit("predicting", _ROW_MULTIPLE)
