@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skdl.networks.packed import batched_linear, for_each_member
+from skdl.networks.packed import batched_linear
+from skdl.networks.straight import Function
 from skdl.randomness import generator_on
 
 # Cosines' frequencies are cut at this many of their standard deviations.
@@ -70,10 +71,12 @@ class PiecewiseLinearEmbedding(nn.Module):
 
     def forward(self, positions: Tensor) -> Tensor:
         """Embed, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
-        # (..., n_columns, B, n_bins)
-        filled = (positions.transpose(-2, -1).unsqueeze(-1) - self.bins).clamp_(0, 1)
-        by_column = positions.ndim == 2
-        vectors = self._by_column(filled) if by_column else self._by_member(filled)
+        if positions.ndim == 2:
+            return _bent(positions, self.bins, *self._by_column(), self.training)
+        filled = _filled(positions, self.bins).flatten(0, 1)
+        weight, bias = self.weight.flatten(0, 1), self.bias.flatten(0, 1)
+        vectors = batched_linear(filled, weight, bias, self.training)
+        vectors = vectors.unflatten(0, self.weight.shape[:2]).transpose(1, 2)
         return vectors.relu().flatten(2)
 
     @torch.no_grad()
@@ -84,27 +87,39 @@ class PiecewiseLinearEmbedding(nn.Module):
         times as long as the product where there is one row.
         """
         for parameter in (self.weight, self.bias):
-            parameter.data = _by_column(parameter).contiguous().permute(2, 0, 1, 3)
+            by_column = parameter.permute(1, 2, 0, 3).contiguous()
+            parameter.data = by_column.permute(2, 0, 1, 3)
 
-    def _by_column(self, filled: Tensor) -> Tensor:
-        """Multiply what all members share, (C, B, n_bins) -> (M, B, C, dim)."""
-        weight = _by_column(self.weight)
-        members = weight.shape[2:]
-        bias = _by_column(self.bias).flatten(2)
-        # (n_columns, B, M * dim)
-        vectors = batched_linear(filled, weight.flatten(2), bias, self.training)
-        return vectors.unflatten(2, members).permute(2, 1, 0, 3)
+    def _by_column(self) -> tuple[Tensor, Tensor, Sequence[int]]:
+        """Return weight and bias (C, ..., M * dim), and the sizes of that dimension."""
+        weight, bias = (t.permute(1, 2, 0, 3) for t in (self.weight, self.bias))
+        return weight.flatten(2), bias.flatten(2), weight.shape[2:]
 
-    def _by_member(self, filled: Tensor) -> Tensor:
-        """Multiply, (M, C, B, n_bins) -> (M, B, C, dim)."""
-        flat = filled.flatten(0, 1), self.weight.flatten(0, 1)
-        vectors = batched_linear(*flat, self.bias.flatten(0, 1), self.training)
-        return vectors.unflatten(0, self.weight.shape[:2]).transpose(1, 2)
+    def straight(self) -> Function:
+        """Return what this does in evaluation as a function."""
+        weight, bias, sizes = self._by_column()
+        if weight.data_ptr() != self.weight.data_ptr():  # a copy does not see changes
+            return self.forward
+        weight, bias, bins = weight.detach(), bias.detach(), self.bins
+        return lambda positions: _bent(positions, bins, weight, bias, sizes, False)
 
 
-def _by_column(parameter: Tensor) -> Tensor:
-    """Return (M, C, n_bins, dim) as (C, n_bins, M, dim)."""
-    return parameter.permute(1, 2, 0, 3)
+def _filled(positions: Tensor, bins: Tensor) -> Tensor:
+    """Return by how much bins are below numbers, (..., C) -> (..., C, B, n_bins)."""
+    return (positions.transpose(-2, -1).unsqueeze(-1) - bins).clamp_(0, 1)
+
+
+def _bent(
+    positions: Tensor,
+    bins: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    sizes: Sequence[int],
+    training: bool,
+) -> Tensor:
+    """Embed rows of all members by one product."""
+    vectors = batched_linear(_filled(positions, bins), weight, bias, training)
+    return vectors.unflatten(2, sizes).permute(2, 1, 0, 3).relu().flatten(2)
 
 
 class CosineEmbedding(nn.Module):
@@ -171,10 +186,15 @@ class CosineEmbedding(nn.Module):
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Embed, (B, D) or (M, B, D) -> (M, B, n_outputs)."""
-        numbers = numbers.index_select(-1, self.columns).clamp(self.low, self.high)
-        x = for_each_member(numbers, len(self.frequency)).unsqueeze(-1)
-        angles = torch.addcmul(self.phase, self.frequency, x) * (2 * math.pi)
-        return torch.addcmul(self.offset, self.amplitude, angles.cos()).flatten(2)
+        return _turned(numbers, self.columns, self.low, self.high, *self._weights())
+
+    def _weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.frequency, self.phase, self.amplitude, self.offset
+
+    def straight(self) -> Function:
+        """Return what this does in evaluation as a function."""
+        rest = self.columns, self.low, self.high, *(t.detach() for t in self._weights())
+        return lambda numbers: _turned(numbers, *rest)
 
     @torch.no_grad()
     def widen(self, factors: Tensor) -> None:
@@ -203,3 +223,19 @@ class CosineEmbedding(nn.Module):
         """Take numbers, all of a row (D,), between two ends from now on."""
         for own, end in zip((self.low, self.high), (low, high), strict=True):
             own.copy_(end[self.columns.to(end.device)])
+
+
+def _turned(
+    numbers: Tensor,
+    columns: Tensor,
+    low: Tensor,
+    high: Tensor,
+    frequency: Tensor,
+    phase: Tensor,
+    amplitude: Tensor,
+    offset: Tensor,
+) -> Tensor:
+    """Embed numbers by cosines."""
+    chosen = numbers.index_select(-1, columns).clamp(low, high).unsqueeze(-1)
+    angles = torch.addcmul(phase, frequency, chosen).mul_(2 * math.pi)
+    return torch.addcmul(offset, amplitude, angles.cos()).flatten(2)

@@ -1,6 +1,7 @@
 """Running a trained network over many rows in bounded memory."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,13 +19,12 @@ from skdl.training.survival.out_of_memory import RowLimit, raise_memory_error
 _ROW_MULTIPLE = 16
 
 
-def _rows_to_add(network: nn.Module, n_rows: int, device: torch.device) -> int:
-    """Return how many rows fill up; none where a network takes one row by itself."""
-    if n_rows == 1 and device.type == "cpu":
-        takes = getattr(type(network), "takes_row_alone", None)
-        if takes is not None and takes(network):
-            return 0
-    return -n_rows % _ROW_MULTIPLE
+def _alone(network: nn.Module, n_rows: int, device: torch.device) -> Any:
+    """Return what computes one row by itself; None where rows are to be padded."""
+    if n_rows != 1 or device.type != "cpu":
+        return None
+    alone = getattr(type(network), "alone", None)  # packs have it
+    return None if alone is None else alone(network)
 
 
 def _pad(tensor: Tensor, rows: int) -> Tensor:
@@ -93,8 +93,10 @@ def _infer(
 ) -> Tensor:
     def predict(inputs: tuple[Tensor, ...]) -> Tensor:
         n = inputs[0].shape[0]
-        added = _rows_to_add(network, n, device)
-        raw = network(*(_pad(t, added).to(device) for t in inputs))
+        alone = _alone(network, n, device)
+        if alone is not None:
+            return link(_single_at_least(alone(*inputs)))
+        raw = network(*(_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs))
         return link(_single_at_least(raw[:n]))
 
     limit = RowLimit("predicting", _ROW_MULTIPLE)
