@@ -194,7 +194,7 @@ class BinEncoder:
         """Return positions, to the bit those of many rows, without a loop."""
         if X.shape[1] > len(self.columns):
             X = X[:, self.columns]
-        X = X.astype(np.float64)
+        X = X.astype(np.float64, copy=False)
         missing = np.isnan(X)
         if missing.any():
             X = np.where(missing, self._fill, X)

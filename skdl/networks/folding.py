@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from skdl.networks.embedding import EmbeddingNetwork
 from skdl.networks.ensemble import Ensemble
 from skdl.networks.mlp import MLP
+from skdl.networks.numeric_embedding import PiecewiseLinearEmbedding
 from skdl.networks.packed import PackedLinear, PackedMLP
 from skdl.networks.packed_embedding import PackedEmbeddingNetwork
 
@@ -140,9 +141,13 @@ def settle(network: nn.Module) -> None:
         products take them; on a GPU steps of optimizers want them as they are.
     """
     fold_gates(network)
-    if isinstance(network, PackedEmbeddingNetwork) and network.piecewise is not None:
-        if network.piecewise.weight.device.type == "cpu":
-            network.piecewise.lay_out()
+    piecewise = getattr(network, "piecewise", None)
+    if isinstance(piecewise, PiecewiseLinearEmbedding) and _is_on_cpu(network):
+        piecewise.lay_out()
+
+
+def _is_on_cpu(network: nn.Module) -> bool:
+    return next(network.parameters()).device.type == "cpu"
 
 
 def _dense(member: nn.Module) -> nn.Module:

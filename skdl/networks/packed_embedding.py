@@ -169,7 +169,7 @@ class PackedEmbeddingNetwork(Pack):
         gates: InputGates | None = None,
     ) -> None:
         super().__init__()
-        self.n_members = head.n_members
+        self.n_members, self._is_large = head.n_members, head._is_large
         self.embedding = embedding
         self.piecewise = piecewise
         self.cosine = cosine
@@ -184,10 +184,6 @@ class PackedEmbeddingNetwork(Pack):
         if "numeric" in self._modules:
             self._modules["piecewise"] = self._modules.pop("numeric")
             self.cosine = None
-
-    @property
-    def _is_large(self) -> bool:
-        return self.head._is_large
 
     def grow(self, sizes: Sequence[int], n_groups: Sequence[int]) -> None:
         """Append rows to vocabularies and groups to groupings."""

@@ -7,6 +7,7 @@ does what its `forward` does in evaluation, and that has the tensors already.
 """
 
 from collections.abc import Callable, Iterator
+from operator import is_
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn.modules import module as of_torch
 
 Function = Callable[..., Tensor]
+# Of every module there is.
+_ALL_HOOKS = [of_torch._global_forward_hooks, of_torch._global_forward_pre_hooks]
 
 
 def straight(module: nn.Module) -> Function:
@@ -42,15 +45,13 @@ class Straight:
 
     def __init__(self, network: nn.Module) -> None:
         modules = list(network.modules())
-        self._entries = [entry for m in modules for entry in _entries(m)]
-        self._sizes = [(d, len(d)) for m in modules for d in _dicts(m)]
-        tensors = [*network.parameters(), *network.buffers()]
-        self._places = [(t, t.data_ptr()) for t in tensors]
-        self._hooks = [hooks for m in modules for hooks in _hooks(m)]
-        self._hooks += [
-            of_torch._global_forward_hooks,
-            of_torch._global_forward_pre_hooks,
-        ]
+        entries = [entry for module in modules for entry in _entries(module)]
+        self._dicts, self._names, self._found = zip(*entries, strict=True)
+        self._tensors = [*network.parameters(), *network.buffers()]
+        self._places = [tensor.data_ptr() for tensor in self._tensors]
+        self._may_grow = [d for m in modules for d in (vars(m), m._modules)]
+        self._sizes = [len(entries) for entries in self._may_grow]
+        self._hooks = [hooks for m in modules for hooks in _hooks(m)] + _ALL_HOOKS
         self.function = straight(network)
 
     def is_current(self) -> bool:
@@ -58,16 +59,13 @@ class Straight:
 
         Where a hook is to be called, it is not either.
         """
-        for entries, name, found in self._entries:
-            if entries.get(name) is not found:
-                return False
-        for entries, size in self._sizes:
-            if len(entries) != size:
-                return False
-        for tensor, place in self._places:
-            if tensor.data_ptr() != place:
-                return False
-        return not any(self._hooks)
+        now = map(dict.get, self._dicts, self._names)
+        return (
+            all(map(is_, now, self._found))
+            and list(map(Tensor.data_ptr, self._tensors)) == self._places
+            and list(map(len, self._may_grow)) == self._sizes
+            and not any(self._hooks)
+        )
 
 
 _KEPT: WeakKeyDictionary[nn.Module, Straight] = WeakKeyDictionary()
@@ -93,11 +91,6 @@ def _entries(module: nn.Module) -> Iterator[tuple[dict[str, Any], str, Any]]:
     for entries in (module._modules, module._parameters, module._buffers):
         for name, found in entries.items():
             yield entries, name, found
-    yield vars(module), "training", module.training
-
-
-def _dicts(module: nn.Module) -> tuple[dict[str, Any], ...]:
-    return vars(module), module._modules
 
 
 def _hooks(module: nn.Module) -> tuple[dict[int, Any], ...]:

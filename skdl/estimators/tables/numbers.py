@@ -23,6 +23,9 @@ from skdl.estimators.tables.frames import (
     warn_of_rounding,
 )
 
+# What columns of numbers are taken as they are.
+FLOATS = (np.float64, np.float32)
+
 
 def readable(X: Any, estimator: Any, *, reset: bool) -> Any:
     """Return X as scikit-learn's validation can read it.
@@ -57,6 +60,30 @@ def readable(X: Any, estimator: Any, *, reset: bool) -> Any:
     if all(is_plain(dtype) and dtype.isnative for dtype in frame.dtypes):
         return frame
     return _with_plain_columns(frame)
+
+
+def numbers_of(frame: pd.DataFrame, names: np.ndarray) -> np.ndarray | None:
+    """Return the numbers of a frame as scikit-learn's validation would, but sooner.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of pandas.
+    names : ndarray of str
+        Of the columns that it shall have.
+
+    Returns
+    -------
+    ndarray or None
+        None where columns have other names, or are not plain numbers.
+    """
+    if list(frame.columns) != names.tolist():
+        return None
+    dtypes = set(frame.dtypes)
+    if not all(is_plain(dtype) and dtype.isnative for dtype in dtypes):
+        return None
+    kind = np.result_type(*dtypes)
+    return frame.to_numpy(dtype=kind if kind in FLOATS else np.float64)
 
 
 def _readable_array(X: Any) -> Any:
