@@ -11,7 +11,8 @@ from skdl.networks.packed import batched_linear
 from skdl.networks.straight import Function
 from skdl.randomness import generator_on
 
-_TURN = torch.tensor(2 * math.pi)  # a number of Python's takes longer to multiply by
+# A number of Python's takes longer to multiply by.
+_TURN = torch.tensor(2 * math.pi, dtype=torch.float64, device="cpu")
 # Cosines' frequencies are cut at this many of their standard deviations.
 _CUT = 3.0
 

@@ -128,7 +128,8 @@ class PackedLinear(nn.Module):
         if self.bias is None:
             return self.forward
         weight, bias = self.weight.detach(), self.bias.detach().unsqueeze(1)
-        return lambda x: torch.baddbmm(bias, x, weight)
+        n = len(weight)
+        return lambda x: torch.baddbmm(bias, for_each_member(x, n), weight)
 
     def extra_repr(self) -> str:
         """Show the sizes."""
