@@ -77,6 +77,12 @@ class Pack(nn.Module):
         return lambda *inputs: each(*inputs).reshape(1, -1)
 
 
+def straight_each(pack: Pack) -> Function:
+    """Return `each` of a pack as a function, where its class has one."""
+    own = vars(type(pack)).get("straight_each")
+    return pack.each if own is None else own(pack)
+
+
 class PackedLinear(nn.Module):
     """Linear layers side by side.
 

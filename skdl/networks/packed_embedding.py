@@ -16,6 +16,7 @@ from skdl.networks.packed import (
     for_each_member,
     looked_up_by_member,
     starts_of_members,
+    straight_each,
 )
 from skdl.networks.packed_settings import dropout_of_rates
 from skdl.networks.straight import Function, straight
@@ -204,7 +205,7 @@ class PackedEmbeddingNetwork(Pack):
             for name in ("embedding", "piecewise", "cosine", "gates", "effects")
         )
         parts, n_members = (embedding, piecewise, cosine, gates), self.n_members
-        head = self.head.straight_each()
+        head = straight_each(self.head)
 
         def each(indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
             raw = head(_joined(parts, n_members, indices, numbers, *others))

@@ -22,11 +22,10 @@ _ALL_HOOKS = [of_torch._global_forward_hooks, of_torch._global_forward_pre_hooks
 def straight(module: nn.Module) -> Function:
     """Return a function that does what a module does in evaluation.
 
-    It has views of the module's tensors: changes in place are seen. It must not hold
-    the module whose `Straight` is kept.
+    It has views of the module's tensors: changes in place are seen.
     """
-    own = getattr(module, "straight", None)
-    return module.forward if own is None else own()
+    own = vars(type(module)).get("straight")  # not of a class that changes another
+    return module.forward if own is None else own(module)
 
 
 class Straight:
@@ -35,15 +34,15 @@ class Straight:
     Parameters
     ----------
     network : nn.Module
-        In evaluation mode.
+        In evaluation mode, with a method `straight`.
 
     Attributes
     ----------
     function : callable
-        What `straight` returns.
+        What that returns; it must not hold the network.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Any) -> None:
         modules = list(network.modules())
         entries = [entry for module in modules for entry in _entries(module)]
         self._dicts, self._names, self._found = zip(*entries, strict=True)
@@ -52,7 +51,7 @@ class Straight:
         self._may_grow = [d for m in modules for d in (vars(m), m._modules)]
         self._sizes = [len(entries) for entries in self._may_grow]
         self._hooks = [hooks for m in modules for hooks in _hooks(m)] + _ALL_HOOKS
-        self.function = straight(network)
+        self.function = network.straight()
 
     def is_current(self) -> bool:
         """Tell whether modules and tensors are where they were, and nothing is added.

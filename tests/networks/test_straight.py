@@ -8,6 +8,8 @@ import weakref
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrize as parametrizing
+from torch.nn.utils import prune as pruning
 
 from skdl.networks.folding import settle
 from skdl.networks.gates import InputGates
@@ -205,6 +207,35 @@ def hook_before(pack):
     pack.cosine.register_forward_pre_hook(lambda m, given: (given[0] * 0.5,))
 
 
+class Half(nn.Module):
+    """Halves a weight, whatever it is."""
+
+    def forward(self, weight):
+        return weight * 0.5
+
+
+def parametrize(pack):
+    for part in (pack.head.layers[2], pack.piecewise, pack.cosine):
+        name = "frequency" if part is pack.cosine else "weight"
+        parametrizing.register_parametrization(part, name, Half())
+
+
+def prune(pack):
+    pruning.l1_unstructured(pack.head.layers[2], "weight", amount=0.5)
+
+
+class OtherHead(PackedMLP):
+    """A head that does something else."""
+
+    def each(self, x):
+        return super().each(x) * 0.5
+
+
+def other_head(pack):
+    n_inputs = pack.head.layers[0].weight.shape[1]
+    pack.head = OtherHead(M, n_inputs, 3).eval()
+
+
 def grown(pack):
     pack.grow([6, 7], [])
     pack.embedding.table.data.normal_()
@@ -223,6 +254,9 @@ CHANGES = [
     new_forward,
     hook,
     hook_before,
+    parametrize,
+    prune,
+    other_head,
     grown,
 ]
 
@@ -241,6 +275,15 @@ def test_what_is_changed_is_seen(change, laid_out):
     with torch.inference_mode():
         after = pack.alone()(*inputs)
     assert torch.equal(before, after) == (change is settled)
+
+
+def test_what_a_changed_weight_comes_from_is_seen():
+    pack = new_pack()
+    parametrize(pack)
+    assert_same(pack)
+    for parameter in pack.parameters():
+        parameter.data.mul_(0.5)
+    assert_same(pack)
 
 
 def test_other_arithmetic_is_seen():
