@@ -15,7 +15,8 @@ from skdl.training.survival.out_of_memory import RowLimit, raise_memory_error
 
 # Matrix products of a few rows go through other kernels than those of many. With rows
 # padded to a multiple of this, a row's prediction has the same bits whatever other
-# rows are predicted with it (8 is enough for AVX2, not for AVX-512).
+# rows are predicted with it (8 is enough for AVX2, not for AVX-512). Large packs take
+# one row without padding.
 _ROW_MULTIPLE = 16
 
 
