@@ -20,6 +20,7 @@ from skdl.data.values import has_dates
 from skdl.estimators.tables.frames import (
     check_names,
     check_not_empty,
+    has_names,
     warn_of_rounding,
 )
 
@@ -77,7 +78,7 @@ def numbers_of(frame: pd.DataFrame, names: np.ndarray) -> np.ndarray | None:
     ndarray or None
         None where columns have other names, or are not plain numbers.
     """
-    if list(frame.columns) != names.tolist():
+    if not has_names(frame, names):
         return None
     dtypes = set(frame.dtypes)
     if not all(is_plain(dtype) and dtype.isnative for dtype in dtypes):
