@@ -207,4 +207,5 @@ def _position(
     x: np.ndarray, bins: np.ndarray, low: np.ndarray, slope: np.ndarray
 ) -> np.ndarray:
     """Return the bins below values, and the part of their own bin below them."""
-    return bins + np.minimum(np.maximum((x - low) * slope, 0.0), 1.0)
+    with np.errstate(over="ignore"):  # far beyond the edges
+        return bins + np.minimum(np.maximum((x - low) * slope, 0.0), 1.0)

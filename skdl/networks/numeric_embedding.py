@@ -100,8 +100,9 @@ class PiecewiseLinearEmbedding(nn.Module):
     def straight(self) -> Function:
         """Return what this does in evaluation as a function."""
         weight, bias, sizes = self._by_column()
-        if weight.data_ptr() != self.weight.data_ptr():  # a copy does not see changes
-            return self.forward
+        pairs = (weight, self.weight), (bias, self.bias)
+        if any(view.data_ptr() != own.data_ptr() for view, own in pairs):
+            return self.forward  # a copy would not see changes
         weight, bias, bins = weight.detach(), bias.detach(), self.bins
         return lambda positions: _bent(positions, bins, weight, bias, sizes, False)
 

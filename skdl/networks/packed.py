@@ -63,7 +63,7 @@ class Pack(nn.Module):
         """Return the members' raw outputs one after the other, (B, M * K)."""
         return self.each(*inputs).transpose(0, 1).flatten(1)
 
-    def alone(self) -> Function | None:
+    def function_of_one_row(self) -> Function | None:
         """Return what computes one row by itself; None for a row among others.
 
         In a small pack others cost little, and a row has the bits that it has among

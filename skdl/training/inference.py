@@ -24,8 +24,8 @@ def _alone(network: nn.Module, n_rows: int, device: torch.device) -> Any:
     """Return what computes one row by itself; None where rows are to be padded."""
     if n_rows != 1 or device.type != "cpu":
         return None
-    alone = getattr(type(network), "alone", None)  # packs have it
-    return None if alone is None else alone(network)
+    found = getattr(type(network), "function_of_one_row", None)  # packs have it
+    return None if found is None else found(network)
 
 
 def _pad(tensor: Tensor, rows: int) -> Tensor:

@@ -72,13 +72,17 @@ def inputs_of(pack):
     return found
 
 
+def predicted(pack, inputs):
+    """Return what predicts one row makes of it."""
+    return pack.function_of_one_row()(*inputs)
+
+
 def assert_same(pack, inputs=None):
     """Compare what predicts one row with the modules, to the bit."""
     inputs = inputs_of(pack) if inputs is None else inputs
     with torch.inference_mode():
-        torch.testing.assert_close(
-            pack.alone()(*inputs), pack(*inputs), rtol=0, atol=0, equal_nan=True
-        )
+        found, expected = predicted(pack, inputs), pack(*inputs)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
 
 
 KINDS = [
@@ -137,7 +141,7 @@ def test_one_row_is_near_what_it_is_among_others():
     inputs = inputs_of(pack)
     with torch.inference_mode():
         among = pack(*(t.expand(32, -1) for t in inputs))[:1]
-        torch.testing.assert_close(pack.alone()(*inputs), among)
+        torch.testing.assert_close(predicted(pack, inputs), among)
 
 
 def test_a_missing_number_is_not_a_number():
@@ -146,7 +150,7 @@ def test_a_missing_number_is_not_a_number():
 
 
 def test_a_small_pack_leaves_rows_among_others():
-    assert new_pack(hidden_layer_sizes=(8, 8)).alone() is None
+    assert new_pack(hidden_layer_sizes=(8, 8)).function_of_one_row() is None
 
 
 # Whatever is done to a network that has predicted one row already.
@@ -172,6 +176,10 @@ def load(pack):
 
 def new_parameter(pack):
     pack.head.layers[2].weight = nn.Parameter(pack.head.layers[2].weight * 0.5)
+
+
+def new_bias(pack):
+    pack.piecewise.bias = nn.Parameter(pack.piecewise.bias.detach().contiguous() * 0.5)
 
 
 def new_range(pack):
@@ -246,6 +254,7 @@ CHANGES = [
     change_in_place,
     load,
     new_parameter,
+    new_bias,
     new_range,
     new_layer,
     one_layer_more,
@@ -269,12 +278,14 @@ def test_what_is_changed_is_seen(change, laid_out):
         settle(pack)
     inputs = inputs_of(pack)
     with torch.inference_mode():
-        before = pack.alone()(*inputs)
+        before = predicted(pack, inputs)
     change(pack)
     assert_same(pack)
     with torch.inference_mode():
-        after = pack.alone()(*inputs)
+        after = predicted(pack, inputs)
     assert torch.equal(before, after) == (change is settled)
+    change_in_place(pack)
+    assert_same(pack)
 
 
 def test_what_a_changed_weight_comes_from_is_seen():
@@ -292,7 +303,7 @@ def test_other_arithmetic_is_seen():
     double(pack)
     inputs = [t.double() if t.is_floating_point() else t for t in inputs_of(pack)]
     with torch.inference_mode():
-        found = pack.alone()(*inputs)
+        found = predicted(pack, inputs)
     assert found.dtype == torch.float64
     assert_same(pack, inputs)
 
@@ -304,7 +315,7 @@ def test_units_that_are_dropped_when_predicting_stay_so():
         if type(module).__name__ == "Dropout":
             module.train()
     with torch.inference_mode():
-        one, other = (pack.alone()(*inputs_of(pack)) for _ in range(2))
+        one, other = (predicted(pack, inputs_of(pack)) for _ in range(2))
     assert not torch.equal(one, other)
 
 
@@ -316,7 +327,7 @@ def test_hooks_of_all_modules_are_called():
     )
     try:
         with torch.inference_mode():
-            pack.alone()(*inputs_of(pack))
+            predicted(pack, inputs_of(pack))
     finally:
         handle.remove()
     assert "CosineEmbedding" in called
@@ -327,7 +338,7 @@ def test_hooks_of_all_modules_are_called():
 def test_it_is_made_once_and_goes_with_the_network():
     pack = new_pack()
     settle(pack)
-    assert pack.alone() is pack.alone()
+    assert pack.function_of_one_row() is pack.function_of_one_row()
     gone = weakref.ref(pack)
     del pack
     gc.collect()

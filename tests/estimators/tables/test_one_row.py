@@ -19,6 +19,7 @@ from skdl import (
     load,
     save,
 )
+from skdl.estimators.tables import frames
 
 rng = np.random.default_rng(0)
 N = 520  # from 500 rows on layers are as wide as they get
@@ -111,7 +112,7 @@ def output(model, rows):
 @pytest.mark.parametrize("name", CASES)
 def test_a_row_alone_is_what_it_is_among_others(name):
     model, rows = fitted(name), rows_of(name)
-    assert model.network_.alone() is not None
+    assert model.network_.function_of_one_row() is not None
     whole = output(model, rows)
     some = [0, 7, 9, 63, 100, N - 1]  # the first have missing values
     alone = np.concatenate([output(model, row_of(rows, i)) for i in some])
@@ -175,7 +176,7 @@ def test_a_copy_of_any_kind_predicts_the_same_bits(name, tmp_path):
     ]
     for other in copies:
         np.testing.assert_array_equal(output(other, row), expected)
-        assert other.network_.alone() is not None
+        assert other.network_.function_of_one_row() is not None
 
 
 def test_what_is_learned_later_counts():
@@ -374,6 +375,36 @@ def test_few_rows_of_an_array_are_validated_as_many(name, array):
     found, expected = (getattr(t, "numeric", t) for t in (found, expected))
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["classes", "number", "array as table"])
+def test_numbers_far_beyond_those_of_fit_are_nothing_to_warn_of(name):
+    model = fitted(name)
+    far = np.array([[1e308, -1e308, 1.7e308, -1.7e308, 3e307, 1e300]])
+    many = np.concatenate([far, np.repeat(GAPS, 4, axis=0)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        alone, among = output(model, far), output(model, many)[:1]
+    size = np.abs(among).mean()
+    np.testing.assert_allclose(alone, among, rtol=1e-5, atol=1e-5 * size)
+
+
+@pytest.mark.parametrize(
+    "columns", [["a", "b", pd.NA], ["a", "b", None], [1, 2, 3], [("a", "b")] * 3]
+)
+@pytest.mark.parametrize("name", ["named", "table"])
+def test_names_that_are_no_text_are_judged_as_those_of_many_rows(name, columns):
+    model, rows = fitted(name), rows_of(name)
+    given = rows.iloc[:1, : len(columns)].set_axis(columns, axis=1)
+    found, told = outcome(model._new_inputs, given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frames, "has_names", lambda frame, names: False)
+        expected, expected_told = thoroughly(model, given)
+    assert told == expected_told
+    if isinstance(expected, tuple):
+        assert found == expected
+    else:
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_an_array_without_the_names_of_fit_is_told_each_time():
