@@ -3,8 +3,9 @@
     python benchmarks/latency.py [--calls 300] [--rows 1000000]
 
 Bars: one row in no more time than scikit-learn's MLPClassifier of the same layers, and
-by a pack of four in at most 1.5 times that; a million rows within 1.2 of a bare forward
-pass (the faster of the whole matrix at once and of chunks), in bounded memory.
+by a pack of four in at most 1.5 times that, in an array or in a frame, whose categories
+scikit-learn one-hot encodes; a million rows within 1.2 of a bare forward pass (the
+faster of the whole matrix at once and of chunks), in bounded memory.
 """
 
 import argparse
@@ -14,11 +15,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from _common import bar, begin, print_table, ratio, time_in_turn
+from sklearn.compose import make_column_transformer
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skdl import NeuralClassifier
+from skdl import EntityEmbeddingClassifier, NeuralClassifier
 
 N_FEATURES = 32
 
@@ -41,14 +46,38 @@ def one_row(layers: tuple[int, ...], calls: int, validation: Any = None) -> list
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2000, N_FEATURES))
     ours, theirs = train(layers, X, (X[:, 0] > 0).astype(int), validation)
-    row = X[:1]
+    name = f"{layers}, pack of {validation}" if validation else str(layers)
+    return [name, *time_of_a_row(ours, theirs, X[:1], calls)]
+
+
+def time_of_a_row(ours: Any, theirs: Any, row: Any, calls: int) -> list[float]:
     seconds = time_in_turn(
         {"skdl": lambda: ours.predict(row), "sklearn": lambda: theirs.predict(row)},
         calls,
     )
     medians = [1e6 * statistics.median(s) for s in seconds.values()]
-    name = f"{layers}, pack of {validation}" if validation else str(layers)
-    return [name, *medians, ratio(seconds, "skdl", "sklearn")]
+    return [*medians, ratio(seconds, "skdl", "sklearn")]
+
+
+def one_row_of_a_frame(categories: list[int], calls: int) -> list[Any]:
+    """Time a pack on ten numbers and columns of so many categories."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.standard_normal((2000, 10))).add_prefix("number")
+    numbers, y = list(frame), (frame["number0"] > 0).astype(int)
+    for i, n in enumerate(categories):
+        frame[f"category{i}"] = rng.integers(n, size=2000).astype(str)
+    encoder = make_column_transformer(
+        (StandardScaler(), numbers),
+        (OneHotEncoder(handle_unknown="ignore"), list(frame)[len(numbers) :]),
+    )
+    theirs = MLPClassifier((256, 256), max_iter=1)
+    kind = EntityEmbeddingClassifier if categories else NeuralClassifier
+    ours = kind(max_epochs=1, validation=4, device="cpu").fit(frame, y)
+    if categories:
+        theirs = make_pipeline(encoder, theirs)
+    theirs.fit(frame, y)
+    name = f"a frame with {len(categories)} columns of categories, pack of 4"
+    return [name, *time_of_a_row(ours, theirs, frame.iloc[[0]], calls)]
 
 
 def bare_pass(network: torch.nn.Module, X: np.ndarray, rows: int) -> Callable:
@@ -83,6 +112,7 @@ def main() -> None:
     begin("Latency of predict")
     rows = [one_row(layers, options.calls) for layers in ((100,), (256, 128))]
     rows.append(one_row((256, 256), options.calls, validation=4))
+    rows += [one_row_of_a_frame(c, options.calls) for c in ([], [3, 7, 20, 50])]
     print_table(["one row, microseconds", "skdl", "sklearn", "ratio"], rows)
     seconds, grown = many_rows(options.rows)
     print_table(
@@ -91,7 +121,7 @@ def main() -> None:
     )
     for layers, *_, found in rows:
         most = 1.5 if "pack" in layers else 1.0
-        bar(f"one row, layers {layers}: skdl / sklearn", found, most, at_most=True)
+        bar(f"one row, {layers}: skdl / sklearn", found, most, at_most=True)
     bare = [name for name in seconds if name != "skdl"]
     fastest = min(bare, key=lambda name: statistics.median(seconds[name]))
     found = ratio(seconds, "skdl", fastest)

@@ -116,6 +116,9 @@ class BinnedTableEncoder(TableEncoder):
     def chunks(self, X: Table | np.ndarray, rows: int) -> Iterator[tuple[Tensor, ...]]:
         """Encode `rows` rows at a time."""
         table, start = _as_table(X), 0
+        if 0 < len(table) <= rows:
+            yield self.transform(table)
+            return
         for indices, numbers, *groups in super().chunks(table, rows):
             part = table[start : start + len(numbers)]
             yield indices, numbers, *self._positions(part), *groups

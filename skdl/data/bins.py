@@ -15,7 +15,7 @@ from torch import Tensor
 # Comparisons that take less time than to go through the columns one by one.
 _FEW = 1 << 13
 # Attributes that follow from the edges.
-_FOLLOWS = ("_table", "_slopes", "_last")
+_FOLLOWS = ("_low", "_inner", "_slopes", "_starts")
 # Rows that edges are learned from at most.
 _LEARNING_ROWS = 50_000
 # A leaf of a column's tree, and a bin of quantiles, has at least this many rows.
@@ -114,19 +114,21 @@ class BinEncoder:
         return self
 
     def _tabulate(self) -> None:
-        """Put all columns' edges and slopes, one over a bin's width, into one array.
+        """Put what is known of all columns' bins into arrays (n_columns, most bins).
 
-        Columns with fewer edges are filled up with infinite ones.
+        Where bins begin, and all of a column but its first; slopes, one over a bin's
+        width. Columns with fewer bins are filled up: none begins before infinity.
         """
-        self._last = np.array(self.n_bins, dtype=np.int64) - 1
-        shape = len(self.edges), max(map(len, self.edges), default=1)
-        self._table = np.full(shape, np.inf)
-        widths = np.full((shape[0], shape[1] - 1), np.inf)
+        shape = len(self.edges), max(self.n_bins, default=0)
+        self._low, self._inner, widths = (np.full(shape, np.inf) for _ in range(3))
         for i, edges in enumerate(self.edges):
-            self._table[i, : len(edges)] = edges
-            widths[i, : len(edges) - 1] = np.diff(edges)
+            n_bins = len(edges) - 1
+            self._low[i, :n_bins] = edges[:-1]
+            self._inner[i, : n_bins - 1] = edges[1:-1]
+            widths[i, :n_bins] = np.diff(edges)
         with np.errstate(over="ignore"):  # of widths that are next to nothing
             self._slopes = np.minimum(1 / widths, np.finfo(np.float64).max)
+        self._starts = np.arange(shape[0]) * shape[1]
 
     def ramps(self) -> tuple[np.ndarray, np.ndarray]:
         """Return where bins begin and one over their widths, (n_columns, most bins).
@@ -134,7 +136,7 @@ class BinEncoder:
         A position is the sum of ``(x - low) * slope`` over a column's bins, each cut to
         [0, 1]; columns with fewer bins have slopes of zero.
         """
-        low = self._table[:, :-1]
+        low = self._low
         return np.where(np.isfinite(low), low, 0.0), self._slopes
 
     def _edges(self, column: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -177,7 +179,7 @@ class BinEncoder:
         Tensor of shape (n_samples, len(columns))
             float32, on the CPU; from 0 to the column's bins.
         """
-        if len(X) * self._table.size <= _FEW:
+        if len(X) * self.n_places <= _FEW:
             return torch.from_numpy(self._of_few_rows(X).astype(np.float32))
         result = np.empty((len(X), len(self.columns)), dtype=np.float32)
         for i, edges in enumerate(self.edges):
@@ -190,19 +192,20 @@ class BinEncoder:
 
     def _of_few_rows(self, X: np.ndarray) -> np.ndarray:
         """Return positions, to the bit those of many rows, without a loop."""
-        X = X[:, self.columns].astype(np.float64)
+        if X.shape[1] > len(self.columns):
+            X = X[:, self.columns]
+        X = X.astype(np.float64, copy=False)
         missing = np.isnan(X)
         if missing.any():
             X = np.where(missing, self._fill, X)
-        bins = (self._table[:, 1:] <= X[:, :, None]).sum(2)
-        bins = np.minimum(bins, self._last)
-        columns = np.arange(len(self.columns))
-        low, slope = self._table[columns, bins], self._slopes[columns, bins]
-        return _position(X, bins, low, slope)
+        bins = (self._inner <= X[:, :, None]).sum(2)
+        places = self._starts + bins
+        return _position(X, bins, self._low.take(places), self._slopes.take(places))
 
 
 def _position(
     x: np.ndarray, bins: np.ndarray, low: np.ndarray, slope: np.ndarray
 ) -> np.ndarray:
     """Return the bins below values, and the part of their own bin below them."""
-    return bins + np.minimum(np.maximum((x - low) * slope, 0.0), 1.0)
+    with np.errstate(over="ignore"):  # far beyond the edges
+        return bins + np.minimum(np.maximum((x - low) * slope, 0.0), 1.0)

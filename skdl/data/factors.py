@@ -98,6 +98,9 @@ def factorize(column: Any) -> Factors:
     kind = getattr(column, "dtype", None)
     if isinstance(kind, pd.CategoricalDtype):
         return Factors(column.cat.codes.to_numpy(), _objects(column.cat.categories))
+    text = _one_text(column)
+    if text is not None:
+        return Factors(np.zeros(1, dtype=np.int64), _objects_of([text]))
     if not isinstance(kind, np.dtype):
         codes, values = pd.factorize(column, use_na_sentinel=True)
         return Factors(codes, _objects(values))
@@ -110,13 +113,24 @@ def factorize(column: Any) -> Factors:
     return Factors(codes, _objects(values))
 
 
+def _one_text(column: Any) -> str | None:
+    """Return the text of a column of one, which pandas takes long to number."""
+    if len(column) == 1 and isinstance(column, pd.Series):
+        value = column.array[0]
+        return value if type(value) is str else None
+    return None
+
+
 def _objects(values: Any) -> np.ndarray:
     """Return an array of Python's objects; floats narrower than Python's stay so."""
     kind = getattr(values.dtype, "numpy_dtype", values.dtype)
     is_plain = isinstance(kind, np.dtype) and kind.kind in "iufb"
     if is_plain and (kind.kind != "f" or kind.itemsize == 8):
         return np.asarray(values, dtype=object)
-    items = list(np.asarray(values, dtype=kind) if is_plain else values)
+    return _objects_of(list(np.asarray(values, dtype=kind) if is_plain else values))
+
+
+def _objects_of(items: list[Any]) -> np.ndarray:
     result = np.empty(len(items), dtype=object)
     result[:] = items
     return result

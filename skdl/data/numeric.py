@@ -252,8 +252,10 @@ class NumericEncoder:
         tuple of one Tensor of shape (n_samples, n_outputs)
             float32, on the CPU.
         """
-        encoded = torch.empty((X.shape[0], self.n_outputs), dtype=torch.float32)
         rows = max(1, _CHUNK_VALUES // max(1, X.shape[1]))
+        if 0 < X.shape[0] <= rows:
+            return (self._encoded(X, *self._scales(X.dtype)),)
+        encoded = torch.empty((X.shape[0], self.n_outputs), dtype=torch.float32)
         for (chunk,), out in zip(
             self.chunks(X, rows), encoded.split(rows), strict=True
         ):
@@ -262,13 +264,19 @@ class NumericEncoder:
 
     def chunks(self, X: np.ndarray, rows: int) -> Iterator[tuple[Tensor]]:
         """Encode `rows` rows at a time."""
-        # Copies: the arrays may be read-only maps of a file.
-        center = torch.from_numpy(self.center.astype(X.dtype))
-        factor = torch.from_numpy(self.factor.astype(X.dtype))
+        scales = self._scales(X.dtype)
         for start in range(0, X.shape[0], rows):
-            raw = _as_tensor(X[start : start + rows])
-            encoded = self._scaled(raw, center, factor)
-            yield (self._filled(raw, encoded),)
+            yield (self._encoded(X[start : start + rows], *scales),)
+
+    def _scales(self, dtype: np.dtype) -> tuple[Tensor, Tensor]:
+        # Copies: the arrays may be read-only maps of a file.
+        center, factor = self.center.astype(dtype), self.factor.astype(dtype)
+        return torch.from_numpy(center), torch.from_numpy(factor)
+
+    def _encoded(self, X: np.ndarray, center: Tensor, factor: Tensor) -> Tensor:
+        """Encode a few rows."""
+        raw = _as_tensor(X)
+        return self._filled(raw, self._scaled(raw, center, factor))
 
     def seen_range(self) -> tuple[Tensor, Tensor]:
         """Return how the least and the largest of each column are encoded.

@@ -249,8 +249,10 @@ class TableEncoder:
         -------
         ndarray of int32, shape (n_samples, n_categorical)
         """
-        offsets = self.offsets
         result = np.empty((len(table), len(table.factors)), dtype=np.int32)
+        if not table.factors:
+            return result
+        offsets = self.offsets
         for j, (factors, number) in enumerate(
             zip(table.factors, self.vocabulary_of_column, strict=True)
         ):
@@ -320,6 +322,9 @@ class TableEncoder:
 
     def chunks(self, table: Table, rows: int) -> Iterator[tuple[Tensor, ...]]:
         """Encode `rows` rows at a time."""
+        if 0 < len(table) <= rows:
+            yield self.transform(table)
+            return
         codes = zip(*(t.split(rows) for t in self._codes(table)), strict=True)
         numbers = self.numeric.chunks(table.numeric, rows)
         for (indices, *groups), (encoded,) in zip(codes, numbers, strict=True):

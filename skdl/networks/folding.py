@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from skdl.networks.embedding import EmbeddingNetwork
 from skdl.networks.ensemble import Ensemble
 from skdl.networks.mlp import MLP
+from skdl.networks.numeric_embedding import PiecewiseLinearEmbedding
 from skdl.networks.packed import PackedLinear, PackedMLP
 from skdl.networks.packed_embedding import PackedEmbeddingNetwork
 
@@ -128,6 +129,25 @@ def fold_gates(network: nn.Module) -> None:
         first, _ = _first_layers(_dense(network))
         _by_output(first).mul_(gates.factors().unsqueeze(1))
         network.gates = None
+
+
+def settle(network: nn.Module) -> None:
+    """Make a network that has learned what predicts soonest, in place.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Any. Gates of a pack are folded, and on a CPU its weights are laid out as
+        products take them; on a GPU steps of optimizers want them as they are.
+    """
+    fold_gates(network)
+    piecewise = getattr(network, "piecewise", None)
+    if isinstance(piecewise, PiecewiseLinearEmbedding) and _is_on_cpu(network):
+        piecewise.lay_out()
+
+
+def _is_on_cpu(network: nn.Module) -> bool:
+    return next(network.parameters()).device.type == "cpu"
 
 
 def _dense(member: nn.Module) -> nn.Module:

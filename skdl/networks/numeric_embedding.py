@@ -7,9 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skdl.networks.packed import batched_linear, for_each_member
+from skdl.networks.packed import batched_linear
+from skdl.networks.straight import Function
 from skdl.randomness import generator_on
 
+# A number of Python's takes longer to multiply by.
+_TURN = torch.tensor(2 * math.pi, dtype=torch.float64, device="cpu")
 # Cosines' frequencies are cut at this many of their standard deviations.
 _CUT = 3.0
 
@@ -70,21 +73,57 @@ class PiecewiseLinearEmbedding(nn.Module):
 
     def forward(self, positions: Tensor) -> Tensor:
         """Embed, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
-        n_members, n_columns, _, dim = self.weight.shape
-        # (..., n_columns, B, n_bins)
-        filled = (positions.transpose(-2, -1).unsqueeze(-1) - self.bins).clamp_(0, 1)
-        if positions.ndim == 2:  # one product for all members
-            weight = self.weight.permute(1, 2, 0, 3).flatten(2)
-            bias = self.bias.permute(1, 2, 0, 3).flatten(2)
-            # (n_columns, B, M * dim)
-            vectors = batched_linear(filled, weight, bias, self.training)
-            vectors = vectors.unflatten(2, (n_members, dim)).permute(2, 1, 0, 3)
-        else:
-            flat = filled.flatten(0, 1), self.weight.flatten(0, 1)
-            bias = self.bias.flatten(0, 1)
-            vectors = batched_linear(*flat, bias, self.training)
-            vectors = vectors.unflatten(0, (n_members, n_columns)).transpose(1, 2)
+        if positions.ndim == 2:
+            return _bent(positions, self.bins, *self._by_column(), self.training)
+        filled = _filled(positions, self.bins).flatten(0, 1)
+        weight, bias = self.weight.flatten(0, 1), self.bias.flatten(0, 1)
+        vectors = batched_linear(filled, weight, bias, self.training)
+        vectors = vectors.unflatten(0, self.weight.shape[:2]).transpose(1, 2)
         return vectors.relu().flatten(2)
+
+    @torch.no_grad()
+    def lay_out(self) -> None:
+        """Have the weights in memory as the product for shared rows takes them.
+
+        What they are stays. Else they are laid out so in every call, which takes five
+        times as long as the product where there is one row.
+        """
+        for parameter in (self.weight, self.bias):
+            by_column = parameter.permute(1, 2, 0, 3).contiguous()
+            parameter.data = by_column.permute(2, 0, 1, 3)
+
+    def _by_column(self) -> tuple[Tensor, Tensor, Sequence[int]]:
+        """Return weight and bias (C, ..., M * dim), and the sizes of that dimension."""
+        weight, bias = (t.permute(1, 2, 0, 3) for t in (self.weight, self.bias))
+        return weight.flatten(2), bias.flatten(2), weight.shape[2:]
+
+    def straight(self) -> Function:
+        """Return what this does in evaluation as a function."""
+        weight, bias, sizes = self._by_column()
+        pairs = (weight, self.weight), (bias, self.bias)
+        if any(view.data_ptr() != own.data_ptr() for view, own in pairs):
+            return self.forward  # a copy would not see changes
+        weight, bias, bins = weight.detach(), bias.detach(), self.bins
+        return lambda positions: _bent(positions, bins, weight, bias, sizes, False)
+
+
+def _filled(positions: Tensor, bins: Tensor) -> Tensor:
+    """Return by how much bins are below numbers, (..., C) -> (..., C, B, n_bins)."""
+    return (positions.transpose(-2, -1).unsqueeze(-1) - bins).clamp_(0, 1)
+
+
+def _bent(
+    positions: Tensor,
+    bins: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    sizes: Sequence[int],
+    training: bool,
+) -> Tensor:
+    """Embed rows of all members by one product."""
+    vectors = batched_linear(_filled(positions, bins), weight, bias, training)
+    vectors = vectors.view(*vectors.shape[:2], *sizes)
+    return vectors.permute(2, 1, 0, 3).relu().flatten(2)
 
 
 class CosineEmbedding(nn.Module):
@@ -151,11 +190,15 @@ class CosineEmbedding(nn.Module):
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Embed, (B, D) or (M, B, D) -> (M, B, n_outputs)."""
-        numbers = numbers.index_select(-1, self.columns)
-        numbers = torch.minimum(torch.maximum(numbers, self.low), self.high)
-        x = for_each_member(numbers, len(self.frequency)).unsqueeze(-1)
-        angles = torch.addcmul(self.phase, self.frequency, x) * (2 * math.pi)
-        return torch.addcmul(self.offset, self.amplitude, angles.cos()).flatten(2)
+        return _turned(numbers, self.columns, self.low, self.high, *self._weights())
+
+    def _weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.frequency, self.phase, self.amplitude, self.offset
+
+    def straight(self) -> Function:
+        """Return what this does in evaluation as a function."""
+        rest = self.columns, self.low, self.high, *(t.detach() for t in self._weights())
+        return lambda numbers: _turned(numbers, *rest)
 
     @torch.no_grad()
     def widen(self, factors: Tensor) -> None:
@@ -184,3 +227,19 @@ class CosineEmbedding(nn.Module):
         """Take numbers, all of a row (D,), between two ends from now on."""
         for own, end in zip((self.low, self.high), (low, high), strict=True):
             own.copy_(end[self.columns.to(end.device)])
+
+
+def _turned(
+    numbers: Tensor,
+    columns: Tensor,
+    low: Tensor,
+    high: Tensor,
+    frequency: Tensor,
+    phase: Tensor,
+    amplitude: Tensor,
+    offset: Tensor,
+) -> Tensor:
+    """Embed numbers by cosines."""
+    chosen = numbers.index_select(-1, columns).clamp(low, high).unsqueeze(-1)
+    angles = torch.addcmul(phase, frequency, chosen).mul_(_TURN)
+    return torch.addcmul(offset, amplitude, angles.cos()).flatten(2)

@@ -22,6 +22,7 @@ from skdl.networks.embedding import looked_up
 from skdl.networks.mlp import MLP
 from skdl.networks.packed_settings import PackedDropout
 from skdl.networks.random_effects import with_groups
+from skdl.networks.straight import Function, kept_straight, straight
 
 # Weights of fewer outputs than this are laid out by output for the product, which is
 # half as long then; with more outputs it is longer.
@@ -29,6 +30,9 @@ _FEW_OUTPUTS = 16
 # Batched products of fewer than 400 multiplications go through a kernel of their own:
 # with 16 rows, those with fewer than this many a row.
 _TINY = 25
+# Weights from which the products of sixteen rows take longer than all else that there
+# is to do for one row.
+_LARGE = 1 << 16
 
 
 def for_each_member(x: Tensor, n_members: int, shared_ndim: int = 2) -> Tensor:
@@ -46,14 +50,37 @@ class Pack(nn.Module):
     each : callable
         A method of the subclass that takes inputs and returns the members' raw
         outputs, (M, B, K).
+    straight_each : callable
+        A method of the subclass, if it may be large, that returns `each` as a function.
     """
 
     n_members: int
     each: Callable[..., Tensor]
+    straight_each: Callable[[], Function]
+    _is_large = False
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return the members' raw outputs one after the other, (B, M * K)."""
         return self.each(*inputs).transpose(0, 1).flatten(1)
+
+    def function_of_one_row(self) -> Function | None:
+        """Return what computes one row by itself; None for a row among others.
+
+        In a small pack others cost little, and a row has the bits that it has among
+        them; in a large one sixteen rows take several times as long as one.
+        """
+        return kept_straight(self) if self._is_large else None
+
+    def straight(self) -> Function:
+        """Return what this does with one row as a function."""
+        each = self.straight_each()
+        return lambda *inputs: each(*inputs).reshape(1, -1)
+
+
+def straight_each(pack: Pack) -> Function:
+    """Return `each` of a pack as a function, where its class has one."""
+    own = vars(type(pack)).get("straight_each")
+    return pack.each if own is None else own(pack)
 
 
 class PackedLinear(nn.Module):
@@ -93,14 +120,22 @@ class PackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs, (B, n_inputs) or (M, B, n_inputs) -> (M, B, n_outputs)."""
-        n_members, _, n_outputs = self.weight.shape
-        x = for_each_member(x, n_members)
         weight: Tensor = self.weight
-        if self.training and n_outputs < _FEW_OUTPUTS:
+        x = for_each_member(x, len(weight))
+        if self.training and weight.shape[2] < _FEW_OUTPUTS:
             weight = weight.mT.contiguous().mT
-        if self.bias is None:
+        bias = self.bias
+        if bias is None:
             return torch.bmm(x, weight)
-        return batched_linear(x, weight, self.bias.unsqueeze(1), self.training)
+        return batched_linear(x, weight, bias.unsqueeze(1), self.training)
+
+    def straight(self) -> Function:
+        """Return what this does with one row as a function."""
+        if self.bias is None:
+            return self.forward
+        weight, bias = self.weight.detach(), self.bias.detach().unsqueeze(1)
+        n = len(weight)
+        return lambda x: torch.baddbmm(bias, for_each_member(x, n), weight)
 
     def extra_repr(self) -> str:
         """Show the sizes."""
@@ -175,10 +210,23 @@ class PackedMLP(Pack):
         ]
         own = partial(PackedDropout, dropout) if isinstance(dropout, Sequence) else None
         self.layers = packed_layers(members, own)
+        weights = (p.numel() for p in self.layers.parameters())
+        self._is_large = sum(weights) >= _LARGE
 
     def each(self, x: Tensor) -> Tensor:
         """Return the members' raw outputs, (M, B, n_outputs)."""
         return self.layers(x)
+
+    def straight_each(self) -> Function:
+        """Return `each` as a function."""
+        steps = [straight(layer) for layer in self.layers]
+
+        def each(x: Tensor) -> Tensor:
+            for step in steps:
+                x = step(x)
+            return x
+
+        return each
 
 
 def packed_layers(
@@ -249,9 +297,9 @@ def batched_linear(
 
     (N, B, I), (N, I, O) and (N, 1, O) -> (N, B, O). Unless in training, a row has the
     same bits whatever rows are beside it, and in whatever order, if their number is a
-    multiple of 16.
+    multiple of 16. One row goes through the kernels that are fastest for one.
     """
-    if training:
+    if training or x.shape[1] == 1:
         return torch.baddbmm(bias, x, weight)
     _, n_inputs, n_outputs = weight.shape
     padding = -n_outputs % 4 if 4 < n_outputs < 12 else 0
@@ -270,7 +318,12 @@ def looked_up_by_member(indices: Tensor, table: Tensor) -> Tensor:
 
     (B, C) or (M, B, C) and (M, R, W) -> (M, B, C, W).
     """
-    n_members, n_rows, _ = table.shape
-    starts = torch.arange(n_members, device=indices.device, dtype=indices.dtype)
-    rows = indices + (starts * n_rows).view(-1, 1, 1)
+    rows = indices + starts_of_members(table, indices.dtype)
     return looked_up(rows, table.flatten(0, 1))
+
+
+def starts_of_members(table: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return where each member's rows begin if all are in one table, (M, 1, 1)."""
+    n_members, n_rows, _ = table.shape
+    starts = torch.arange(n_members, device=table.device, dtype=dtype)
+    return (starts * n_rows).view(-1, 1, 1)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skdl.networks.embedding import EntityEmbedding, grown, unknown_rows
+from skdl.networks.embedding import EntityEmbedding, grown, looked_up, unknown_rows
 from skdl.networks.gates import InputGates
 from skdl.networks.numeric_embedding import CosineEmbedding, PiecewiseLinearEmbedding
 from skdl.networks.packed import (
@@ -15,8 +15,11 @@ from skdl.networks.packed import (
     PackedRandomEffects,
     for_each_member,
     looked_up_by_member,
+    starts_of_members,
+    straight_each,
 )
 from skdl.networks.packed_settings import dropout_of_rates
+from skdl.networks.straight import Function, straight
 from skdl.randomness import generator_on
 
 
@@ -117,6 +120,18 @@ class PackedEmbedding(nn.Module):
             vectors = vectors.index_select(2, self.kept)
         return self.dropout(vectors)
 
+    def straight(self) -> Function:
+        """Return what this does in evaluation as a function."""
+        table = self.table.detach()
+        starts, rows = starts_of_members(table, torch.int32), table.flatten(0, 1)
+        kept, drop = None if self._is_dense else self.kept, straight(self.dropout)
+
+        def vectors(indices: Tensor) -> Tensor:
+            found = looked_up(indices + starts, rows).flatten(2)
+            return drop(found if kept is None else found.index_select(2, kept))
+
+        return vectors
+
 
 class PackedEmbeddingNetwork(Pack):
     """Networks side by side on embedded categories, embedded numbers and plain ones.
@@ -155,7 +170,7 @@ class PackedEmbeddingNetwork(Pack):
         gates: InputGates | None = None,
     ) -> None:
         super().__init__()
-        self.n_members = head.n_members
+        self.n_members, self._is_large = head.n_members, head._is_large
         self.embedding = embedding
         self.piecewise = piecewise
         self.cosine = cosine
@@ -180,17 +195,23 @@ class PackedEmbeddingNetwork(Pack):
 
     def features(self, indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
         """Return what the head is given, (M, B, F); see `each`."""
-        parts = []
-        if self.embedding is not None:
-            parts.append(self.embedding(indices))
-        if self.piecewise is not None:
-            parts.append(self.piecewise(others[0]))
-        if self.cosine is not None:
-            parts.append(self.cosine(numbers))
-        if numbers.shape[-1]:
-            parts.append(for_each_member(numbers, self.n_members))
-        inputs = torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
-        return inputs if self.gates is None else self.gates(inputs)
+        parts = self.embedding, self.piecewise, self.cosine, self.gates
+        return _joined(parts, self.n_members, indices, numbers, *others)
+
+    def straight_each(self) -> Function:
+        """Return `each` as a function."""
+        embedding, piecewise, cosine, gates, effects = (
+            None if (part := getattr(self, name)) is None else straight(part)
+            for name in ("embedding", "piecewise", "cosine", "gates", "effects")
+        )
+        parts, n_members = (embedding, piecewise, cosine, gates), self.n_members
+        head = straight_each(self.head)
+
+        def each(indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
+            raw = head(_joined(parts, n_members, indices, numbers, *others))
+            return raw if effects is None else raw + effects(others[-1])
+
+        return each
 
     def each(self, indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
         """Return the members' raw outputs, (M, B, K).
@@ -201,3 +222,28 @@ class PackedEmbeddingNetwork(Pack):
         """
         raw = self.head.each(self.features(indices, numbers, *others))
         return raw if self.effects is None else raw + self.effects(others[-1])
+
+
+def _joined(
+    parts: tuple[Function | None, ...],
+    n_members: int,
+    indices: Tensor,
+    numbers: Tensor,
+    *others: Tensor,
+) -> Tensor:
+    """Return vectors and numbers side by side, (M, B, F).
+
+    `parts` are the embeddings of categories, positions and numbers, and gates.
+    """
+    embedding, piecewise, cosine, gates = parts
+    found = []
+    if embedding is not None:
+        found.append(embedding(indices))
+    if piecewise is not None:
+        found.append(piecewise(others[0]))
+    if cosine is not None:
+        found.append(cosine(numbers))
+    if numbers.shape[-1]:
+        found.append(for_each_member(numbers, n_members))
+    inputs = torch.cat(found, dim=2) if len(found) > 1 else found[0]
+    return inputs if gates is None else gates(inputs)

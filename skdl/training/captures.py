@@ -8,7 +8,7 @@ import gc
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -16,12 +16,13 @@ _lock = threading.Lock()
 _computing: Counter[int] = Counter()  # by thread, how deep it is in `computing_on`
 
 
-@contextmanager
-def computing_on(device: torch.device) -> Iterator[None]:
+def computing_on(device: torch.device) -> AbstractContextManager:
     """Compute on a device inside; on a GPU not before a capture has ended."""
-    if device.type != "cuda":
-        yield
-        return
+    return _computing_on_gpu() if device.type == "cuda" else nullcontext()
+
+
+@contextmanager
+def _computing_on_gpu() -> Iterator[None]:
     here = threading.get_ident()
     with _lock:
         _computing[here] += 1

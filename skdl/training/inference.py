@@ -1,6 +1,7 @@
 """Running a trained network over many rows in bounded memory."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,17 @@ from skdl.training.survival.out_of_memory import RowLimit, raise_memory_error
 
 # Matrix products of a few rows go through other kernels than those of many. With rows
 # padded to a multiple of this, a row's prediction has the same bits whatever other
-# rows are predicted with it (8 is enough for AVX2, not for AVX-512).
+# rows are predicted with it (8 is enough for AVX2, not for AVX-512). Large packs take
+# one row without padding.
 _ROW_MULTIPLE = 16
+
+
+def _alone(network: nn.Module, n_rows: int, device: torch.device) -> Any:
+    """Return what computes one row by itself; None where rows are to be padded."""
+    if n_rows != 1 or device.type != "cpu":
+        return None
+    found = getattr(type(network), "function_of_one_row", None)  # packs have it
+    return None if found is None else found(network)
 
 
 def _pad(tensor: Tensor, rows: int) -> Tensor:
@@ -84,6 +94,9 @@ def _infer(
 ) -> Tensor:
     def predict(inputs: tuple[Tensor, ...]) -> Tensor:
         n = inputs[0].shape[0]
+        alone = _alone(network, n, device)
+        if alone is not None:
+            return link(_single_at_least(alone(*inputs)))
         raw = network(*(_pad(t, -n % _ROW_MULTIPLE).to(device) for t in inputs))
         return link(_single_at_least(raw[:n]))
 

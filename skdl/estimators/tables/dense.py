@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
@@ -25,7 +26,7 @@ from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.user_network import new_user_network
 from skdl.estimators.tables.cross_fitted import CrossFittedEstimator
-from skdl.estimators.tables.numbers import explain, readable
+from skdl.estimators.tables.numbers import FLOATS, explain, numbers_of, readable
 from skdl.estimators.tables.packs import with_range
 from skdl.networks.mlp import ACTIVATIONS, MLP
 
@@ -136,7 +137,8 @@ class DenseEstimator(CrossFittedEstimator):
         check_sizes(self._setting("hidden_layer_sizes"))
 
     def _new_inputs(self, X: Any) -> Any:
-        return X if self._is_as_fitted(X) else super()._new_inputs(X)
+        few = self._few_as_fitted(X)
+        return super()._new_inputs(X) if few is None else few
 
     def _check_inputs(self, X: Any, *, reset: bool) -> Any:
         refuse_no_table(X, self)
@@ -146,27 +148,24 @@ class DenseEstimator(CrossFittedEstimator):
         self._check_shape(X, reset=reset)
         return X
 
-    def _is_as_fitted(self, X: Any) -> bool:
-        """Tell, cheaply, whether there is nothing to convert and nothing to object.
+    def _few_as_fitted(self, X: Any) -> Any:
+        """Return few rows that there is nothing to object to, found cheaply; else None.
 
         scikit-learn's validation takes longer than a network does for a few rows.
         """
-        return (
-            type(X) is np.ndarray
-            and X.dtype in (np.float64, np.float32)
-            and X.shape[1:] == self._row_shape
-            and 0 < X.size <= _FEW_VALUES
-            and not hasattr(self, "feature_names_in_")
-            and bool(np.isfinite(X).all())
-        )
+        names = vars(self).get("feature_names_in_")
+        if names is not None:
+            X = numbers_of(X, names) if _is_small_frame(X) else None
+        return X if are_few_numbers(X, self._row_shape) else None
 
     def _check_rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
         X, y = self._check_inputs_and_target(X, y, reset=reset)
         return self._weighted_rows(X, y, sample_weight)
 
     def _check_inputs_and_target(self, X: Any, y: Any, *, reset: bool) -> tuple:
-        if not reset and self._is_as_fitted(X) and _is_plain_target(y, len(X)):
-            return X, self._check_target(y)
+        few = None if reset else self._few_as_fitted(X)
+        if few is not None and _is_plain_target(y, len(few)):
+            return few, self._check_target(y)
         refuse_no_table(X, self)
         if _n_axes(X) > 2:
             return self._check_array_and_target(X, y, reset=reset)
@@ -190,7 +189,7 @@ class DenseEstimator(CrossFittedEstimator):
                 X,
                 *y,
                 reset=reset,
-                dtype=(np.float64, np.float32),
+                dtype=FLOATS,
                 ensure_all_finite="allow-nan",
                 **options,
             )
@@ -230,7 +229,7 @@ class DenseEstimator(CrossFittedEstimator):
         refuse_dates(X)
         X = check_array(
             X,
-            dtype=(np.float64, np.float32),
+            dtype=FLOATS,
             ensure_all_finite="allow-nan",
             allow_nd=True,
             estimator=self,
@@ -290,6 +289,21 @@ class DenseEstimator(CrossFittedEstimator):
 
     def _numbers_of(self, X: Any) -> np.ndarray:
         return X
+
+
+def are_few_numbers(X: Any, row_shape: tuple[int, ...]) -> bool:
+    """Tell whether X is an array of few numbers, none infinite, as networks take it."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype in FLOATS
+        and X.shape[1:] == row_shape
+        and 0 < X.size <= _FEW_VALUES
+        and not np.isinf(X).any()
+    )
+
+
+def _is_small_frame(X: Any) -> bool:
+    return type(X) is pd.DataFrame and X.size <= _FEW_VALUES
 
 
 def _is_plain_target(y: Any, n_rows: int) -> bool:

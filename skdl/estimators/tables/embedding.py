@@ -20,7 +20,7 @@ from skdl.estimators.core.checks import check_flat, check_groups, is_count
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.tables.column_table import column_table
-from skdl.estimators.tables.dense import DenseEstimator
+from skdl.estimators.tables.dense import DenseEstimator, are_few_numbers
 from skdl.estimators.tables.embedding_sizes import (
     MOST_ENTRIES,
     check_embedding_dim,
@@ -101,8 +101,10 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             self._schema = learn_schema(frame, self.categorical_features)
         return make_table(frame, self._schema)
 
-    def _is_as_fitted(self, X: Any) -> bool:
-        return False  # what comes is made a table
+    def _few_as_fitted(self, X: Any) -> Table | None:
+        if "feature_names_in_" in vars(self) or self._schema.categorical.any():
+            return None
+        return Table([], X) if are_few_numbers(X, (self.n_features_in_,)) else None
 
     def _check_new_inputs(self, X: Any) -> Table:
         table = self._check_inputs(X, reset=False)

@@ -83,10 +83,23 @@ def as_frame(X: Any, estimator: Any, *, reset: bool) -> pd.DataFrame:
     if not is_frame(X):
         return _frame_of_array(X, estimator, reset=reset)
     frame = as_pandas(X)
-    validate_data(estimator, frame, reset=reset, skip_check_array=True)
+    if reset or not has_names(frame, vars(estimator).get("feature_names_in_")):
+        validate_data(estimator, frame, reset=reset, skip_check_array=True)
     check_names(estimator, list(frame.columns), reset=reset)
     check_not_empty(frame, estimator)
     return frame
+
+
+def has_names(frame: pd.DataFrame, names: np.ndarray | None) -> bool:
+    """Tell whether columns have the names of `fit`, all of them text, in their order.
+
+    Then scikit-learn has nothing to object to, which it takes a tenth of the time of
+    predicting a row to say.
+    """
+    if names is None:
+        return False
+    columns = list(frame.columns)
+    return set(map(type, columns)) == {str} and columns == names.tolist()
 
 
 def check_names(estimator: Any, names: list[Any] | None, *, reset: bool) -> None:

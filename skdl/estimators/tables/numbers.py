@@ -20,8 +20,12 @@ from skdl.data.values import has_dates
 from skdl.estimators.tables.frames import (
     check_names,
     check_not_empty,
+    has_names,
     warn_of_rounding,
 )
+
+# What columns of numbers are taken as they are.
+FLOATS = (np.float64, np.float32)
 
 
 def readable(X: Any, estimator: Any, *, reset: bool) -> Any:
@@ -57,6 +61,30 @@ def readable(X: Any, estimator: Any, *, reset: bool) -> Any:
     if all(is_plain(dtype) and dtype.isnative for dtype in frame.dtypes):
         return frame
     return _with_plain_columns(frame)
+
+
+def numbers_of(frame: pd.DataFrame, names: np.ndarray) -> np.ndarray | None:
+    """Return the numbers of a frame as scikit-learn's validation would, but sooner.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of pandas.
+    names : ndarray of str
+        Of the columns that it shall have.
+
+    Returns
+    -------
+    ndarray or None
+        None where columns have other names, or are not plain numbers.
+    """
+    if not has_names(frame, names):
+        return None
+    dtypes = set(frame.dtypes)
+    if not all(is_plain(dtype) and dtype.isnative for dtype in dtypes):
+        return None
+    kind = np.result_type(*dtypes)
+    return frame.to_numpy(dtype=kind if kind in FLOATS else np.float64)
 
 
 def _readable_array(X: Any) -> Any:

@@ -27,7 +27,7 @@ from skdl.estimators.tables.pack_rows import (
 from skdl.estimators.tables.packs import UnknownVectors, begin_alike, work_per_row
 from skdl.estimators.tables.recipe import Recipe, recipe_for, with_parameters
 from skdl.estimators.tables.verdicts import MANY_ROWS, Judge, places
-from skdl.networks.folding import fold_gates
+from skdl.networks.folding import settle
 from skdl.networks.packed import Pack
 from skdl.training.blind import BlindRows, pack_objective
 from skdl.training.calibration import best_temperature, sharpening
@@ -243,7 +243,7 @@ class PackRun:
     def conclude(self) -> None:
         """Predict out of fold with what is kept, and set the temperature."""
         look, parts = self.out_of_fold, self.parts
-        fold_gates(parts.network)
+        settle(parts.network)
         raw = look.raw()
         self.temperature = 1.0
         held_out = 1.0  # of predictions out of fold
@@ -283,7 +283,7 @@ class PackRun:
     def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:
         """Return the fitted attributes as if training had ended now."""
         parts = self.parts.copied(state)
-        fold_gates(parts.network)
+        settle(parts.network)
         return {
             **self.estimator._fitted(parts, self.runtime),
             **told_of(History(self.history(outcome)), outcome),
