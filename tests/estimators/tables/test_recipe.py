@@ -77,11 +77,12 @@ def test_vectors_of_many_rows_have_no_dropout_unless_there_are_many_or_it_is_giv
     assert with_parameters(few, EntityEmbeddingRegressor()) == few
 
 
-def test_classes_of_few_rows_have_more_folds_unless_that_takes_long():
-    folds = [default_folds(n, 10, True) for n in (20, 199, 200, 1_499, 1_500, 10**6)]
+@pytest.mark.parametrize(("has_classes", "end"), [(True, 1_500), (False, 600)])
+def test_few_rows_have_more_folds_unless_that_takes_long(has_classes, end):
+    numbers = (20, 199, 200, end - 1, end, 10**6)
+    folds = [default_folds(n, 10, has_classes) for n in numbers]
     assert folds == [4, 4, 8, 8, 4, 4]
-    assert default_folds(1_000, 10, False) == 4
-    assert default_folds(1_000, 100, True) == 4
+    assert default_folds(end - 1, 1_000, has_classes) == 4
 
 
 def test_only_values_that_are_no_defaults_count_as_given():
