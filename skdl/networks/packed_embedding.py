@@ -98,6 +98,11 @@ class PackedEmbedding(nn.Module):
         """Entries of a row's vectors together, in each member."""
         return len(self.kept)
 
+    @property
+    def drops(self) -> bool:
+        """Whether entries of any column are dropped in training."""
+        return self.is_dropped is None or bool(self.is_dropped.any())
+
     def parts(self, member: int) -> tuple[Tensor, ...]:
         """Return the rows of each vocabulary in a member, as views of its table."""
         return self.table.detach()[member].split(self.sizes)

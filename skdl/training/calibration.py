@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 # Temperatures are looked for between these. Few rows that are all predicted rightly do
 # not show how certain one may be.
-_COOLEST, _HOTTEST = 0.5, 5.0
+_COOLEST, _HOTTEST = 0.5, 50.0
 _STEPS = 30
 # The mean of many networks is less certain than one of them, as far as they disagree:
 # much where the classes are clear, and little where the labels are noise, about which
@@ -28,7 +28,7 @@ def best_temperature(loss: Callable[[float], float], steps: int = _STEPS) -> flo
     Returns
     -------
     float
-        Between 1/2 and 5.
+        Between 1/2 and 50.
 
     Examples
     --------

@@ -19,7 +19,7 @@ from skdl.training.optimization.schedules import Schedule
 from skdl.training.trainer import Batch, BatchSource
 
 # Temperatures that are tried at a look: the best is found to a hundredth.
-_TRIED = 12
+_TRIED = 14
 
 
 def looks(first: int, growth: float, n_steps: int) -> list[int]:

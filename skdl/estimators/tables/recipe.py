@@ -26,7 +26,7 @@ _ROWS_FOR_THREE_LAYERS = 1000
 # many values at most.
 _FOLDS, _MORE_FOLDS = 4, 8
 _ROWS_FOR_MORE_FOLDS = range(200, 600), range(200, 1500)
-_VALUES_FOR_MORE_FOLDS = 50_000
+_VALUES_FOR_MORE_FOLDS = 20_000
 # Units of each layer where vectors alone are wanted, and the learning rates for numbers
 # and classes: at a higher one classes are learned by heart before it shows.
 _UNITS_FOR_VECTORS, _RATES_FOR_VECTORS = 64, (1.2e-2, 6e-3)
@@ -131,21 +131,20 @@ def recipe_for(
         narrower and the first look is earlier: as good there, and soon done. From 1,000
         rows on what predicts numbers has a third layer. What tells classes has more
         decay, and more dropout of vectors, than what tells numbers; there is none in
-        columns whose categories have many rows, unless there are many such columns:
-        a few that tell all must not be dropped. Networks that tell
-        classes are best early and take 3,000 steps at most, those that predict numbers
-        get better for longer and take 8,000, fewer below 4,000 and 10,000 rows; but no
-        fewer than ten passes over the rows. Vectors are as good from networks of 64
-        units and two layers, which learn at a higher rate; those that tell classes
-        after a third of the steps. Bins of few rows are quantiles alone, so that
-        targets of blind rows stay unknown. Categories of one to three rows, the more of
-        them the larger the table, count as unknown: a vector of so few rows knows these
-        rows by heart. Where there are hundreds of columns of numbers, each has fewer
-        bins and a shorter vector, so that the first layer stays about as wide as the
-        others. The more columns of numbers there are, the more of them may be
-        noise, and the faster gates move: where a few columns all counted fast ones did
-        harm. Where vectors are what is wanted there are no gates, which would take a
-        part of their lengths.
+        columns whose categories have many rows, unless there are many such columns: a
+        few that tell all must not be dropped. Networks that tell classes are best early
+        and take 3,000 steps at most, those that predict numbers get better for longer
+        and take 8,000, fewer below 4,000 and 10,000 rows; but no fewer than ten passes
+        over the rows. Vectors are as good from networks of 64 units and two layers,
+        which learn at a higher rate; those that tell classes after a third of the
+        steps. Bins of few rows are quantiles alone, so that targets of blind rows stay
+        unknown. Categories of one to three rows, the more of them the larger the table,
+        count as unknown: a vector of so few rows knows these rows by heart. Where there
+        are hundreds of columns of numbers, each has fewer bins and a shorter vector, so
+        that the first layer stays about as wide as the others. The more columns of
+        numbers there are, the more of them may be noise, and the faster gates move:
+        where a few columns all counted fast ones did harm. Where vectors are what is
+        wanted there are no gates, which would take a part of their lengths.
     """
     batch_size = resolve_batch_size("auto", n_rows)
     batches = math.ceil(n_rows / batch_size)
