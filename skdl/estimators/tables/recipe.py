@@ -25,7 +25,7 @@ _ROWS_FOR_THREE_LAYERS = 1000
 # Folds, and more of them for so many rows, of numbers to predict and of classes, and so
 # many values at most.
 _FOLDS, _MORE_FOLDS = 4, 8
-_ROWS_FOR_MORE_FOLDS = range(200, 600), range(200, 1500)
+_ROWS_FOR_MORE_FOLDS = range(200, 500), range(200, 1500)
 _VALUES_FOR_MORE_FOLDS = 20_000
 # Units of each layer where vectors alone are wanted, and the learning rates for numbers
 # and classes: at a higher one classes are learned by heart before it shows.
@@ -182,7 +182,7 @@ def recipe_for(
 def default_folds(n_rows: int, n_columns: int, has_classes: bool) -> int:
     """Return in how many folds rows are parted if nobody says it.
 
-    Eight from 200 rows to 1,500 where there are classes, to 600 where there are numbers
+    Eight from 200 rows to 1,500 where there are classes, to 500 where there are numbers
     to predict, which takes longer: then a network learns from seven eighths of the rows
     in place of three fourths, and twice as many vote. With more rows a fit would take
     twice as long for little.

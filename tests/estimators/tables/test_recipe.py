@@ -77,7 +77,7 @@ def test_vectors_of_many_rows_have_no_dropout_unless_there_are_many_or_it_is_giv
     assert with_parameters(few, EntityEmbeddingRegressor()) == few
 
 
-@pytest.mark.parametrize(("has_classes", "end"), [(True, 1_500), (False, 600)])
+@pytest.mark.parametrize(("has_classes", "end"), [(True, 1_500), (False, 500)])
 def test_few_rows_have_more_folds_unless_that_takes_long(has_classes, end):
     numbers = (20, 199, 200, end - 1, end, 10**6)
     folds = [default_folds(n, 10, has_classes) for n in numbers]
