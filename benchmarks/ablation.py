@@ -15,6 +15,7 @@ output/ablation.csv.
 """
 
 import argparse
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -35,6 +36,7 @@ from skdl import EntityEmbeddingClassifier, EntityEmbeddingRegressor
 from skdl.estimators.tables import pack_run
 from skdl.estimators.tables.recipe import Recipe
 from skdl.networks.packed_embedding import PackedEmbeddingNetwork
+from skdl.training import crossing
 from skdl.training.optimization import growing_average
 
 DEFAULT = "default"
@@ -85,6 +87,7 @@ def without_plain_numbers() -> Iterator[None]:
 def without_temperature() -> Iterator[None]:
     """Leave probabilities as they are."""
     with (
+        mock.patch.object(crossing, "best_temperature", return_value=1.0),
         mock.patch.object(pack_run, "best_temperature", return_value=1.0),
         mock.patch.object(pack_run, "sharpening", return_value=1.0),
     ):
@@ -111,6 +114,9 @@ PIECES = {
     "embedding_dropout": Piece(
         "vectors without dropout", lambda _: {"embedding_dropout": 0.0}
     ),
+    "dropout_of_all": Piece(
+        "dropout in all columns", lambda _: {"dropout_rows": math.inf}
+    ),
     "rare": Piece("rare categories known", lambda _: {"rare_rows": 0}),
     "judged": Piece(
         "columns not judged",
@@ -122,6 +128,10 @@ PIECES = {
     "average": Piece(
         "no mean of the weights",
         within=partial(mock.patch.object, growing_average, "_SHARE", 0.0),
+    ),
+    "raw_looks": Piece(
+        "looks without temperature",
+        within=partial(mock.patch.object, crossing, "best_temperature", lambda *_: 1.0),
     ),
     "temperature": Piece("no temperature", within=without_temperature),
     "weight_decay": Piece(

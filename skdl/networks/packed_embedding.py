@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -39,6 +40,8 @@ class PackedEmbedding(nn.Module):
         Likewise, or that of each member.
     weight_decay : float, default=0.0
         Decay of the vectors, in place of the optimizer's.
+    drops : sequence of bool, optional
+        Of which columns entries are dropped; of all by default.
 
     Attributes
     ----------
@@ -55,6 +58,7 @@ class PackedEmbedding(nn.Module):
 
     kept: Tensor
     unknown: Tensor
+    is_dropped: Tensor | None
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class PackedEmbedding(nn.Module):
         dropout: float | Sequence[float] = 0.0,
         unknown_rate: float = 0.0,
         weight_decay: float = 0.0,
+        drops: Sequence[bool] | None = None,
     ) -> None:
         super().__init__()
         self.sizes, self.dims = list(sizes), list(dims)
@@ -79,13 +84,27 @@ class PackedEmbedding(nn.Module):
         self.dropout = dropout_of_rates(dropout)
         self.register_buffer("kept", members[0].kept, False)
         self.register_buffer("unknown", members[0].unknown, False)
+        drops = [True] * len(self.vocabulary_of_column) if drops is None else drops
+        entries = [self.dims[v] for v in self.vocabulary_of_column]
+        is_dropped = torch.tensor(np.repeat(np.array(drops, dtype=bool), entries))
+        self.register_buffer("is_dropped", None if all(drops) else is_dropped, False)
         width = self.table.shape[2]
         self._is_dense = len(self.kept) == width * len(self.vocabulary_of_column)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state, also of files from before columns differed in dropout."""
+        super().__setstate__(state)
+        self._buffers.setdefault("is_dropped", None)
 
     @property
     def n_outputs(self) -> int:
         """Entries of a row's vectors together, in each member."""
         return len(self.kept)
+
+    @property
+    def drops(self) -> bool:
+        """Whether entries of any column are dropped in training."""
+        return self.is_dropped is None or bool(self.is_dropped.any())
 
     def parts(self, member: int) -> tuple[Tensor, ...]:
         """Return the rows of each vocabulary in a member, as views of its table."""
@@ -118,7 +137,9 @@ class PackedEmbedding(nn.Module):
         vectors = looked_up_by_member(indices, self.table).flatten(2)  # (M, B, C * W)
         if not self._is_dense:
             vectors = vectors.index_select(2, self.kept)
-        return self.dropout(vectors)
+        if self.is_dropped is None or not self.training:
+            return self.dropout(vectors)
+        return torch.where(self.is_dropped, self.dropout(vectors), vectors)
 
     def straight(self) -> Function:
         """Return what this does in evaluation as a function."""

@@ -5,6 +5,7 @@ a quarter later than the one before, few of them serve a training of any length.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,9 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from skdl.training.blind import BlindRows
+from skdl.training.calibration import best_temperature
 from skdl.training.objectives import CrossEntropy, Objective
 from skdl.training.optimization.schedules import Schedule
 from skdl.training.trainer import Batch, BatchSource
+
+# Temperatures that are tried at a look: the best is found to a hundredth.
+_TRIED = 14
 
 
 def looks(first: int, growth: float, n_steps: int) -> list[int]:
@@ -102,6 +107,14 @@ class OutOfFold:
         Takes predictions, targets and weights; higher is better.
     prepare : callable
         Called before each look.
+    calibrates : bool, default=False
+        Whether networks are looked at with the temperature that suits them: networks
+        of too much certainty may yet be those that know most (arXiv 2501.19195).
+
+    Attributes
+    ----------
+    temperature : float
+        Of the last look; 1 if nothing calibrates.
     """
 
     def __init__(
@@ -116,6 +129,7 @@ class OutOfFold:
         score_weight: Tensor | None,
         score: Callable[[Tensor, Tensor, Tensor | None], float],
         prepare: Callable[[], None],
+        calibrates: bool = False,
     ) -> None:
         self._network = network
         self._blind = blind
@@ -126,11 +140,20 @@ class OutOfFold:
         self.score_weight = score_weight
         self.score_of = score
         self._prepare = prepare
+        self._calibrates = calibrates
+        self.temperature = 1.0
 
     def __call__(self) -> tuple[float, float]:
         """Return loss and score."""
         raw = self.raw()
-        return self.loss(raw), self.score(self.predictions(raw))
+        loss = self.calibrated_loss(raw)
+        return loss, self.score(self.predictions(raw, self.temperature))
+
+    def calibrated_loss(self, raw: Tensor) -> float:
+        """Set the temperature of raw outputs, and return their loss at it."""
+        if self._calibrates:
+            self.temperature = best_temperature(partial(self.loss, raw), _TRIED)
+        return self.loss(raw, self.temperature)
 
     @torch.no_grad()
     def raw(self) -> Tensor:

@@ -101,11 +101,11 @@ class BestOfEach:
             zip(self._looks, self._members, strict=True)
         ):
             own = raw[members]
-            loss = look.loss(own)
+            loss = look.calibrated_loss(own)
             if loss < self.losses[i] or not self._kept[i]:
                 self.losses[i], self.best[i] = loss, self._number
                 self._kept[i] = [tensor[members].clone() for tensor in self._tensors]
-                self._predictions[i] = look.predictions(own)
+                self._predictions[i] = look.predictions(own, look.temperature)
         mixture = self._mixture(self.chosen())
         return self._all.loss_of(mixture), self._all.score(mixture)
 

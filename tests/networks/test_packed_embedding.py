@@ -1,5 +1,7 @@
 """Packed embeddings: lookups, what is hidden, and the networks on top of them."""
 
+import pickle
+
 import pytest
 import torch
 
@@ -61,6 +63,20 @@ def test_each_member_hides_and_drops_values_of_its_own():
     dropped = dropping(indices) == 0
     assert 0.3 < dropped.float().mean() < 0.7
     assert not torch.equal(dropped[0], dropped[1])
+
+
+@pytest.mark.parametrize("rate", [0.5, [0.5] * M])
+def test_entries_of_some_columns_alone_are_dropped(rate):
+    torch.manual_seed(0)
+    pack = PackedEmbedding(
+        M, [5, 4], [3, 2], [0, 1, 0], dropout=rate, drops=[False, True, False]
+    )
+    indices = torch.tensor([[2, 7, 3]]).expand(64, 3)
+    is_zero = pack(indices) == 0
+    assert 0.3 < is_zero[..., 3:5].float().mean() < 0.7
+    assert not is_zero[..., :3].any()
+    assert not is_zero[..., 5:].any()
+    assert not (pickle.loads(pickle.dumps(pack)).eval()(indices) == 0).any()
 
 
 @pytest.mark.parametrize("piecewise", [True, False])

@@ -1,12 +1,14 @@
 """Looks at a training out of fold, and the stretches of steps between them."""
 
+import math
+
 import pytest
 import torch
 
 from skdl.data.batches import ResidentBatches
 from skdl.training.blind import BlindRows
 from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
-from skdl.training.objectives import SquaredError
+from skdl.training.objectives import CrossEntropy, SquaredError
 
 
 def test_each_look_comes_later_by_a_factor_and_the_last_step_is_one():
@@ -86,3 +88,35 @@ def test_each_row_is_judged_by_the_member_that_is_blind_to_it():
     assert found[:2].tolist() == [1.0, 2.0]
     assert found[2].isnan()
     assert look.predictions(look.raw(), 2.0)[0] == 0.5
+
+
+class Certain(torch.nn.Module):
+    """One member that is as certain of what is wrong as of what is right."""
+
+    def each(self, x):
+        return 8.0 * torch.nn.functional.one_hot(x.long(), 2).float()
+
+
+@pytest.mark.parametrize("calibrates", [True, False])
+def test_networks_are_looked_at_with_the_temperature_that_suits_them(calibrates):
+    says = torch.tensor([0, 1, 0, 1])
+    look = OutOfFold(
+        Certain(),
+        BlindRows(torch.ones(4, 1, dtype=torch.bool)),
+        CrossEntropy(2),
+        (says,),
+        torch.tensor([0, 1, 0, 0]),
+        weight=None,
+        score_weight=None,
+        score=lambda found, wanted, weight: 0.0,
+        prepare=lambda: None,
+        calibrates=calibrates,
+    )
+    loss, _ = look()
+    at_best = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    if calibrates:
+        assert loss == pytest.approx(at_best, rel=0.3)
+        assert look.temperature > 3
+    else:
+        assert loss > 3 * at_best
+        assert look.temperature == 1

@@ -23,6 +23,7 @@ from skdl.estimators.tables.validation import (
     blind_to_others,
     check_groups,
     draw_blind_rows,
+    folds_by_rows,
 )
 from skdl.training.loop import Outcome
 
@@ -117,6 +118,8 @@ def cross_fit(
     rows = estimator._weigh(rows, target)
     groups = check_groups(groups, rows.X)
     if held_out is None:
+        if not with_whole:
+            validation = folds_by_rows(estimator, len(known)) or validation
         kept, blind = draw_blind_rows(estimator, rows, validation, groups, rng)
     else:
         held_out = weighing(estimator._weigh(held_out, target), "held-out rows")

@@ -25,6 +25,7 @@ from skdl.estimators.tables.embedding_sizes import (
     MOST_ENTRIES,
     check_embedding_dim,
     embedding_dims,
+    rows_of_each,
 )
 from skdl.estimators.tables.frames import as_frame, learn_schema, make_table
 from skdl.estimators.tables.members import (
@@ -226,6 +227,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         categorical = np.flatnonzero(self._is_categorical)
         numbers = np.array(encoder.vocabulary_of_column)
         shown = numbers[~np.isin(categorical, harmful)]
+        rows = [rows_of_each(vocabulary) for vocabulary in encoder.vocabularies]
         return PackedEmbedding(
             n_members,
             n_codes,
@@ -233,6 +235,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
             encoder.vocabulary_of_column,
             dropout=recipe.embedding_dropout,
             unknown_rate=UNKNOWN_RATE,
+            drops=[rows[v] < recipe.dropout_rows for v in encoder.vocabulary_of_column],
         )
 
     def _finish(self, parts: FittedParts) -> None:

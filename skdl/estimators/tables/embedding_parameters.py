@@ -27,7 +27,8 @@ class EmbeddingParameters:
         a dict leaves out.
     embedding_dropout : float or None
         Probability that an entry of a vector is zeroed in training, in [0, 1). None is
-        .4 for classes and .2 for numbers with folds as `validation`, 0 of one network.
+        .4 for classes and .2 for numbers with folds as `validation`, in columns of few
+        rows a category, and otherwise 0.
     shared_embeddings : sequence of sequences of column names
         Groups of columns that hold the same kind of thing, such as ``[("home_team",
         "away_team")]``: they share categories and vectors.

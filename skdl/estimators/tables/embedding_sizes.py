@@ -23,6 +23,12 @@ def auto_dim(n_categories: int, n_rows: int) -> int:
     )
 
 
+def rows_of_each(vocabulary: Vocabulary) -> float:
+    """Return how many rows a category of a vocabulary has in the mean."""
+    n_categories = max(1, len(vocabulary) - FIRST)
+    return float(vocabulary.counts[FIRST:].sum()) / n_categories
+
+
 def embedding_dims(
     embedding_dim: str | int | Mapping | Callable[[int], int],
     vocabularies: Mapping[Any, Vocabulary],

@@ -43,8 +43,6 @@ from skdl.training.stopping import EarlyStopping
 from skdl.training.survival.not_finite import StepGuard
 from skdl.training.trainer import Trainer
 
-# Few rows that are all predicted rightly do not show how certain one may be.
-_COOLEST = 0.5
 # Columns that are judged while the loss still falls.
 _SUSPECTS = 8
 
@@ -82,6 +80,7 @@ class PackRun:
             len(rows),
             estimator._numbers_of(rows.X[:1]).shape[1],
             target.n_outputs if self.has_classes else 0,
+            n_categorical=int(np.sum(estimator._is_categorical)),
             for_vectors=for_vectors,
         )
         self.recipe = recipe = with_parameters(recipe, estimator)
@@ -120,6 +119,7 @@ class PackRun:
             score_weight=rows.score_weight,
             score=parts.target.score,
             prepare=UnknownVectors(parts.network, rows.untrained),
+            calibrates=self.has_classes and not self._for_vectors,
         )
 
     def _look_at(self, rows: PackRows, rng: np.random.RandomState) -> None:
@@ -235,7 +235,7 @@ class PackRun:
         if not len(rest):
             return ()
         with trainer.average.applied():
-            verdict = self.judge(rest)
+            verdict = self.judge(rest, self.out_of_fold.temperature)
         found = tuple(sorted(rest[verdict.is_harmful].tolist()))
         left = self.estimator.n_features_in_ - len(self.harmful) - len(found)
         return found if left else ()
@@ -253,7 +253,7 @@ class PackRun:
         if self.has_classes:
             # Near its lowest point a loss in float32 tells no more than four digits.
             loss = partial(look.loss, raw.double())
-            single = max(_COOLEST, best_temperature(loss))
+            single = best_temperature(loss)
             losses = look.loss(raw, single), look.uninformed_loss(raw)
             self.temperature = single * sharpening(*losses, n_members)
             held_out = single * sharpening(*losses, self._n_chosen)
@@ -264,7 +264,7 @@ class PackRun:
             )
         self.predictions, self.score = self.rows.out_of_fold(look, raw, held_out)
         self.conformal = self._held_out(raw)
-        self.verdict = self.judge()
+        self.verdict = self.judge(temperature=held_out)
 
     def _held_out(self, raw: torch.Tensor) -> Conformal | None:
         """Return what held-out rows say of new ones; None where there are labels."""

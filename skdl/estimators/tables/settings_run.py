@@ -111,8 +111,10 @@ class SettingsRun(PackRun):
 
     def _settings_without_effect(self, network: Any) -> set[str]:
         """Return the names of settings that change nothing in a network."""
+        embedding = network.embedding
+        drops = embedding is not None and embedding.drops
         without = {
-            "embedding_dropout": network.embedding is None,
+            "embedding_dropout": not drops,
             "slope": self.estimator.activation != "silu",
             "frequency": network.cosine is None,
             "piecewise": network.cosine is None or network.piecewise is None,

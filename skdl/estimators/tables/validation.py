@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import is_classifier
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 
@@ -13,7 +14,7 @@ from skdl.data.folds import FoldNumbers, blind_rows, hashed_folds
 from skdl.data.streamed import is_long
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed
-from skdl.estimators.tables.recipe import given_parameters
+from skdl.estimators.tables.recipe import default_folds, given_parameters
 
 # What `fit` takes to validate on.
 HELD_OUT = ("X_val", "y_val", "sample_weight_val")
@@ -42,8 +43,8 @@ CHOICES = [
     None,
 ]
 
-# Folds, and rows from which on there are any, where `validation` is "auto".
-_FOLDS, FEWEST_ROWS = 4, 20
+# Networks, and rows from which on there are several, where `validation` is "auto".
+_NETWORKS, FEWEST_ROWS = 4, 20
 
 
 def folds_for(estimator: Any, held_out: Mapping[str, Any]) -> Any:
@@ -70,11 +71,11 @@ def folds_for(estimator: Any, held_out: Mapping[str, Any]) -> Any:
     if validation is None or isinstance(validation, RealNotInt):
         return None
     reasons = _reasons_against(estimator, held_out)
-    if validation == "auto":
+    if _is_auto(validation):
         if held_out.get("X_val") is not None:
             reasons = _reasons_against_rows(estimator, reasons)
         ours = estimator.max_epochs is None and not reasons
-        return _FOLDS if ours else None
+        return _NETWORKS if ours else None
     for what, reason in reasons.items():
         refuse(estimator, what, reason)
     if isinstance(validation, Integral):
@@ -82,12 +83,32 @@ def folds_for(estimator: Any, held_out: Mapping[str, Any]) -> Any:
     return validation
 
 
+def folds_by_rows(estimator: Any, n_rows: int) -> int | None:
+    """Return how many folds there are where nobody has said it; None where one has.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Has seen the columns.
+    n_rows : int
+        Rows with a weight.
+    """
+    said = estimator.n_estimators > 1 or estimator.diversity is not None
+    if said or not _is_auto(estimator.validation):
+        return None
+    return default_folds(n_rows, estimator.n_features_in_, is_classifier(estimator))
+
+
 def has_folds(estimator: Any) -> bool:
     """Tell whether `fit` trains a pack where it is given enough rows and no `X_val`."""
     validation = estimator.validation
-    if isinstance(validation, str) and validation == "auto":
+    if _is_auto(validation):
         return folds_for(estimator, {}) is not None
     return not (validation is None or isinstance(validation, RealNotInt))
+
+
+def _is_auto(validation: Any) -> bool:
+    return isinstance(validation, str) and validation == "auto"
 
 
 def _reasons_against(estimator: Any, held_out: Mapping[str, Any]) -> dict[str, str]:

@@ -187,8 +187,14 @@ class Judge:
         self._blocks = [block for block in self._blocks if len(block)]
 
     @torch.no_grad()
-    def __call__(self, columns: Sequence[int] | None = None) -> Verdict:
-        """Judge all columns, or some; the verdict has these alone."""
+    def __call__(
+        self, columns: Sequence[int] | None = None, temperature: float = 1.0
+    ) -> Verdict:
+        """Judge all columns, or some; the verdict has these alone.
+
+        Raw outputs are divided by the temperature.
+        """
+        self._temperature = temperature
         network = self._network.eval()
         inputs = tuple(tensor[self._blind.rows] for tensor in self._inputs)
         features = network.features(*inputs)  # (M, n, F)
@@ -225,7 +231,8 @@ class Judge:
                 groups = groups.clone()
                 groups[..., list(new_groups)] = NEW
             raw = raw + self._network.effects(groups)
-        raw, share = raw.float().flatten(0, 1), self._share.flatten()
+        raw = raw.float().flatten(0, 1) / self._temperature
+        share = self._share.flatten()
         losses = []
         for block in self._blocks:
             weight = share[block] / share[block].mean()

@@ -44,6 +44,17 @@ def test_folds_decide_by_default_how_long_to_train(kind):
 
 
 @pytest.mark.parametrize(
+    ("given", "n_networks"),
+    [({}, 8), ({"validation": 4}, 4), ({"n_estimators": 5}, 5)],
+)
+def test_few_rows_have_eight_folds_unless_somebody_says_it(given, n_networks):
+    X, y = numbers(300)
+    model = NeuralClassifier(hidden_layer_sizes=(8,), random_state=0, **given)
+    model.fit(X, y > np.median(y))
+    assert model.network_.n_members == n_networks
+
+
+@pytest.mark.parametrize(
     "given",
     [
         {"max_epochs": 2},

@@ -1,10 +1,17 @@
 """The recipe of cross-fitted packs goes by the table."""
 
+import math
+
 import numpy as np
 import pytest
 
 from skdl import EntityEmbeddingRegressor, NeuralClassifier
-from skdl.estimators.tables.recipe import given_parameters, recipe_for, with_parameters
+from skdl.estimators.tables.recipe import (
+    default_folds,
+    given_parameters,
+    recipe_for,
+    with_parameters,
+)
 
 
 def test_batches_grow_with_the_rows():
@@ -57,6 +64,25 @@ def test_numbers_of_wide_tables_take_bounded_room(n_numbers):
     assert bins * n_numbers <= 10_000
     entries = recipe.entries if recipe.n_quantiles else 0
     assert 2 * entries * n_numbers <= 8_192
+
+
+def test_vectors_of_many_rows_have_no_dropout_unless_there_are_many_or_it_is_given():
+    few, many = (recipe_for(1_000, 5, 2, n_categorical=n) for n in (5, 50))
+    assert 50 < few.dropout_rows < 1_000
+    assert many.dropout_rows == math.inf
+    vectors = recipe_for(1_000, 5, 2, n_categorical=5, for_vectors=True)
+    assert vectors.dropout_rows == math.inf
+    given = with_parameters(few, EntityEmbeddingRegressor(embedding_dropout=0.1))
+    assert (given.embedding_dropout, given.dropout_rows) == (0.1, math.inf)
+    assert with_parameters(few, EntityEmbeddingRegressor()) == few
+
+
+@pytest.mark.parametrize(("has_classes", "end"), [(True, 1_500), (False, 500)])
+def test_few_rows_have_more_folds_unless_that_takes_long(has_classes, end):
+    numbers = (20, 199, 200, end - 1, end, 10**6)
+    folds = [default_folds(n, 10, has_classes) for n in numbers]
+    assert folds == [4, 4, 8, 8, 4, 4]
+    assert default_folds(end - 1, 1_000, has_classes) == 4
 
 
 def test_only_values_that_are_no_defaults_count_as_given():
