@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -84,9 +83,12 @@ class PackedEmbedding(nn.Module):
         self.dropout = dropout_of_rates(dropout)
         self.register_buffer("kept", members[0].kept, False)
         self.register_buffer("unknown", members[0].unknown, False)
-        drops = [True] * len(self.vocabulary_of_column) if drops is None else drops
-        entries = [self.dims[v] for v in self.vocabulary_of_column]
-        is_dropped = torch.tensor(np.repeat(np.array(drops, dtype=bool), entries))
+        drops = (
+            [True] * len(self.vocabulary_of_column) if drops is None else list(drops)
+        )
+        entries = torch.tensor([self.dims[v] for v in self.vocabulary_of_column])
+        is_dropped = torch.tensor(drops, dtype=torch.bool)
+        is_dropped = is_dropped.repeat_interleave(entries)
         self.register_buffer("is_dropped", None if all(drops) else is_dropped, False)
         width = self.table.shape[2]
         self._is_dense = len(self.kept) == width * len(self.vocabulary_of_column)

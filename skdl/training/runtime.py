@@ -86,18 +86,20 @@ class Runtime:
         return one_thread() if few else nullcontext()
 
 
-def bfloat16_is_fast(device: torch.device) -> bool:
+def bfloat16_is_fast(device: torch.device, *, convolves: bool = False) -> bool:
     """Tell whether a device multiplies bfloat16 faster than float32.
 
     GPUs since Ampere do, and CPUs with matrix tiles (AMX) or AVX-512's instructions for
     it, unless oneDNN, which alone uses them, is switched off or kept from them
-    (`ONEDNN_MAX_CPU_ISA`).
+    (`ONEDNN_MAX_CPU_ISA`). For convolutions a CPU needs tiles: without them oneDNN has
+    wrong gradients where a map of one pixel is halved.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu" or not runs_in_onednn(torch.bfloat16):
         return False
-    units = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    units = ["_is_amx_tile_supported"]
+    units += [] if convolves else ["_is_avx512_bf16_supported"]
     asked = [getattr(torch.cpu, name, None) for name in units]
     return any(has_them() for has_them in asked if has_them is not None)
 
@@ -134,6 +136,7 @@ def resolve_runtime(
     precision: str = "auto",
     *,
     prefer_bfloat16: bool = False,
+    convolves: bool = False,
 ) -> Runtime:
     """Turn the names that a user gives into a runtime.
 
@@ -148,6 +151,8 @@ def resolve_runtime(
     prefer_bfloat16 : bool, default=False
         Whether the time goes into convolutions or large products: "auto" is then
         bfloat16 where the device is made for it.
+    convolves : bool, default=False
+        Whether it goes into convolutions.
 
     Returns
     -------
@@ -184,8 +189,9 @@ def resolve_runtime(
             "device='cpu'."
         )
     kind = PRECISIONS[precision]
-    if precision == "auto" and prefer_bfloat16 and bfloat16_is_fast(resolved):
-        kind = torch.bfloat16
+    if precision == "auto" and prefer_bfloat16:
+        is_fast = bfloat16_is_fast(resolved, convolves=convolves)
+        kind = torch.bfloat16 if is_fast else kind
     return Runtime(resolved, kind)
 
 

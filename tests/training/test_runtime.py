@@ -82,3 +82,10 @@ def test_auto_is_float32_on_a_cpu_without_units_for_bfloat16(monkeypatch):
     for name in UNITS:
         monkeypatch.setattr(torch.cpu, name, lambda: False)
     assert resolve_runtime("cpu", prefer_bfloat16=True).precision == torch.float32
+
+
+def test_convolutions_are_float32_on_a_cpu_without_tiles(monkeypatch):
+    monkeypatch.setattr(torch.cpu, UNITS[0], lambda: False)
+    monkeypatch.setattr(torch.cpu, UNITS[1], lambda: True)
+    there = resolve_runtime("cpu", prefer_bfloat16=True, convolves=True)
+    assert there.precision == torch.float32

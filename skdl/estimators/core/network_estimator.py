@@ -76,8 +76,10 @@ class NetworkEstimator(
         Where the network is. A pickle holds no device: it loads where there is no GPU.
     """
 
-    # Whether the time goes into convolutions, which bfloat16 makes faster.
+    # Whether the time goes into large products, or into convolutions, which bfloat16
+    # makes faster.
     _prefers_bfloat16 = False
+    _convolves = False
     # What `validation_score` is called where it is shown; None where it is not shown,
     # since the loss says the same.
     _score_name: ClassVar[str | None] = "score"
@@ -108,7 +110,10 @@ class NetworkEstimator(
     def _runtime(self) -> Runtime:
         """Return where and how to train, and with which other processes."""
         runtime = resolve_runtime(
-            self.device, self.precision, prefer_bfloat16=self._prefers_bfloat16
+            self.device,
+            self.precision,
+            prefer_bfloat16=self._prefers_bfloat16,
+            convolves=self._convolves,
         )
         return in_ranks(runtime) if self._takes_several_devices else runtime
 

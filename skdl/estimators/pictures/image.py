@@ -124,7 +124,7 @@ class ImageEstimator(NeuralEstimator):
 
     # A picture means the same when it is shifted, columns of numbers do not.
     _wants_pictures = True
-    _prefers_bfloat16 = True
+    _prefers_bfloat16 = _convolves = True
 
     def _check_parameters(self) -> None:
         if isinstance(self.network, str) and self.network == "conv":
