@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from skdl import TextLM
 
 # Lines on which the speed is measured.
-_LINES = 4000
+_LINES = 10_000
 
 
 def within(

@@ -30,7 +30,7 @@ _DROPOUT = 0.2
 
 # What "auto" is for so many epochs, and by how much it grows where they double: a text
 # that is read again and again is learned by heart with less.
-_EPOCHS, _BY_DOUBLING, _MOST_DROPOUT = 5.0, 0.1, 0.45
+_EPOCHS, _BY_DOUBLING, _MOST_DROPOUT = 5.0, 0.1, 0.35
 _LEAST_DROPOUT = 0.1
 
 
