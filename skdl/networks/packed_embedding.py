@@ -86,7 +86,8 @@ class PackedEmbedding(nn.Module):
         drops = (
             [True] * len(self.vocabulary_of_column) if drops is None else list(drops)
         )
-        entries = torch.tensor([self.dims[v] for v in self.vocabulary_of_column])
+        entries = [self.dims[v] for v in self.vocabulary_of_column]
+        entries = torch.tensor(entries, dtype=torch.int64)
         is_dropped = torch.tensor(drops, dtype=torch.bool)
         is_dropped = is_dropped.repeat_interleave(entries)
         self.register_buffer("is_dropped", None if all(drops) else is_dropped, False)

@@ -17,6 +17,8 @@ from torch.nn.modules import module as of_torch
 Function = Callable[..., Tensor]
 # Of every module there is.
 _ALL_HOOKS = [of_torch._global_forward_hooks, of_torch._global_forward_pre_hooks]
+# Methods that compute. A module that was given one of its own is called as it is.
+_COMPUTE = {"forward", "each", "features"}
 
 
 def straight(module: nn.Module) -> Function:
@@ -47,24 +49,30 @@ class Straight:
         entries = [entry for module in modules for entry in _entries(module)]
         self._dicts, self._names, self._found = zip(*entries, strict=True)
         self._tensors = [*network.parameters(), *network.buffers()]
-        self._places = [tensor.data_ptr() for tensor in self._tensors]
+        self._places = self._places_now()
         self._may_grow = [d for m in modules for d in (vars(m), m._modules)]
         self._sizes = [len(entries) for entries in self._may_grow]
         self._hooks = [hooks for m in modules for hooks in _hooks(m)] + _ALL_HOOKS
+        self._is_plain = all(_COMPUTE.isdisjoint(vars(module)) for module in modules)
         self.function = network.straight()
 
     def is_current(self) -> bool:
         """Tell whether modules and tensors are where they were, and nothing is added.
 
-        Where a hook is to be called, it is not either.
+        Where a hook is to be called, or a method has been replaced, it is not either.
         """
         now = map(dict.get, self._dicts, self._names)
         return (
-            all(map(is_, now, self._found))
-            and list(map(Tensor.data_ptr, self._tensors)) == self._places
+            self._is_plain
+            and all(map(is_, now, self._found))
+            and self._places_now() == self._places
             and list(map(len, self._may_grow)) == self._sizes
             and not any(self._hooks)
         )
+
+    def _places_now(self) -> list[Any]:
+        tensors = self._tensors
+        return [*map(Tensor.data_ptr, tensors), *map(Tensor.stride, tensors)]
 
 
 _KEPT: WeakKeyDictionary[nn.Module, Straight] = WeakKeyDictionary()
@@ -76,8 +84,11 @@ def kept_straight(network: nn.Module) -> Function:
     Parameters
     ----------
     network : nn.Module
-        In evaluation mode.
+        In evaluation mode; of a class that has `straight_each` itself, since one that
+        inherits it may compute something else.
     """
+    if "straight_each" not in vars(type(network)):
+        return network
     kept = _KEPT.get(network)
     if kept is not None and kept.is_current():
         return kept.function

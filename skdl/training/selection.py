@@ -96,6 +96,7 @@ class BestOfEach:
         """Return loss and score of what would be chosen now."""
         self._number += 1
         raw = self._all.raw()
+        self._all.calibrated_loss(raw)  # columns are judged at its temperature
         self._predictions = self._predictions or [torch.empty(0)] * len(self._looks)
         for i, (look, members) in enumerate(
             zip(self._looks, self._members, strict=True)

@@ -120,3 +120,8 @@ def test_a_network_of_numbers_alone_and_one_with_effects():
     found = network(INDICES, numbers[:, :0], groups)
     torch.testing.assert_close(found[1:], without[1:] + 1)
     torch.testing.assert_close(found[0], without[0])  # a group never seen
+
+
+def test_a_pack_without_categories_has_vectors_of_no_entries():
+    embedding = PackedEmbedding(2, [], [], [], dropout=0.2, drops=[])
+    assert embedding(torch.zeros((3, 0), dtype=torch.int32)).shape == (2, 3, 0)

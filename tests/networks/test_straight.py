@@ -207,6 +207,32 @@ def new_forward(pack):
     pack.head.layers[1].forward = torch.tanh
 
 
+def new_forward_of_weights(pack):
+    layer = pack.head.layers[0]
+    forward = layer.forward
+    layer.forward = lambda x: forward(x) * 0.5
+
+
+def new_each(pack):
+    each = pack.each
+    pack.each = lambda *inputs: each(*inputs) * 0.5
+
+
+class OtherPack(PackedEmbeddingNetwork):
+    """A pack that does something else."""
+
+    def each(self, *inputs):
+        return super().each(*inputs) * 0.5
+
+
+def other_class(pack):
+    pack.__class__ = OtherPack
+
+
+def turn(pack):
+    pack.head.layers[2].weight.data = pack.head.layers[2].weight.data.mT
+
+
 def hook(pack):
     pack.head.layers[0].register_forward_hook(lambda m, given, found: found * 0.5)
 
@@ -261,6 +287,10 @@ CHANGES = [
     new_part,
     settled,
     new_forward,
+    new_forward_of_weights,
+    new_each,
+    other_class,
+    turn,
     hook,
     hook_before,
     parametrize,
