@@ -86,10 +86,10 @@ class PackedEmbedding(nn.Module):
         drops = (
             [True] * len(self.vocabulary_of_column) if drops is None else list(drops)
         )
-        entries = [self.dims[v] for v in self.vocabulary_of_column]
-        entries = torch.tensor(entries, dtype=torch.int64)
-        is_dropped = torch.tensor(drops, dtype=torch.bool)
-        is_dropped = is_dropped.repeat_interleave(entries)
+        pairs = zip(drops, self.vocabulary_of_column, strict=True)
+        is_dropped = torch.tensor(
+            [drop for drop, v in pairs for _ in range(self.dims[v])], dtype=torch.bool
+        )
         self.register_buffer("is_dropped", None if all(drops) else is_dropped, False)
         width = self.table.shape[2]
         self._is_dense = len(self.kept) == width * len(self.vocabulary_of_column)
