@@ -115,11 +115,11 @@ class BinnedTableEncoder(TableEncoder):
 
     def chunks(self, X: Table | np.ndarray, rows: int) -> Iterator[tuple[Tensor, ...]]:
         """Encode `rows` rows at a time."""
-        table, start = _as_table(X), 0
-        if 0 < len(table) <= rows:
-            yield self.transform(table)
-            return
-        for indices, numbers, *groups in super().chunks(table, rows):
+        return super().chunks(_as_table(X), rows)
+
+    def _parts(self, table: Table, rows: int) -> Iterator[tuple[Tensor, ...]]:
+        start = 0
+        for indices, numbers, *groups in super()._parts(table, rows):
             part = table[start : start + len(numbers)]
             yield indices, numbers, *self._positions(part), *groups
             start += len(numbers)

@@ -324,7 +324,10 @@ class TableEncoder:
         """Encode `rows` rows at a time."""
         if 0 < len(table) <= rows:
             yield self.transform(table)
-            return
+        else:
+            yield from self._parts(table, rows)
+
+    def _parts(self, table: Table, rows: int) -> Iterator[tuple[Tensor, ...]]:
         codes = zip(*(t.split(rows) for t in self._codes(table)), strict=True)
         numbers = self.numeric.chunks(table.numeric, rows)
         for (indices, *groups), (encoded,) in zip(codes, numbers, strict=True):

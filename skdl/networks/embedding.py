@@ -138,9 +138,8 @@ class EntityEmbedding(nn.Module):
             indices = torch.where(
                 hidden < self.unknown_rate, self.unknown.to(indices.dtype), indices
             )
-        vectors = looked_up(indices, self.table.weight).flatten(
-            1
-        )  # (B, n_columns * width)
+        vectors = looked_up(indices, self.table.weight)
+        vectors = vectors.flatten(1)  # (B, n_columns * width)
         if not self._is_dense:
             vectors = vectors.index_select(1, self.kept)
         return self.dropout(vectors)

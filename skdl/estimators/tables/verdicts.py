@@ -6,6 +6,7 @@ seems to be worth something; out of fold, an identifier makes a network worse.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -194,7 +195,6 @@ class Judge:
 
         Raw outputs are divided by the temperature.
         """
-        self._temperature = temperature
         network = self._network.eval()
         inputs = tuple(tensor[self._blind.rows] for tensor in self._inputs)
         features = network.features(*inputs)  # (M, n, F)
@@ -203,13 +203,16 @@ class Judge:
         mean /= share.sum(1, keepdim=True).clamp(min=torch.finfo(mean.dtype).tiny)
         first, *rest = network.head.layers
         hidden = first(features)
-        present = self._losses(hidden, rest, inputs)
+        losses = partial(
+            self._losses, rest=rest, inputs=inputs, temperature=temperature
+        )
+        present = losses(hidden)
         rises = []
         for j in range(len(self._places)) if columns is None else columns:
             place = self._places[j]
             away = features[..., place.entries] - mean[..., place.entries]
             without = hidden - torch.bmm(away, first.weight[:, place.entries])
-            rises.append(self._losses(without, rest, inputs, place.groupings) - present)
+            rises.append(losses(without, new_groups=place.groupings) - present)
         shape = (len(self._blocks), 0)
         found = np.stack(rises, axis=1) if rises else np.zeros(shape)
         return Verdict(found, float(present.mean()))
@@ -217,8 +220,10 @@ class Judge:
     def _losses(
         self,
         hidden: Tensor,
+        *,
         rest: list[Any],
         inputs: tuple[Tensor, ...],
+        temperature: float,
         new_groups: Sequence[int] = (),
     ) -> np.ndarray:
         """Return the loss of each block, from what the first layers make of it."""
@@ -231,7 +236,7 @@ class Judge:
                 groups = groups.clone()
                 groups[..., list(new_groups)] = NEW
             raw = raw + self._network.effects(groups)
-        raw = raw.float().flatten(0, 1) / self._temperature
+        raw = raw.float().flatten(0, 1) / temperature
         share = self._share.flatten()
         losses = []
         for block in self._blocks:

@@ -125,9 +125,8 @@ def dropouts(settings: Any) -> dict[str, float]:
     if isinstance(dropout, str):  # "auto"
         base = _by_epochs(settings.max_epochs)
     found = {kind: share * base for kind, share in DROPOUTS.items()}
-    if (
-        settings.cell == "qrnn"
-    ):  # of all weights of its layers; it costs more than it helps
+    if settings.cell == "qrnn":
+        # Of all weights of its layers: it costs more than it helps.
         found["recurrent"] = 0.0
     return {f"{kind}_dropout": share for kind, share in {**found, **given}.items()}
 
