@@ -22,7 +22,8 @@ class TableRegressorTask(RegressorTask):
 
         Each new row is predicted by the networks of every fold, and moved by what these
         were wrong by on the rows that they are blind to (CV+, Barber et al. 2021, arXiv
-        1905.02928, section 3, with tails of one size). The share holds in the mean over
+        1905.02928, section 3, with tails of one size), less what a training leaves to
+        chance, which would count twice. The share holds in the mean over
         rows that are like those of `fit`, and not of each kind of row by itself. It
         does not hold for rows of another time: there ``validation="last"`` or a
         splitter by time measures how wrong predictions of later rows are. With

@@ -3,7 +3,8 @@
 Each new row is predicted by the networks of every fold, and each held-out row says how
 far those of its fold were from the truth. A new value is taken to be as far from a
 prediction as one of these: CV+ (Barber et al. 2021, arXiv 1905.02928, section 3), which
-covers as often as it says where new rows are like the held-out ones.
+covers as often as it says where new rows are like the held-out ones. Both have the same
+chance of a training in them, by which intervals would be too long; see `chance`.
 """
 
 from collections.abc import Sequence
@@ -177,6 +178,7 @@ def conformal(
     target: np.ndarray,
     weight: np.ndarray | None,
     shares: np.ndarray | None = None,
+    share_of_error: np.ndarray | None = None,
 ) -> Conformal:
     """Return what held-out rows say.
 
@@ -192,6 +194,8 @@ def conformal(
         Of all rows.
     shares : ndarray of shape (M,), optional
         By how much each network counts; None is alike.
+    share_of_error : ndarray of shape (K,), optional
+        By what residuals are multiplied; see `chance`.
     """
     times = np.zeros(len(target))
     for _, rows, _ in predictions:
@@ -204,5 +208,7 @@ def conformal(
             values = np.take_along_axis(predicted, target[rows, None], axis=1)
         else:
             values = target[rows] - predicted
+            if share_of_error is not None:
+                values = values * share_of_error
         folds.append(held_out(members, values, share[rows] / times[rows], shares))
     return Conformal(folds, float(np.count_nonzero(times)), shares)

@@ -117,6 +117,7 @@ def cross_fit(
     target.fit(known.y, known.weight)
     rows = estimator._weigh(rows, target)
     groups = check_groups(groups, rows.X)
+    at_random = held_out is None and groups is None and isinstance(validation, int)
     if held_out is None:
         if not with_whole:
             validation = folds_by_rows(estimator, len(known)) or validation
@@ -136,7 +137,13 @@ def cross_fit(
         kind = partial(SettingsRun, seed=draw_seed(rng), n_folds=n_folds)
     with runtime.seeded(draw_seed(rng)):
         given = (estimator, rows, target, blind, runtime, rng)
-        new_run = partial(kind, *given, held_out=held_out, for_vectors=with_whole)
+        new_run = partial(
+            kind,
+            *given,
+            held_out=held_out,
+            for_vectors=with_whole,
+            folds_at_random=at_random,
+        )
         run = new_run(())
         reporter = EpochReporter(
             estimator,

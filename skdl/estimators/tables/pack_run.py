@@ -17,6 +17,7 @@ from skdl.estimators.core.inputs import about_held_out
 from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed
+from skdl.estimators.tables.chance import spread
 from skdl.estimators.tables.conformal import Conformal, conformal
 from skdl.estimators.tables.pack_rows import (
     PackRows,
@@ -33,7 +34,12 @@ from skdl.training.blind import BlindRows, pack_objective
 from skdl.training.calibration import best_temperature, sharpening
 from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
 from skdl.training.loop import EpochRecord, Outcome, SoFar, train
-from skdl.training.objectives import BinaryCrossEntropy, CrossEntropy
+from skdl.training.objectives import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Quantile,
+    Quantiles,
+)
 from skdl.training.optimization.growing_average import GrowingAverage
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.optimization.schedules import SCHEDULES, late_rate
@@ -67,11 +73,13 @@ class PackRun:
         *,
         held_out: Rows | None = None,
         for_vectors: bool = False,
+        folds_at_random: bool = False,
     ) -> None:
         self.estimator = estimator
         self.runtime = runtime
         self.harmful = tuple(harmful)
         self._for_vectors = for_vectors
+        self._folds_at_random = folds_at_random and not for_vectors
         self.found_harmful: tuple[int, ...] = ()
         encoded = target.encode(rows.y)
         member = estimator._new_objective(target)
@@ -278,7 +286,23 @@ class PackRun:
             look.target.cpu().numpy(),
             None if weight is None else weight.cpu().numpy(),
             None if self._shares is None else np.array(self._shares),
+            self._share_of_error(),
         )
+
+    def _share_of_error(self) -> np.ndarray | None:
+        """Return what of a residual counts.
+
+        Folds that are not drawn at random hold out rows that are new in other ways: in
+        these ways all networks are blind to new rows, and residuals stay as they are.
+        So do those of quantiles, whose mean is not zero.
+        """
+        is_quantile = isinstance(self.parts.objective.member, Quantile | Quantiles)
+        if self.has_classes or is_quantile or not self._folds_at_random:
+            return None
+        blind = self.rows.blind
+        shares = np.ones(blind.shape[1]) if self._shares is None else self._shares
+        found = spread(self.out_of_fold, blind, np.asarray(shares))
+        return None if found is None else found.share()
 
     def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:
         """Return the fitted attributes as if training had ended now."""

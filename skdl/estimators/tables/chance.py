@@ -1,0 +1,116 @@
+"""What of an error out of fold is chance, which places to count it from have, too."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skdl.training.crossing import OutOfFold
+
+# Rows that tell it, at most, and what is kept of an error at least.
+_MOST_ROWS, _LEAST = 4096, 0.5
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What networks that are blind to rows say of them, beside those that are not.
+
+    Attributes
+    ----------
+    errors : ndarray of shape (n, K)
+        Target less the mean of the networks that are blind to a row.
+    gaps : ndarray of shape (n, K)
+        The same mean less that of the networks that have learned from the row.
+    weight : ndarray of shape (n,)
+        Of the rows.
+    n_blind, n_seeing, n_all : float
+        Networks, in the mean over rows, of either kind and together.
+    """
+
+    errors: np.ndarray
+    gaps: np.ndarray
+    weight: np.ndarray
+    n_blind: float
+    n_seeing: float
+    n_all: float
+
+    def share(self) -> np.ndarray:
+        """Return by what to multiply errors, so that intervals of CV+ fit, (K,).
+
+        An error is noise less what a training leaves to chance, whose variance u is
+        smaller in the mean of more networks. CV+ moves what the networks of each fold
+        predict by their errors, so that u is in an interval twice, where the mean of
+        all networks has less of it than those of one fold. Twice what it has less is
+        taken from the errors.
+
+        Of networks that have learned from a row a part of the noise is in what they
+        predict for it. So the mean squares of errors and gaps and their mean product,
+        three numbers, follow from three: the variance of the noise, the part, and u,
+        which solves a quadratic equation.
+        """
+        of_errors = self._mean(self.errors**2)
+        of_gaps = self._mean(self.gaps**2)
+        product = -self._mean(self.errors * self.gaps)
+        more = self.n_blind / self.n_seeing
+        half = product - (of_gaps + (1 + more) * of_errors) / 2
+        rest = np.maximum(0.0, of_gaps * of_errors - product**2)
+        root = np.sqrt(np.maximum(0.0, half**2 - more * rest))
+        chance = np.clip((-half - root) / more, 0.0, of_errors)
+        too_much = 2 * (1 - self.n_blind / self.n_all) * chance
+        left = 1 - too_much / np.where(of_errors > 0, of_errors, 1.0)
+        return np.sqrt(np.maximum(left, _LEAST**2))
+
+    def _mean(self, values: np.ndarray) -> np.ndarray:
+        return np.average(values, axis=0, weights=self.weight)
+
+
+@torch.no_grad()
+def spread(look: OutOfFold, blind: np.ndarray, shares: np.ndarray) -> Spread | None:
+    """Return what networks say of rows that some of them are blind to.
+
+    Parameters
+    ----------
+    look : OutOfFold
+        Looks at the networks; they are in evaluation mode.
+    blind : ndarray of shape (n_rows, M)
+        Above zero where a network has not learned from a row.
+    shares : ndarray of shape (M,)
+        By how much each network counts.
+
+    Returns
+    -------
+    Spread or None
+        None where no row has networks of both kinds.
+    """
+    of_blind = np.where(blind > 0, shares, 0.0)
+    of_seeing = np.where(blind > 0, 0.0, shares)
+    weight = look.score_weight
+    weights = np.ones(len(blind)) if weight is None else weight.double().cpu().numpy()
+    told = of_blind.any(axis=1) & of_seeing.any(axis=1) & (weights > 0)
+    rows = np.flatnonzero(told)
+    if not len(rows):
+        return None
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _MOST_ROWS)).astype(int)]
+    both = [_normed(own[rows]) for own in (of_blind, of_seeing)]
+    each = look.each(torch.from_numpy(rows)).double().cpu().numpy()  # (n, M, K)
+    blind_mean, seeing_mean = (np.einsum("nmk,nm->nk", each, own) for own in both)
+    target = _target(look.target, rows)
+    n_blind, n_seeing = (float(np.mean(1 / (own**2).sum(axis=1))) for own in both)
+    return Spread(
+        target - blind_mean,
+        blind_mean - seeing_mean,
+        weights[rows],
+        n_blind,
+        n_seeing,
+        float(shares.sum() ** 2 / (shares**2).sum()),
+    )
+
+
+def _normed(shares: np.ndarray) -> np.ndarray:
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _target(target: Tensor, rows: np.ndarray) -> np.ndarray:
+    chosen = target[torch.from_numpy(rows).to(target.device)]
+    return np.asarray(chosen.double().cpu().numpy())
