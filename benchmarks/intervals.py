@@ -7,7 +7,8 @@ varies: its standard error is printed beside it. Lengths are in standard
 deviations of the target. Where more predictions than 90% are right, no set is larger
 than one and the coverage is the accuracy.
 
-    python benchmarks/intervals.py [--tables small] [--seeds 1 2 3] [--threads 1]
+    python benchmarks/intervals.py [--tables small] [--seeds 1 2 3 4 5 6]
+        [--threads 1]
 """
 
 import argparse
@@ -78,7 +79,7 @@ def main() -> None:
     parser.add_argument(
         "--tables", nargs="+", default=["small"], choices=[*TABLES, "small", "all"]
     )
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5, 6])
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     begin("Intervals and sets of 90%")
