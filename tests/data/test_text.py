@@ -112,7 +112,8 @@ def test_texts_come_in_many_forms(X):
     [
         ([], ValueError, "no documents"),
         ("one text", TypeError, "one str"),
-        (b"one text", TypeError, "one bytes"),
+        (np.array("one text"), TypeError, "one str"),
+        (b"one text", TypeError, "one bytes. Decode bytes"),
         (7, TypeError, "iterable of strings"),
         (["a", None], ValueError, "position 1: None. Fill missing"),
         (["a", np.nan], ValueError, "Fill missing"),
