@@ -29,7 +29,7 @@ class SurpriseDisplay:
     Attributes
     ----------
     axes_ : ndarray of matplotlib.axes.Axes, shape (n_documents, n_columns)
-        Where `plot` has drawn.
+        Where `plot` has drawn; documents without a token have no row.
     figure_ : matplotlib.figure.Figure
         Their figure.
 

@@ -135,6 +135,10 @@ def test_what_is_no_text_is_refused(X, error, message):
 def test_bad_pattern_is_refused():
     with pytest.raises(ValueError, match="regular expression"):
         resolve_analyzer("word", token_pattern="(")
+    analyzer = resolve_analyzer("word", token_pattern="#(a|b)")
+    assert analyzer("#a b") == ["a"]
+    with pytest.raises(ValueError, match="token_pattern must have one group at most"):
+        resolve_analyzer("word", token_pattern="(a)(b)")("ab")
 
 
 def collect(batches):

@@ -69,6 +69,12 @@ def test_unlabelled_texts_are_texts(texts):
     assert "about unlabeled" in caught.value.__notes__[0]
 
 
+def test_an_error_in_texts_held_out_says_so():
+    with pytest.raises(ValueError, match="Fill missing") as caught:
+        TextLM(**SMALL).fit(TEXTS, X_val=[*TEXTS, None])
+    assert "X_val" in caught.value.__notes__[0]
+
+
 @pytest.mark.parametrize("texts", [None, [], iter(()), pd.Series([], dtype="string")])
 def test_there_may_be_no_unlabelled_texts(texts, model):
     found = clone(model).fit(TEXTS, LABELS, unlabeled=texts)
