@@ -9,6 +9,7 @@ import pandas as pd
 from skdl.display.base import inside, new_axes, seen_inside
 
 _WIDTH = 76  # characters of a line in a picture
+_GAP = 3  # between two ways to colour a text
 _MOST = 600  # tokens of a text that are drawn
 _CHARACTER, _LINE = 0.085, 0.22  # inches
 _RED, _BLUE = (214, 39, 40), (31, 119, 180)
@@ -201,7 +202,7 @@ def _shown(token: str) -> str:
 
 def _write(ax: Any, layout: pd.DataFrame, colours: np.ndarray) -> None:
     """Write tokens on coloured ground."""
-    ax.set(xlim=(0, _WIDTH), ylim=(layout["line"].max() + 0.6, -0.6))
+    ax.set(xlim=(0, _WIDTH + _GAP), ylim=(layout["line"].max() + 0.6, -0.6))
     ax.axis("off")
     for row, token, line, start in layout.itertuples(index=False):
         ax.text(
