@@ -66,8 +66,11 @@ class WordAnalyzer(_Unfitted):
     def __call__(self, text: str) -> Sequence[str]:
         """Return the words of a text."""
         tokens = self._find(text)
-        if not set(map(type, tokens)) <= {str}:  # a pattern with several groups
-            _refuse_tokens(tokens)
+        if not set(map(type, tokens)) <= {str}:
+            raise ValueError(
+                "token_pattern must have one group at most, which is the token then; "
+                f"{self.pattern!r} has {len(tokens[0])}. (?:...) is no group."
+            )
         return tokens
 
     def __getstate__(self) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class TextEncoder:
         """Learn the vocabulary and return the stream, in one pass over the texts."""
         texts = self._cased(texts)
         index, n_always = self.new_index(texts)
-        stream = self._stream(texts, index)
+        stream = _stream(map(self.analyzer, texts), index)
         counts = np.bincount(stream.ids, minlength=len(index))
         new_ids = self.rank(list(index), counts, n_always)
         return TokenStream(new_ids[stream.ids], stream.lengths)
@@ -148,7 +148,11 @@ class TextEncoder:
 
     def transform(self, texts: list[str]) -> TokenStream:
         """Return the stream of texts; new tokens are ``<unk>``."""
-        return self._stream(self._cased(texts), self._index)
+        return _stream(map(self.analyzer, self._cased(texts)), self._index)
+
+    def transform_cut(self, cuts: Iterable[Sequence[str]]) -> TokenStream:
+        """Return the stream of texts that `cut` has been through."""
+        return _stream(cuts, self._index)
 
     @property
     def index(self) -> dict[str, int]:
@@ -177,26 +181,29 @@ class TextEncoder:
     def _cased(self, texts: list[str]) -> list[str]:
         return [text.lower() for text in texts] if self.lowercase else texts
 
-    def _stream(self, texts: list[str], index: dict[str, int]) -> TokenStream:
-        ids, lengths, end = array("i"), array("q"), index[END]
-        lookup, before = index.__getitem__, 0
-        for text in texts:
-            ids.extend(map(lookup, self.analyzer(text)))
-            ids.append(end)
-            lengths.append(len(ids) - before)
-            before = len(ids)
-        return TokenStream(
-            np.frombuffer(ids, dtype=np.int32), np.frombuffer(lengths, dtype=np.int64)
-        )
+
+def _stream(cuts: Iterable[Sequence[str]], index: dict[str, int]) -> TokenStream:
+    ids, lengths, end = array("i"), array("q"), index[END]
+    lookup, before = index.__getitem__, 0
+    for tokens in cuts:
+        ids.extend(map(lookup, tokens))
+        ids.append(end)
+        lengths.append(len(ids) - before)
+        before = len(ids)
+    return TokenStream(
+        np.frombuffer(ids, dtype=np.int32), np.frombuffer(lengths, dtype=np.int64)
+    )
 
 
-def check_texts(X: Any) -> list[str]:
+def check_texts(X: Any, *, may_be_empty: bool = False) -> list[str]:
     """Return texts as a list of strings.
 
     Parameters
     ----------
     X : iterable of str
         A list, Series, array, polars column, frame of one column, or generator.
+    may_be_empty : bool, default=False
+        Whether there may be none at all.
 
     Raises
     ------
@@ -215,14 +222,21 @@ def check_texts(X: Any) -> list[str]:
             f"X must be an iterable of strings in an order, which a {type(X).__name__} "
             "has not: give a list, such as sorted(X)."
         )
-    if isinstance(X, (str, bytes)):
+    if isinstance(X, np.ndarray) and not X.ndim:
+        X = X.item()
+    if isinstance(X, bytes | bytearray):
+        raise TypeError(
+            f"X must be an iterable of strings, got one {type(X).__name__}. "
+            f"{_advice(X)}"
+        )
+    if isinstance(X, str):
         raise TypeError(
             f"X must be an iterable of strings, got one {type(X).__name__}; put it into"
             " a list, or read a file with skdl.datasets.read_lines; TextLM.fit takes a "
             "pathlib.Path of one."
         )
     texts = _items(X)
-    if not texts:
+    if not texts and not may_be_empty:
         raise ValueError(NO_DOCUMENTS)
     bad = [i for i, text in enumerate(texts) if not isinstance(text, str)]
     if bad:

@@ -9,10 +9,11 @@ import pandas as pd
 from skdl.display.base import inside, new_axes, seen_inside
 
 _WIDTH = 76  # characters of a line in a picture
+_GAP = 3  # between two ways to colour a text
 _MOST = 600  # tokens of a text that are drawn
 _CHARACTER, _LINE = 0.085, 0.22  # inches
 _RED, _BLUE = (214, 39, 40), (31, 119, 180)
-_TOLD = ("document", "position", "token", "known")
+_TOLD = ("document", "position", "token")
 
 
 class SurpriseDisplay:
@@ -29,7 +30,7 @@ class SurpriseDisplay:
     Attributes
     ----------
     axes_ : ndarray of matplotlib.axes.Axes, shape (n_documents, n_columns)
-        Where `plot` has drawn.
+        Where `plot` has drawn; documents without a token have no row.
     figure_ : matplotlib.figure.Figure
         Their figure.
 
@@ -87,19 +88,31 @@ class SurpriseDisplay:
         tokens = say(seen_inside(estimator, X))
         if not len(tokens):
             raise ValueError("X has no tokens to show: all of its texts are empty.")
-        if "excess" in tokens:
-            tokens = tokens.drop(columns=["nats", "expected"])
-        display = cls(tokens.drop(columns="expected", errors="ignore"))
+        # Labels may be called anything, also like what a language model tells.
+        if not hasattr(model, "influence"):
+            beside = ["nats", "expected"] if "excess" in tokens else ["expected"]
+            tokens = tokens.drop(columns=beside)
+        display = cls(tokens)
         return display.plot() if plot else display
 
     @property
+    def _numbers(self) -> pd.DataFrame:
+        """The columns that colour. Their names may be bools: a list would be a mask."""
+        told = [
+            name in _TOLD or pd.api.types.is_bool_dtype(dtype)
+            for name, dtype in self.tokens.dtypes.items()
+        ]
+        return self.tokens.loc[:, np.logical_not(told)]
+
+    @property
     def _columns(self) -> list[Any]:
-        return [name for name in self.tokens if name not in _TOLD]
+        return list(self._numbers)
 
     def _colours(self, column: Any, white: float) -> np.ndarray:
         """Return colours (n_tokens, 3) of a column, each from 0 to `white`."""
-        values = self.tokens[column].to_numpy(dtype=float)
-        known = np.abs(self.tokens[self._columns].to_numpy(dtype=float))
+        numbers = self._numbers
+        values = numbers[column].to_numpy(dtype=float)
+        known = np.abs(numbers.to_numpy(dtype=float))
         largest = known.max(initial=1e-12, where=np.isfinite(known))
         # What is not known stays white, and what is infinite has the full colour.
         share = np.nan_to_num(np.abs(values) / largest, nan=0.0).clip(0, 1)[:, None]
@@ -189,7 +202,7 @@ def _shown(token: str) -> str:
 
 def _write(ax: Any, layout: pd.DataFrame, colours: np.ndarray) -> None:
     """Write tokens on coloured ground."""
-    ax.set(xlim=(0, _WIDTH), ylim=(layout["line"].max() + 0.6, -0.6))
+    ax.set(xlim=(0, _WIDTH + _GAP), ylim=(layout["line"].max() + 0.6, -0.6))
     ax.axis("off")
     for row, token, line, start in layout.itertuples(index=False):
         ax.text(

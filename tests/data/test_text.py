@@ -112,7 +112,8 @@ def test_texts_come_in_many_forms(X):
     [
         ([], ValueError, "no documents"),
         ("one text", TypeError, "one str"),
-        (b"one text", TypeError, "one bytes"),
+        (np.array("one text"), TypeError, "one str"),
+        (b"one text", TypeError, "one bytes. Decode bytes"),
         (7, TypeError, "iterable of strings"),
         (["a", None], ValueError, "position 1: None. Fill missing"),
         (["a", np.nan], ValueError, "Fill missing"),
@@ -134,6 +135,10 @@ def test_what_is_no_text_is_refused(X, error, message):
 def test_bad_pattern_is_refused():
     with pytest.raises(ValueError, match="regular expression"):
         resolve_analyzer("word", token_pattern="(")
+    analyzer = resolve_analyzer("word", token_pattern="#(a|b)")
+    assert analyzer("#a b") == ["a"]
+    with pytest.raises(ValueError, match="token_pattern must have one group at most"):
+        resolve_analyzer("word", token_pattern="(a)(b)")("ab")
 
 
 def collect(batches):

@@ -366,10 +366,10 @@ def _has_two_classes(target: Any) -> bool:
 
 def _unlabeled(texts: Any) -> list[str]:
     """Return texts without labels; there may be none."""
-    if texts is None or (hasattr(texts, "__len__") and not len(texts)):
+    if texts is None:
         return []
     try:
-        return check_texts(texts)
+        return check_texts(texts, may_be_empty=True)
     except (TypeError, ValueError) as error:
         error.add_note("This is about unlabeled, texts that have no labels.")
         raise

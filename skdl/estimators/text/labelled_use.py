@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdl.data.text import as_strings, check_texts
 from skdl.estimators.core.checks import finite_array
+from skdl.estimators.text.occlusion import left_out_in_turn
 from skdl.estimators.text.reader import raw_outputs
 from skdl.estimators.text.stack import Stack
 from skdl.estimators.text.words import Branches, TextReading
@@ -27,12 +28,15 @@ class LabelledTextUse:
 
     def _predict_output(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
-        raw = self._raw(check_texts(X))
+        return self._output(check_texts(X))
+
+    def _output(self, texts: list[str], cuts: Any = None) -> np.ndarray:
+        raw = self._raw(texts, cuts)
         return finite_array(self._objective.inverse_link(torch.from_numpy(raw)))
 
-    def _raw(self, texts: list[str]) -> np.ndarray:
+    def _raw(self, texts: list[str], cuts: Any) -> np.ndarray:
         """Return the raw outputs (n, K) of all branches together."""
-        raw = self._branches.raw(self._reading.read(texts))
+        raw = self._branches.raw(self._reading.read(texts, cuts))
         if self._reader_stack is None:
             return raw
         encoder = self._reading.language_model._lm_encoder
@@ -56,8 +60,9 @@ class LabelledTextUse:
         DataFrame
             A row for every token, with its `document` (its position in X), `position`
             in it, and the `token`. For classifiers a column for each label: by how many
-            nats its logarithmic probability falls without the token. For regressors by
-            how much the prediction falls.
+            nats its logarithmic probability falls without the token; a label that is
+            called like one of the other columns has "_label" behind its name. For
+            regressors by how much the prediction falls.
         """
         check_is_fitted(self)
         found = [self._influence(i, text) for i, text in enumerate(check_texts(X))]
@@ -65,12 +70,10 @@ class LabelledTextUse:
 
     def _influence(self, document: int, text: str) -> pd.DataFrame:
         encoder = self._reading.encoder
-        tokens = encoder.as_read([text])[:-1]
-        without = [
-            encoder.analyzer.join([*tokens[:i], *tokens[i + 1 :]])
-            for i in range(len(tokens))
-        ]
-        said = self._saying([encoder.analyzer.join(tokens), *without])
+        (tokens,) = encoder.cut([text])
+        # Tokens are counted as they are, since cut again they could be others.
+        cuts = [tokens, *([*tokens[:i], *tokens[i + 1 :]] for i in range(len(tokens)))]
+        said = self._saying(left_out_in_turn(encoder, text, tokens), cuts)
         told = pd.DataFrame(
             {
                 "document": document,
@@ -78,12 +81,13 @@ class LabelledTextUse:
                 "token": as_strings(tokens),
             }
         )
-        difference = pd.DataFrame(said[0] - said[1:], columns=self._sayings())
+        names = [f"{name}_label" if name in told else name for name in self._sayings()]
+        difference = pd.DataFrame(said[0] - said[1:], columns=names)
         return pd.concat([told, difference], axis=1)
 
-    def _saying(self, texts: list[str]) -> np.ndarray:
+    def _saying(self, texts: list[str], cuts: Any) -> np.ndarray:
         """Return what texts say (n, K): log-probabilities, or predictions."""
-        output = self._predict_output(texts)
+        output = self._output(texts, cuts)
         if self._is_real:
             return self._target.on_scale(output)
         return np.log(np.maximum(output, np.finfo(np.float64).tiny))

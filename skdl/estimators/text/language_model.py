@@ -13,6 +13,7 @@ from skdl.estimators.core.callbacks import EpochReporter
 from skdl.estimators.core.continuing import goes_on
 from skdl.estimators.core.fitting import FittedParts, sweep_lr, train_parts
 from skdl.estimators.core.history import History
+from skdl.estimators.core.inputs import about_held_out
 from skdl.estimators.core.network_estimator import NetworkEstimator, told_of
 from skdl.estimators.core.state import all_or_nothing, draw_seed, seed_source
 from skdl.estimators.core.wrong_names import answers_names
@@ -134,7 +135,10 @@ class LanguageModelEstimator(NetworkEstimator):
         seen = {"X": X, "y": y, "metadata": {}}
         with all_or_nothing(self):
             texts = self._texts(X, splits=X_val is None and self.early_stopping)
-            held_out = None if X_val is None else self._texts(X_val)
+            held_out = None
+            if X_val is not None:
+                with about_held_out():
+                    held_out = self._texts(X_val)
             warm = goes_on(self, is_warm=self.warm_start)
             outcome = self._fit(texts, held_out, warm=warm, watch=(context, seen))
         self._conclude(outcome)

@@ -61,12 +61,12 @@ class TextLM(
     dropout : float, dict or "auto", default="auto"
         A number p is the dropout of the tokens' vectors and of the outputs, and p / 2
         that between layers and, for "lstm", of recurrent weights: more for a text that
-        is read often, less for much text. "auto" goes by `max_epochs`: .2 for 5, .1
-        more where they double, from .1 to .35. A dict sets each by itself, the others
-        stay as for 0.2: "input", "hidden", "output" (with masks that stay the same over
-        a window), "recurrent" (of recurrent weights; for "qrnn" of all weights of the
-        layers), "word" (share of words whose vectors are zeroed in a window); in
-        [0, 1).
+        is read often, less for much text. "auto" goes by the `max_epochs` that there
+        are when the network is made: .2 for 5, .1 more where they double, from .1 to
+        .35. A dict sets each by itself, the others stay as for 0.2: "input", "hidden",
+        "output" (with masks that stay the same over a window), "recurrent" (of
+        recurrent weights; for "qrnn" of all weights of the layers), "word" (share of
+        words whose vectors are zeroed in a window); in [0, 1).
     zoneout : float, default=0.0
         For "qrnn", share of units that keep their past for a step, in [0, 1).
     activation_penalty : float, default=0.0

@@ -25,6 +25,9 @@ from skdl.estimators.text.text_lm import TextLM
 # lies among, are mostly these, so that it holds for new texts too.
 _HELD_OUT = 0.2
 _RARE = 2000  # a token less frequent than one in so many is a name or a number
+# And one that occurs once, however few texts there are: what is new is read as what is
+# rare, so something has to be, or else every new number is the strangest of all.
+_LEAST = 2
 
 
 class TextOutlierDetector(OutlierMixin, PlainState, DocumentationLink, BaseEstimator):
@@ -40,8 +43,8 @@ class TextOutlierDetector(OutlierMixin, PlainState, DocumentationLink, BaseEstim
     language_model : TextLM or None, default=None
         What judges. One that is not fitted learns in `fit`; a fitted one, or a
         ``FrozenEstimator`` of one, stays as it is, and `fit` finds the threshold only.
-        None is a small one for logs and sequences of events, to which tokens that make
-        up less than a 2,000th of the texts are all alike.
+        None is a small one for logs and sequences of events, to which tokens that occur
+        once, or make up less than a 2,000th of the texts, are all alike.
     contamination : float, default=0.01
         Share of the texts of `fit` that `predict` takes for outliers, in (0, 0.5].
     random_state : int, RandomState instance or None, default=None
@@ -136,7 +139,7 @@ class TextOutlierDetector(OutlierMixin, PlainState, DocumentationLink, BaseEstim
         model = TextLM(
             embedding_dim=64,
             hidden_size=128,
-            min_frequency=max(1, n_tokens // _RARE),
+            min_frequency=max(_LEAST, n_tokens // _RARE),
             max_epochs=12,
             batch_size=max(1, min(10, n_tokens // 500)),
             lr=1e-2,

@@ -60,9 +60,12 @@ class TextReading:
         labelled = Read(counts[:n_labelled], n_words, vectors)
         return Read(counts, n_words, vectors), labelled
 
-    def read(self, texts: list[str]) -> Read:
-        """Return what is read of texts."""
-        stream: TokenStream = self.encoder.transform(texts)
+    def read(self, texts: list[str], cuts: Any = None) -> Read:
+        """Return what is read of texts; their tokens may be given."""
+        encoder = self.encoder
+        stream: TokenStream = (
+            encoder.transform(texts) if cuts is None else encoder.transform_cut(cuts)
+        )
         counts = self.counter.transform(stream)
         return Read(counts, self.counter.n_words, self._vectors(texts))
 

@@ -108,7 +108,8 @@ class TextWriting:
             too, are multiplied by: above 1 they become less likely (Keskar et al. 2019,
             arXiv 1909.05858, section 4.1). 1.1 to 1.3 keeps texts from going round.
         no_repeat_ngram_size : int, default=None
-            No run of so many tokens is written that is there already.
+            No run of so many tokens is written that is there already, unless nothing
+            else is left to write.
         no_unk : bool, default=True
             Never write ``<unk>``.
         stop : str or None, default="<eos>"
@@ -148,6 +149,7 @@ class TextWriting:
             [encoder.transform([text]).ids[:-1].tolist() for text in texts],
             penalty=float(repetition_penalty),
             ngram_size=no_repeat_ngram_size,
+            never=tuple(banned),
         )
         written = generate(
             self.network_,

@@ -12,9 +12,6 @@ from skdl.training.text.documents import States
 # Divided by less, differences of log-probabilities leave the range of float32.
 _COLDEST = 1e-6
 
-# <unk> and <eos> may be banned anyway; something has to be left.
-_NEVER_WRITTEN = 2
-
 
 @dataclass(frozen=True)
 class Sampling:
@@ -83,7 +80,9 @@ class Repetition:
         Log-probabilities of tokens that a text has already are multiplied by it
         (Keskar et al. 2019, arXiv 1909.05858, section 4.1): 1 changes nothing.
     ngram_size : int or None
-        No run of so many tokens is written twice.
+        No run of so many tokens is written twice, while anything else can be written.
+    never : tuple of int, default=()
+        Tokens that are not written anyway.
 
     Examples
     --------
@@ -94,9 +93,14 @@ class Repetition:
     """
 
     def __init__(
-        self, texts: list[list[int]], *, penalty: float, ngram_size: int | None
+        self,
+        texts: list[list[int]],
+        *,
+        penalty: float,
+        ngram_size: int | None,
+        never: tuple[int, ...] = (),
     ) -> None:
-        self._penalty, self._size = penalty, ngram_size
+        self._penalty, self._size, self._never = penalty, ngram_size, never
         self._texts: list[list[int]] = [[] for _ in texts]
         self._follows: list[dict[tuple[int, ...], set[int]]] = [{} for _ in texts]
         for row, text in enumerate(texts):
@@ -125,7 +129,7 @@ class Repetition:
                 seen = torch.tensor(sorted(set(self._texts[row])), device=scores.device)
                 scores[i, seen] *= self._penalty
             banned = self._banned(row)
-            if 0 < len(banned) < scores.shape[1] - _NEVER_WRITTEN:
+            if banned and len({*banned, *self._never}) < scores.shape[1]:
                 scores[i, banned] = -torch.inf
         return scores
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
@@ -61,11 +62,25 @@ def test_what_is_no_text_is_refused_and_changes_nothing(model, kind):
     assert dict(vars(model)) == before
 
 
-@pytest.mark.parametrize("texts", ["one string", [None], [b"a"]])
+@pytest.mark.parametrize("texts", ["one string", "", [None], [b"a"], 3])
 def test_unlabelled_texts_are_texts(texts):
     with pytest.raises((ValueError, TypeError)) as caught:
         TextClassifier().fit(TEXTS, LABELS, unlabeled=texts)
     assert "about unlabeled" in caught.value.__notes__[0]
+
+
+def test_an_error_in_texts_held_out_says_so():
+    with pytest.raises(ValueError, match="Fill missing") as caught:
+        TextLM(**SMALL).fit(TEXTS, X_val=[*TEXTS, None])
+    assert "X_val" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("texts", [None, [], iter(()), pd.Series([], dtype="string")])
+def test_there_may_be_no_unlabelled_texts(texts, model):
+    found = clone(model).fit(TEXTS, LABELS, unlabeled=texts)
+    np.testing.assert_array_equal(
+        found.predict_proba(TEXTS), model.predict_proba(TEXTS)
+    )
 
 
 @pytest.mark.parametrize(

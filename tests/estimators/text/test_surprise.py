@@ -88,6 +88,23 @@ def test_a_detector_takes_a_model_that_has_read_already(lm):
     assert make_pipeline(detector).fit(LOGS).predict([ODD]).tolist() == [-1]
 
 
+def session(rng):
+    steps = " ".join(rng.choice(["read", "write", "seek"], rng.randint(1, 6)))
+    return (
+        f"user {rng.randint(9999)} open file {rng.choice(list('abcd'))} {steps} close"
+    )
+
+
+def test_a_new_number_is_no_outlier_however_few_texts_there_are():
+    rng = np.random.RandomState(0)
+    texts = [session(rng) for _ in range(400)]
+    detector = TextOutlierDetector(contamination=0.05, random_state=0).fit(texts[:300])
+    assert (detector.predict(texts[:300]) == -1).mean() == pytest.approx(0.05, abs=0.01)
+    assert (detector.predict(texts[300:]) == -1).mean() < 0.2
+    odd = ["user 10000 open file read close", "user 10001 close"]
+    assert detector.predict(odd).tolist() == [-1, -1]
+
+
 @pytest.mark.parametrize("contamination", [0.1, 0.5])
 def test_contamination_is_the_share_of_fits_texts_that_are_outliers(contamination):
     rng = np.random.RandomState(0)
@@ -160,6 +177,67 @@ def test_influence_is_what_is_lost_without_a_token(classifier):
     assert found.loc[1, "+"] > 0 > found.loc[2, "+"]
 
 
+def cut_at_dashes(text):
+    return text.split("-")
+
+
+@pytest.mark.parametrize(
+    ("options", "joined"),
+    [
+        ({"analyzer": cut_at_dashes}, "-"),
+        ({"token_pattern": r"(?<=#)\w+"}, " #"),
+        ({}, " "),
+        ({"analyzer": "char", "ngram_range": (1, 2)}, " "),
+    ],
+    ids=str,
+)
+def test_influence_is_of_the_text_as_it_was_written(options, joined):
+    texts = ["a fine film", "what a bore", "Fine acting", "a bore of a film"] * 5
+    texts = [f" {text}".replace(" ", joined) for text in texts]
+    lm = TextLM(analyzer="char", embedding_dim=4, hidden_size=4, max_epochs=1, bptt=9)
+    model = TextClassifier(language_model=lm, random_state=0, **options)
+    model.fit(texts, ["+", "-", "+", "-"] * 5)
+    found = model.influence(texts[1:2])
+    assert found.loc[found["token"] == "bore", "-"].gt(0).all()
+    assert found["-"].abs().max() > 0
+    said, cuts = [], []
+
+    def saying(texts, tokens):
+        said.extend(texts)
+        cuts.extend(tokens)
+        return np.zeros((len(texts), 2))
+
+    model._saying = saying
+    model.influence(texts[1:2])
+    assert said[0] == texts[1]
+    assert len(said) == len(cuts) == len(found) + 1
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("known", "unknown"),
+        ("expected", "nats"),
+        ("excess", "none"),
+        ("token", "position"),
+        (False, True),
+        (0, 1),
+    ],
+    ids=str,
+)
+def test_labels_may_be_called_anything(labels):
+    texts = ["a fine film", "what a bore", "fine acting", "a bore of a film"] * 5
+    model = TextClassifier(random_state=0).fit(texts, [*labels] * 10)
+    found = model.influence(["fine bore"])
+    assert found.columns.is_unique
+    assert found["token"].tolist() == ["fine", "bore"]
+    display = SurpriseDisplay.from_estimator(model, ["fine bore"])
+    assert display.axes_.shape == (1, 2)
+    titles = [ax.get_title() for ax in display.axes_[0]]
+    assert [t.removesuffix("_label") for t in titles] == sorted(map(str, labels))
+    assert display.to_html().count("<td") == 2
+
+
 def test_influence_on_numbers():
     model = TextRegressor(random_state=0).fit(["good", "bad"] * 10, [1.0, 0.0] * 10)
     found = model.influence(["good"])
@@ -229,6 +307,14 @@ def test_no_run_is_written_twice(looping):
     words = ["open", *text.split()]
     pairs = list(zip(words, words[1:], strict=False))
     assert len(set(pairs)) == len(pairs)
+
+
+def test_a_text_ends_before_it_writes_a_run_twice(looping):
+    (text,) = looping.generate(
+        ["<unk>"], temperature=0, max_new_tokens=20, no_repeat_ngram_size=1
+    )
+    words = text.split()
+    assert len(set(words)) == len(words) <= len(looping.tokens_) - 2
 
 
 def test_a_penalty_turns_to_other_words(looping):
