@@ -189,7 +189,7 @@ def cut_at_dashes(text):
         ({}, " "),
         ({"analyzer": "char", "ngram_range": (1, 2)}, " "),
     ],
-    ids=str,
+    ids=["own analyzer", "pattern", "words", "characters"],
 )
 def test_influence_is_of_the_text_as_it_was_written(options, joined):
     texts = ["a fine film", "what a bore", "Fine acting", "a bore of a film"] * 5
