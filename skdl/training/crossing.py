@@ -209,23 +209,6 @@ class OutOfFold:
         raw = rows.raw(each, inputs)
         return rows.predictions(self._member, raw / temperature)
 
-    @torch.no_grad()
-    def each(self, rows: Tensor, at_once: int = 4096) -> Tensor:
-        """Return what each member predicts for some of the rows, (n, n_members, K).
-
-        Whether it has learned from them or not; `at_once` is as in `BlindRows.raw`.
-        """
-        self._prepare()
-        self._network.eval()
-        each: Any = self._network.each
-        size = max(1, at_once // self._blind.filled.shape[0])
-        found = []
-        for some in rows.to(self.target.device).split(size):
-            raw = each(*(tensor[some] for tensor in self._inputs)).float()
-            flat = self._member.inverse_link(raw.flatten(0, 1))
-            found.append(flat.unflatten(0, raw.shape[:2]).transpose(0, 1))
-        return torch.cat(found)
-
     def by_fold(
         self, raw: Tensor, temperature: float = 1.0
     ) -> list[tuple[list[int], Tensor, Tensor]]:

@@ -23,13 +23,12 @@ class TableRegressorTask(RegressorTask):
         Each new row is predicted by the networks of every fold, and moved by what these
         were wrong by on the rows that they are blind to (CV+, Barber et al. 2021, arXiv
         1905.02928, section 3, with tails of one size), less what a training leaves to
-        chance, which would count twice. The share holds in the mean over
-        rows that are like those of `fit`, and not of each kind of row by itself. It
-        does not hold for rows of another time: there ``validation="last"`` or a
-        splitter by time measures how wrong predictions of later rows are. With
-        ``loss="quantile"`` and several quantiles, those two are moved that are nearest
-        to the ends (Romano et al. 2019, arXiv 1905.03222), so that intervals are longer
-        where the target varies more.
+        chance, which would count twice. The share holds in the mean over rows that are
+        like those of `fit`, and not of each kind of row by itself. It does not hold for
+        rows of another time: there ``validation="last"`` or a splitter by time measures
+        how wrong predictions of later rows are. With ``loss="quantile"`` and several
+        quantiles, those two are moved that are nearest to the ends (Romano et al. 2019,
+        arXiv 1905.03222), so that intervals are longer where the target varies more.
 
         Parameters
         ----------

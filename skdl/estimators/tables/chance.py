@@ -65,14 +65,23 @@ class Spread:
         return np.average(values, axis=0, weights=self.weight)
 
 
-@torch.no_grad()
-def spread(look: OutOfFold, blind: np.ndarray, shares: np.ndarray) -> Spread | None:
+def spread(
+    look: OutOfFold,
+    raw: Tensor,
+    inputs: tuple[Tensor, ...],
+    blind: np.ndarray,
+    shares: np.ndarray,
+) -> Spread | None:
     """Return what networks say of rows that some of them are blind to.
 
     Parameters
     ----------
     look : OutOfFold
-        Looks at the networks; they are in evaluation mode.
+        Looks at the networks.
+    raw : Tensor
+        What it has found.
+    inputs : tuple of Tensor
+        Of all rows.
     blind : ndarray of shape (n_rows, M)
         Above zero where a network has not learned from a row.
     shares : ndarray of shape (M,)
@@ -88,29 +97,29 @@ def spread(look: OutOfFold, blind: np.ndarray, shares: np.ndarray) -> Spread | N
     weight = look.score_weight
     weights = np.ones(len(blind)) if weight is None else weight.double().cpu().numpy()
     told = of_blind.any(axis=1) & of_seeing.any(axis=1) & (weights > 0)
-    rows = np.flatnonzero(told)
-    if not len(rows):
+    found = np.flatnonzero(told)
+    if not len(found):
         return None
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _MOST_ROWS)).astype(int)]
-    both = [_normed(own[rows]) for own in (of_blind, of_seeing)]
-    each = look.each(torch.from_numpy(rows)).double().cpu().numpy()  # (n, M, K)
-    blind_mean, seeing_mean = (np.einsum("nmk,nm->nk", each, own) for own in both)
-    target = _target(look.target, rows)
-    n_blind, n_seeing = (float(np.mean(1 / (own**2).sum(axis=1))) for own in both)
+    places = np.linspace(0, len(found) - 1, min(len(found), _MOST_ROWS)).astype(int)
+    chosen = found[places]
+    rows = torch.from_numpy(chosen).to(look.target.device)
+    seeing = torch.from_numpy(of_seeing[chosen]).to(rows.device)
+    blind_mean = look.predictions(raw)[rows]
+    seeing_mean = look.predict(tuple(t[rows] for t in inputs), seeing, 1.0)
     return Spread(
-        target - blind_mean,
-        blind_mean - seeing_mean,
-        weights[rows],
-        n_blind,
-        n_seeing,
-        float(shares.sum() ** 2 / (shares**2).sum()),
+        _numpy(look.target[rows]) - _numpy(blind_mean),
+        _numpy(blind_mean) - _numpy(seeing_mean),
+        weights[chosen],
+        _number(of_blind[chosen]),
+        _number(of_seeing[chosen]),
+        _number(shares[np.newaxis]),
     )
 
 
-def _normed(shares: np.ndarray) -> np.ndarray:
-    return shares / shares.sum(axis=1, keepdims=True)
+def _number(shares: np.ndarray) -> float:
+    """Return how many networks that count alike are worth as much, in the mean."""
+    return float(np.mean(shares.sum(axis=1) ** 2 / (shares**2).sum(axis=1)))
 
 
-def _target(target: Tensor, rows: np.ndarray) -> np.ndarray:
-    chosen = target[torch.from_numpy(rows).to(target.device)]
-    return np.asarray(chosen.double().cpu().numpy())
+def _numpy(tensor: Tensor) -> np.ndarray:
+    return np.asarray(tensor.double().cpu().numpy())

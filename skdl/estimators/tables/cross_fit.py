@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ def cross_fit(
     target.fit(known.y, known.weight)
     rows = estimator._weigh(rows, target)
     groups = check_groups(groups, rows.X)
-    at_random = held_out is None and groups is None and isinstance(validation, int)
+    at_random = held_out is None and groups is None and isinstance(validation, Integral)
     if held_out is None:
         if not with_whole:
             validation = folds_by_rows(estimator, len(known)) or validation

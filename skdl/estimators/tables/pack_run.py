@@ -286,10 +286,10 @@ class PackRun:
             look.target.cpu().numpy(),
             None if weight is None else weight.cpu().numpy(),
             None if self._shares is None else np.array(self._shares),
-            self._share_of_error(),
+            self._share_of_error(raw),
         )
 
-    def _share_of_error(self) -> np.ndarray | None:
+    def _share_of_error(self, raw: torch.Tensor) -> np.ndarray | None:
         """Return what of a residual counts.
 
         Folds that are not drawn at random hold out rows that are new in other ways: in
@@ -299,9 +299,9 @@ class PackRun:
         is_quantile = isinstance(self.parts.objective.member, Quantile | Quantiles)
         if self.has_classes or is_quantile or not self._folds_at_random:
             return None
-        blind = self.rows.blind
-        shares = np.ones(blind.shape[1]) if self._shares is None else self._shares
-        found = spread(self.out_of_fold, blind, np.asarray(shares))
+        rows, n_members = self.rows, self.parts.objective.n_members
+        shares = np.array(self._shares or [1.0] * n_members)
+        found = spread(self.out_of_fold, raw, rows.inputs, rows.blind, shares)
         return None if found is None else found.share()
 
     def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:

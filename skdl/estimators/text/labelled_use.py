@@ -69,11 +69,8 @@ class LabelledTextUse:
         return pd.concat(found, ignore_index=True)
 
     def _influence(self, document: int, text: str) -> pd.DataFrame:
-        encoder = self._reading.encoder
-        (tokens,) = encoder.cut([text])
-        # Tokens are counted as they are, since cut again they could be others.
-        cuts = [tokens, *([*tokens[:i], *tokens[i + 1 :]] for i in range(len(tokens)))]
-        said = self._saying(left_out_in_turn(encoder, text, tokens), cuts)
+        texts, cuts = left_out_in_turn(self._reading.encoder, text)
+        said, tokens = self._saying(texts, cuts), cuts[0]
         told = pd.DataFrame(
             {
                 "document": document,

@@ -6,26 +6,35 @@ from skdl.data.text import TextEncoder
 
 
 def left_out_in_turn(
-    encoder: TextEncoder, text: str, tokens: Sequence[str]
-) -> list[str]:
+    encoder: TextEncoder, text: str
+) -> tuple[list[str], list[Sequence[str]]]:
     """Return a text, and the same text without each of its tokens in turn.
 
     Where tokens stand in the text as they are, they are cut out of it, so that all else
     stays as it was written; otherwise texts are put together from the tokens.
 
+    Returns
+    -------
+    texts : list of str
+    cuts : list of sequence of str
+        Their tokens, which are others where such a text is cut again.
+
     Examples
     --------
     >>> from skdl.data.analyzers import WordAnalyzer
     >>> encoder = TextEncoder(WordAnalyzer(), lowercase=True)
-    >>> left_out_in_turn(encoder, "A fine Film", ["a", "fine", "film"])
+    >>> texts, cuts = left_out_in_turn(encoder, "A fine Film")
+    >>> texts
     ['A fine Film', ' fine Film', 'A Film', 'A fine ']
+    >>> cuts[:2]
+    [['a', 'fine', 'film'], ['fine', 'film']]
     """
+    (tokens,) = encoder.cut([text])
+    cuts = [tokens, *([*tokens[:i], *tokens[i + 1 :]] for i in range(len(tokens)))]
     places = _places(encoder, text, tokens)
-    if places is not None:
-        return [text, *(_without(text, *place) for place in places)]
-    join = encoder.analyzer.join
-    without = ([*tokens[:i], *tokens[i + 1 :]] for i in range(len(tokens)))
-    return [join(tokens), *map(join, without)]
+    if places is None:
+        return [encoder.analyzer.join(cut) for cut in cuts], cuts
+    return [text, *(_without(text, *place) for place in places)], cuts
 
 
 def _places(
