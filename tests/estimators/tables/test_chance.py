@@ -61,7 +61,9 @@ def residuals(model):
 
 def test_random_folds_have_residuals_without_what_is_there_twice(table):
     X, y = table
-    model = NeuralRegressor(hidden_layer_sizes=(64, 64), random_state=0)
+    model = NeuralRegressor(
+        hidden_layer_sizes=(64, 64), validation=np.int64(4), random_state=0
+    )
     model.fit(X[:N], y[:N])
     errors = np.sort(y[:N] - model.oof_prediction_) / y[:N].std()
     share = residuals(model) / errors
