@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -13,12 +14,15 @@ from sklearn.model_selection import GridSearchCV
 from skdl import EntityEmbeddingRegressor, NeuralClassifier
 from skdl.training.ranks import LostRankError
 
+# Each process wants a GPU of its own.
+DEVICE = "cuda" if torch.cuda.device_count() > 1 else "cpu"
 RNG = np.random.RandomState(0)
 X = RNG.randn(203, 5)
 Y = (X[:, 0] + X[:, 1] ** 2 > 1).astype(int)
 FRAME = np.column_stack([X[:, :2], RNG.randint(0, 20, 203)])
+COMMON = {"device": DEVICE, "random_state": 0}
 MODEL = NeuralClassifier(
-    hidden_layer_sizes=(16,), batch_size=33, dropout=0.0, max_epochs=1, random_state=0
+    hidden_layer_sizes=(16,), batch_size=33, dropout=0.0, max_epochs=1, **COMMON
 )
 
 
@@ -28,7 +32,7 @@ def embedding():
         categorical_features=[2],
         max_epochs=1,
         dropout=0.0,
-        random_state=0,
+        **COMMON,
     )
 
 
@@ -41,7 +45,7 @@ def fits(folder: Path) -> dict[str, list]:
         .set_params(max_epochs=12, early_stopping=True, n_iter_no_change=1, lr=0.1)
         .fit(X, Y),
         "pack": NeuralClassifier(
-            hidden_layer_sizes=(8,), validation=3, max_epochs=3, random_state=0
+            hidden_layer_sizes=(8,), validation=3, max_epochs=3, **COMMON
         ).fit(X, Y),
         "dropped": clone(MODEL).set_params(dropout=0.5, random_state=None).fit(X, Y),
         "saved": clone(MODEL).set_params(checkpoint=checkpoint).fit(X, Y),
@@ -56,7 +60,7 @@ def errors() -> dict[str, str]:
     """Return what is said of fits that cannot be shared out."""
     rank = int(os.environ["RANK"])
     found = {}
-    pack = NeuralClassifier(hidden_layer_sizes=(8,), validation=3, random_state=0)
+    pack = NeuralClassifier(hidden_layer_sizes=(8,), validation=3, **COMMON)
     for name, model, rows in [
         ("fewer", MODEL, (X[rank:], Y[rank:])),
         ("others", MODEL, (X + rank, Y)),

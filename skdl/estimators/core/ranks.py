@@ -121,6 +121,11 @@ def in_ranks(runtime: Runtime) -> Runtime:
     """Return a runtime with the processes that train together, each on its own GPU.
 
     Workers of joblib, each of which trains by itself, take the GPUs in turn.
+
+    Raises
+    ------
+    ValueError
+        If there are more processes on this machine than GPUs.
     """
     ranks = ranks_of_fit()
     device = runtime.device
@@ -130,6 +135,18 @@ def in_ranks(runtime: Runtime) -> Runtime:
         index = worker_number() % torch.cuda.device_count()
         return replace(runtime, device=torch.device("cuda", index))
     if device.type == "cuda" and device.index is None:
-        local = int(os.environ.get("LOCAL_RANK", ranks.rank))
-        device = torch.device("cuda", local)
+        device = torch.device("cuda", _gpu_of(ranks))
     return replace(runtime, device=device, ranks=ranks)
+
+
+def _gpu_of(ranks: Ranks) -> int:
+    """Return the GPU of this process, which no other on this machine may have."""
+    local = int(os.environ.get("LOCAL_RANK", ranks.rank))
+    there = torch.cuda.device_count()
+    if local >= there:
+        raise ValueError(
+            f"Process {local} of this machine has no GPU of its own, there are "
+            f"{there}: start as many processes as there are GPUs "
+            f"(torchrun --nproc-per-node={there}), or fit with device='cpu'."
+        )
+    return local
