@@ -62,7 +62,9 @@ class Randomness:
 
     def generators(self) -> list[torch.Generator]:
         """Return all generators whose states make up where the fit is."""
-        return [*self._own.values(), *(twin for _, twin in self._lent)]
+        # During a loan it goes on in the global ones, and the twins stay behind.
+        lent = (real if self._has_loan else twin for real, twin in self._lent)
+        return [*self._own.values(), *lent]
 
     @contextmanager
     def lent(self) -> Iterator[None]:

@@ -164,6 +164,22 @@ def test_states_are_those_of_all_that_is_drawn_from(inside):
         assert go_on_from(states) == expected
 
 
+def test_states_are_where_the_fit_is_during_a_loan_too():
+    with drawing_from(Randomness(0, CPU)):
+        with lent_generators():
+            drawn_globally()
+            states = random_states(CPU)
+            expected = [drawn_globally(), drawn_globally()]
+            set_random_states(states, CPU)
+            assert drawn_globally() == expected[0]
+            states = random_states(CPU)
+        with lent_generators():
+            assert drawn_globally() == expected[1]
+        set_random_states(states, CPU)  # taken during a loan, given back after it
+        with lent_generators():
+            assert drawn_globally() == expected[1]
+
+
 STEPS = st.lists(
     st.tuples(st.sampled_from(["first", "second", "caller"]), st.booleans()),
     max_size=30,

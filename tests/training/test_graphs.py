@@ -57,10 +57,10 @@ class Graph:
         return replay, loss
 
 
-def trained(graph=None, batch_size=20, **options):
+def trained(graph=None, batch_size=20, build=MLP, **options):
     """Train for some epochs, with or without captured steps."""
     with Runtime(CPU).seeded(0):
-        network = MLP(3, 1, hidden_layer_sizes=(8,), **options)
+        network = build(3, 1, **({"hidden_layer_sizes": (8,)} | options))
         trainer = Trainer(
             network,
             SquaredError(1),
@@ -216,6 +216,23 @@ def test_masks_and_statistics_are_those_without_a_graph(options):
         assert a.equal(b)
 
 
+def torchs_dropout(n_inputs, n_outputs, **_):
+    """Build what draws from torch's global generators, which a fit has on loan."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(n_inputs, 8), nn.Dropout(0.3), nn.Linear(8, n_outputs)
+    )
+
+
+def test_masks_of_torchs_layers_are_those_without_a_graph():
+    graph = Graph()
+    found, expected = (trained(g, build=torchs_dropout) for g in (graph, None))
+    assert graph.captures == 2
+    assert found[0] == expected[0]
+    for a, b in zip(found[1].parameters(), expected[1].parameters(), strict=True):
+        assert a.equal(b)
+
+
 def test_nothing_is_collected_while_a_graph_is_captured():
     class Watching(Graph):
         def __call__(self, body):
@@ -314,8 +331,9 @@ def test_a_batch_that_goes_in_parts_is_not_replayed():
 
 
 def test_steps_are_captured_on_gpus_where_nothing_speaks_against_it(reasons):
-    network = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
-    assert isinstance(step_graphs(network, CUDA), StepGraphs)
+    network = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.1), nn.Linear(2, 1))
+    for is_training in (True, False):  # as users and looks at outputs leave it
+        assert isinstance(step_graphs(network.train(is_training), CUDA), StepGraphs)
     assert step_graphs(network, Runtime(CPU)) is None
     assert step_graphs(network, replace(CUDA, ranks=Ranks(0, 2))) is None
     assert not reasons
