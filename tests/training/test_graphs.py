@@ -6,7 +6,6 @@ are run by its interpreter.
 """
 
 import gc
-import sys
 import threading
 import warnings
 import weakref
@@ -27,6 +26,7 @@ from skdl.training.ranks import Ranks
 from skdl.training.runtime import Runtime
 from skdl.training.survival.not_finite import DeviceGuard
 from skdl.training.trainer import Trainer
+from tests.kernels import interpreted
 
 KERNELS = "skdl.training.optimization._adamw_triton"
 CPU = torch.device("cpu")
@@ -89,15 +89,12 @@ def test_replayed_steps_learn_what_steps_learn():
 
 
 @pytest.fixture
-def kernels(monkeypatch):
+def kernels():
     """Run the kernel of AdamW by Triton's interpreter."""
-    pytest.importorskip("triton", reason="Triton is not installed")
-    monkeypatch.setenv("TRITON_INTERPRET", "1")
-    monkeypatch.delitem(sys.modules, KERNELS, raising=False)
     device_adamw._has_kernel.cache_clear()
-    yield
+    with interpreted(KERNELS, has_loops=False):
+        yield
     device_adamw._has_kernel.cache_clear()
-    sys.modules.pop(KERNELS, None)
 
 
 class WholeGraph(Graph):
