@@ -201,6 +201,7 @@ def test_inverse_transform_finds_the_categories(network, sales):
         transformer.inverse_transform(np.zeros((2, 3)))
 
 
+@pytest.mark.usefixtures("on_cpu")
 @pytest.mark.kernels
 def test_same_random_state_same_vectors(sales):
     X, y = sales
