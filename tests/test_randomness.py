@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from skdl.randomness import (
     Randomness,
     drawing_from,
+    drawing_side_by_side,
     generator_on,
+    generators_on,
     lent_generators,
     random_states,
     set_random_states,
@@ -178,6 +180,21 @@ def test_states_are_where_the_fit_is_during_a_loan_too():
         set_random_states(states, CPU)  # taken during a loan, given back after it
         with lent_generators():
             assert drawn_globally() == expected[1]
+
+
+def test_fits_that_are_trained_as_one_draw_from_all_streams():
+    assert generators_on(CPU) == []
+    streams = [Randomness(seed, CPU) for seed in (0, 1)]
+    own = [stream.generator(CPU) for stream in streams]
+    with drawing_side_by_side(streams):
+        states = random_states(CPU)
+        assert generators_on(CPU) == own
+        expected = [torch.rand(4, generator=g).tolist() for g in own]
+        set_random_states(states, CPU)
+        assert [torch.rand(4, generator=g).tolist() for g in own] == expected
+        inside = Randomness(2, CPU)
+        with drawing_from(inside):  # a fit of a callback, say
+            assert generators_on(CPU) == [inside.generator(CPU)]
 
 
 STEPS = st.lists(

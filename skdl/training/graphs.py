@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from skdl.randomness import generator_on, random_states, set_random_states
+from skdl.randomness import generators_on, random_states, set_random_states
 from skdl.training.captures import alone_on_gpus, is_alone
 from skdl.training.foreign import is_foreign
 from skdl.training.runtime import Runtime
@@ -83,8 +83,7 @@ def captured(body: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
     The function must not wait for the device, and have run some times before.
     """
     graph = torch.cuda.CUDAGraph()
-    generator = generator_on(torch.device("cuda"))
-    if generator is not None:
+    for generator in generators_on(torch.device("cuda")):
         graph.register_generator_state(generator)
     # Other threads may ask for memory meanwhile.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):

@@ -10,6 +10,7 @@ import threading
 import warnings
 import weakref
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 import torch
@@ -17,6 +18,8 @@ from torch import nn
 
 from skdl.data.batches import ResidentBatches
 from skdl.networks.mlp import MLP
+from skdl.networks.side_by_side import side_by_side
+from skdl.randomness import Randomness, drawing_side_by_side
 from skdl.training import captures, graphs
 from skdl.training.graphs import StepGraphs, step_graphs
 from skdl.training.objectives import SquaredError
@@ -24,6 +27,7 @@ from skdl.training.optimization import device_adamw
 from skdl.training.optimization.schedules import SCHEDULES
 from skdl.training.ranks import Ranks
 from skdl.training.runtime import Runtime
+from skdl.training.side_by_side import OwnRowsMean
 from skdl.training.survival.not_finite import DeviceGuard
 from skdl.training.trainer import Trainer
 from tests.kernels import interpreted
@@ -228,6 +232,49 @@ def test_masks_of_torchs_layers_are_those_without_a_graph():
     assert found[0] == expected[0]
     for a, b in zip(found[1].parameters(), expected[1].parameters(), strict=True):
         assert a.equal(b)
+
+
+def trained_together(graph=None):
+    """Train two networks as one, each with masks of its own."""
+    streams = [Randomness(seed, CPU) for seed in (0, 1)]
+    with drawing_side_by_side(streams):
+        torch.manual_seed(0)
+        members = [MLP(3, 1, hidden_layer_sizes=(8,), dropout=0.3) for _ in streams]
+        pack = side_by_side(members, [0, 1])
+        trainer = Trainer(
+            pack,
+            OwnRowsMean(SquaredError(1), 2),
+            torch.optim.SGD(pack.parameters(), lr=0.1),
+            lr=0.1,
+            schedule=SCHEDULES["one_cycle"],
+            runtime=Runtime(CPU),
+        )
+        if graph is not None:
+            graph.parameters = list(pack.parameters())
+            trainer._graphs = StepGraphs(CPU, graph)
+        trainer.begin_epoch()
+        batch = (X[:20].expand(2, -1, -1),), Y[:20].expand(2, -1, -1), None
+        return [trainer.step(batch).item() for _ in range(9)]
+
+
+def test_masks_of_networks_trained_as_one_are_those_without_a_graph():
+    graph = Graph()
+    assert trained_together(graph) == trained_together()
+    assert graph.captures == 1
+
+
+def test_what_draws_in_a_graph_is_known_to_it(monkeypatch):
+    drawn_from = [object(), object()]
+    monkeypatch.setattr(graphs, "generators_on", lambda device: drawn_from)
+    with (
+        mock.patch("torch.cuda.CUDAGraph") as made,
+        mock.patch("torch.cuda.graph") as capture,
+    ):
+        replay, result = graphs.captured(lambda: "loss")
+    graph = made.return_value
+    assert (replay, result) == (graph.replay, "loss")
+    assert [c.args[0] for c in graph.register_generator_state.mock_calls] == drawn_from
+    assert capture.call_args.args == (graph,)
 
 
 def test_nothing_is_collected_while_a_graph_is_captured():
