@@ -62,7 +62,9 @@ class Randomness:
 
     def generators(self) -> list[torch.Generator]:
         """Return all generators whose states make up where the fit is."""
-        return [*self._own.values(), *(twin for _, twin in self._lent)]
+        # During a loan it goes on in the global ones, and the twins stay behind.
+        lent = (real if self._has_loan else twin for real, twin in self._lent)
+        return [*self._own.values(), *lent]
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -154,6 +156,23 @@ def generator_on(device: torch.device) -> torch.Generator | None:
     return None if current is None else current.generator(device)
 
 
+def generators_on(device: torch.device) -> list[torch.Generator]:
+    """Return what this thread's fits draw from on a device, but torch's own.
+
+    Those that are trained as one have one for each stream.
+    """
+    found = [stream.generator(device) for stream in _streams()]
+    return [generator for generator in found if generator is not None]
+
+
+def _streams() -> tuple[Randomness, ...]:
+    """Return whose numbers are drawn now; a fit inside of others has its own."""
+    current, together = _current.get(), _side_by_side.get()
+    if current is None:
+        return ()
+    return together if current in together else (current,)
+
+
 def is_in_fit() -> bool:
     """Tell whether a fit runs in the present thread."""
     return _current.get() is not None
@@ -187,8 +206,10 @@ def set_random_states(states: list[Tensor], device: torch.device) -> None:
 
 
 def _drawn_from(device: torch.device) -> list[torch.Generator]:
-    current = _current.get()
-    return _global_generators(device) if current is None else current.generators()
+    streams = _streams()
+    if not streams:
+        return _global_generators(device)
+    return [generator for stream in streams for generator in stream.generators()]
 
 
 def _global_generators(device: torch.device) -> list[torch.Generator]:

@@ -4,6 +4,7 @@ import signal
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import make_classification, make_regression
 
 
@@ -36,6 +37,17 @@ def interrupts_arrive():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def on_cpu(monkeypatch):
+    """Let device="auto" be the CPU, for bits that only CPUs promise.
+
+    On a GPU sums may round otherwise from run to run, and in products of other sizes.
+    It holds in this process and in children that are forked from it, not in workers
+    that begin anew: what is fitted there needs device="cpu".
+    """
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from skdl.randomness import (
     Randomness,
     drawing_from,
+    drawing_side_by_side,
     generator_on,
+    generators_on,
     lent_generators,
     random_states,
     set_random_states,
@@ -162,6 +164,37 @@ def test_states_are_those_of_all_that_is_drawn_from(inside):
     with drawing_from(Randomness(5, CPU)):
         numbers()
         assert go_on_from(states) == expected
+
+
+def test_states_are_where_the_fit_is_during_a_loan_too():
+    with drawing_from(Randomness(0, CPU)):
+        with lent_generators():
+            drawn_globally()
+            states = random_states(CPU)
+            expected = [drawn_globally(), drawn_globally()]
+            set_random_states(states, CPU)
+            assert drawn_globally() == expected[0]
+            states = random_states(CPU)
+        with lent_generators():
+            assert drawn_globally() == expected[1]
+        set_random_states(states, CPU)  # taken during a loan, given back after it
+        with lent_generators():
+            assert drawn_globally() == expected[1]
+
+
+def test_fits_that_are_trained_as_one_draw_from_all_streams():
+    assert generators_on(CPU) == []
+    streams = [Randomness(seed, CPU) for seed in (0, 1)]
+    own = [stream.generator(CPU) for stream in streams]
+    with drawing_side_by_side(streams):
+        states = random_states(CPU)
+        assert generators_on(CPU) == own
+        expected = [torch.rand(4, generator=g).tolist() for g in own]
+        set_random_states(states, CPU)
+        assert [torch.rand(4, generator=g).tolist() for g in own] == expected
+        inside = Randomness(2, CPU)
+        with drawing_from(inside):  # a fit of a callback, say
+            assert generators_on(CPU) == [inside.generator(CPU)]
 
 
 STEPS = st.lists(

@@ -62,8 +62,23 @@ def may_draw(network: nn.Module) -> bool:
     return any(_may_draw(module) for module in network.modules())
 
 
+def is_foreign(network: nn.Module) -> bool:
+    """Tell whether a network has modules of a user's own, or hooks, in any mode.
+
+    Examples
+    --------
+    >>> is_foreign(nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.1)))
+    False
+    """
+    return any(_is_foreign(module) for module in network.modules())
+
+
+def _is_foreign(module: nn.Module) -> bool:
+    return not _is_known(type(module), "torch.nn.modules") or _is_changed(module)
+
+
 def _may_draw(module: nn.Module) -> bool:
-    if not _is_known(type(module), "torch.nn.modules") or _is_changed(module):
+    if _is_foreign(module):
         return True
     if isinstance(module, _ALWAYS):
         return True

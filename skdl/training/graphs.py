@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from skdl.randomness import generator_on, random_states, set_random_states
+from skdl.randomness import generators_on, random_states, set_random_states
 from skdl.training.captures import alone_on_gpus, is_alone
-from skdl.training.foreign import may_draw
+from skdl.training.foreign import is_foreign
 from skdl.training.runtime import Runtime
 
 Batch = tuple[tuple[Tensor, ...], Tensor, Tensor | None]
@@ -38,7 +38,7 @@ def step_graphs(
     Parameters
     ----------
     network : nn.Module
-        In training.
+        In any mode; it is going to be trained.
     runtime : Runtime
         Where it is.
     is_frozen : bool, default=False
@@ -56,7 +56,7 @@ def step_graphs(
         return None
     if is_frozen:  # what has a gradient differs by epoch
         return None
-    if may_draw(network):
+    if is_foreign(network):
         _tell("the network has modules that are neither torch's nor skdl's, or hooks")
         return None
     return StepGraphs(runtime.device, captured)
@@ -83,8 +83,7 @@ def captured(body: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
     The function must not wait for the device, and have run some times before.
     """
     graph = torch.cuda.CUDAGraph()
-    generator = generator_on(torch.device("cuda"))
-    if generator is not None:
+    for generator in generators_on(torch.device("cuda")):
         graph.register_generator_state(generator)
     # Other threads may ask for memory meanwhile.
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):

@@ -49,6 +49,7 @@ def test_rows_of_probabilities_sum_to_one_as_neighbours_want_it(blobs, recwarn):
     assert not [w for w in recwarn if "sum to one" in str(w.message)]
 
 
+@pytest.mark.usefixtures("on_cpu")
 @pytest.mark.parametrize("rows", [1, 2, 15, 17, 100])
 def test_a_rows_probabilities_do_not_depend_on_its_neighbours(rows, blobs):
     X, y = blobs

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 # In a process of its own: torch computes with two threads, so that OpenMP has some, and
 # forks. A child that hangs is ended by the alarm, and its exit code is then negative.
+# GPUs are hidden: CUDA does not survive a fork.
 BEGINNING = """
 import multiprocessing, os, signal, threading
 import numpy as np
@@ -149,6 +150,7 @@ def output(program):
         text=True,
         check=True,
         timeout=500,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
     ).stdout.strip()
 
 

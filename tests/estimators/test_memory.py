@@ -216,7 +216,8 @@ def test_what_is_not_fitted_is_pickled_with_all_it_begins_from(source):
     template = clone(source).set_params(init_from=FrozenEstimator(source))
     loaded = pickle.loads(pickle.dumps(template))
     expected = template.fit(TEXTS).score(TEXTS)
-    assert loaded.fit(TEXTS).score(TEXTS) == expected
+    # A GPU's sums may round otherwise.
+    assert loaded.fit(TEXTS).score(TEXTS) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.filterwarnings("ignore:The suggestion of lr_find")
@@ -245,6 +246,7 @@ def test_a_loaded_model_goes_on_with_the_optimizers_state_anew():
 # Threads.
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_activation_maps_in_threads_are_those_of_one():
     y = np.arange(60) % 2
     model = ImageClassifier(max_epochs=1, random_state=0)

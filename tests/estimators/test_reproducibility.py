@@ -96,6 +96,7 @@ def test_a_random_state_instance_moves_on_from_fit_to_fit(blobs):
 
 
 @pytest.mark.kernels
+@pytest.mark.usefixtures("on_cpu")
 @pytest.mark.parametrize("sizes", [(256, 128), (100,), (50, 30)])
 def test_a_rows_prediction_does_not_depend_on_the_others(sizes):
     X, y = make_regression(n_samples=203, n_features=7, random_state=0)

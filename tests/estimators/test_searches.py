@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skdl import NeuralClassifier
 from skdl.estimators.core import ranks
+from skdl.training.ranks import Ranks
 from skdl.training.runtime import Runtime
 
 RNG = np.random.RandomState(0)
@@ -139,6 +140,33 @@ def test_workers_take_the_gpus_in_turn(engine):
         pairs.join()
     assert alone == "cuda"
     assert set(found) == {"cuda:0", "cuda:1"}
+
+
+@pytest.fixture
+def two_processes(monkeypatch):
+    """Make believe two processes that train together on a machine with one GPU."""
+    monkeypatch.setattr(ranks, "ranks_of_fit", lambda: Ranks(1, 2))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    return monkeypatch
+
+
+def test_processes_that_train_together_have_a_gpu_of_their_own(two_processes):
+    together = Runtime(torch.device("cuda"))
+    two_processes.setenv("LOCAL_RANK", "0")  # the other is on another machine
+    found = ranks.in_ranks(together)
+    assert (str(found.device), found.ranks) == ("cuda:0", Ranks(1, 2))
+    for name in ("cuda:0", "cpu"):  # what is named is the one
+        named = ranks.in_ranks(Runtime(torch.device(name)))
+        assert (str(named.device), named.ranks) == (name, Ranks(1, 2))
+
+
+@pytest.mark.parametrize("local", ["1", None])
+def test_more_processes_than_gpus_are_refused(two_processes, local):
+    two_processes.delenv("LOCAL_RANK", raising=False)
+    if local is not None:
+        two_processes.setenv("LOCAL_RANK", local)
+    with pytest.raises(ValueError, match=r"Process 1 of .* --nproc-per-node=1"):
+        ranks.in_ranks(Runtime(torch.device("cuda")))
 
 
 def test_the_number_of_a_thread_that_is_gone_is_free_again():

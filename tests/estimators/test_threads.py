@@ -1,4 +1,7 @@
-"""Fits in threads: the bits that each has alone, and nothing global is touched."""
+"""Fits in threads: the bits that each has alone, and nothing global is touched.
+
+On the CPU, whose bits hold for networks of all kinds; `test_gpu_threads` has a GPU's.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,6 +25,8 @@ from skdl import (
     TextLM,
     lr_find,
 )
+
+pytestmark = pytest.mark.usefixtures("on_cpu")
 
 rng = np.random.default_rng(0)
 NUMBERS = rng.normal(size=(300, 6))

@@ -15,14 +15,15 @@ from skdl.networks.linear_recurrence import (
     recurrence_for,
     reference,
 )
+from tests.kernels import KERNEL_DEVICE, runnable
 
 KERNELS = "skdl.networks._recurrence_triton"
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
 
-def problem(steps=5, rows=2, channels=3, dtype=torch.float64):
+def problem(steps=5, rows=2, channels=3, dtype=torch.float64, device=CPU):
     torch.manual_seed(0)
-    options = {"dtype": dtype, "requires_grad": True}
+    options = {"dtype": dtype, "device": device, "requires_grad": True}
     f = torch.rand(steps, rows, channels, **options)
     a = torch.randn(steps, rows, channels, **options)
     return f, a, torch.randn(rows, channels, **options)
@@ -56,15 +57,9 @@ def test_sums_are_made_in_float32_when_numbers_are_bfloat16():
 
 @pytest.fixture(scope="module")
 def kernels():
-    """The Triton kernels, run by Triton's interpreter on the CPU."""
-    pytest.importorskip("triton", reason="Triton is not installed")
-    compiled = sys.modules.pop(KERNELS, None)  # there if this process has used a GPU
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRITON_INTERPRET", "1")
+    """The Triton kernels: on a GPU, or run by Triton's interpreter on the CPU."""
+    with runnable(KERNELS, has_loops=True):
         yield module._build_triton()
-    del sys.modules[KERNELS]
-    if compiled is not None:
-        sys.modules[KERNELS] = compiled
 
 
 @pytest.mark.parametrize("steps", [1, 4, 6])
@@ -74,7 +69,7 @@ def kernels():
     ids=str,
 )
 def test_kernels_agree_with_the_definition(kernels, steps, dtype, tolerance):
-    arguments = problem(steps, 2, 67, dtype)  # no multiple of a block
+    arguments = problem(steps, 2, 67, dtype, KERNEL_DEVICE)  # no multiple of a block
     found = run_by(kernels)(*arguments)
     assert found.dtype == dtype
     exact = [x.detach().double().requires_grad_() for x in arguments]
@@ -90,21 +85,24 @@ def test_kernels_agree_with_the_definition(kernels, steps, dtype, tolerance):
 
 
 def test_kernels_pass_gradcheck(kernels):
-    assert torch.autograd.gradcheck(run_by(kernels), problem(3, 1, 2))
+    arguments = problem(3, 1, 2, device=KERNEL_DEVICE)
+    assert torch.autograd.gradcheck(run_by(kernels), arguments)
 
 
 def test_kernels_accumulate_in_float32(kernels):
-    one = torch.ones(300, 1, 1, dtype=torch.bfloat16)
-    h = run_by(kernels)(one, one, torch.zeros(1, 1, dtype=torch.bfloat16))
+    one = torch.ones(300, 1, 1, dtype=torch.bfloat16, device=KERNEL_DEVICE)
+    h = run_by(kernels)(one, one, torch.zeros_like(one[0]))
     assert h[-1] == 300
 
 
 def test_kernels_take_slices_of_gates(kernels):
-    both = torch.rand(5, 2, 6)
-    f, a, gradient = both[:, :, 3:], torch.randn(5, 2, 3), torch.randn(5, 2, 3)
+    both = torch.rand(5, 2, 6, device=KERNEL_DEVICE)
+    f = both[:, :, 3:]
+    a, gradient = torch.randn(2, 5, 2, 3, device=KERNEL_DEVICE)
     outcome = []
     for recurrence in (kernels, LOOP):
-        states, d_both, r = torch.ones(6, 2, 3), torch.zeros(5, 2, 6), gradient.clone()
+        states, d_both = f.new_ones(6, 2, 3), torch.zeros_like(both)
+        r = gradient.clone()
         states[1:] = a
         recurrence.forward(f, states)
         recurrence.backward(f, states, r, d_both[:, :, 3:])
@@ -113,7 +111,7 @@ def test_kernels_take_slices_of_gates(kernels):
 
 
 def test_kernels_are_verified_before_use(kernels):
-    assert module._verified(kernels, CPU) is kernels
+    assert module._verified(kernels, KERNEL_DEVICE) is kernels
 
 
 @pytest.fixture

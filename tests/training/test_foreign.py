@@ -8,7 +8,7 @@ from skdl.networks.dropout import Dropout
 from skdl.networks.language_model import LanguageModel
 from skdl.networks.mlp import MLP
 from skdl.randomness import Randomness, drawing_from
-from skdl.training.foreign import lent_where_needed, may_draw
+from skdl.training.foreign import is_foreign, lent_where_needed, may_draw
 
 CPU = torch.device("cpu")
 
@@ -74,6 +74,15 @@ def test_skdls_networks_and_plain_layers_never_draw(module):
     before = torch.get_rng_state()
     assert not may_draw(nn.Sequential(module).train())
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("mode", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("module", [*IN_TRAINING, *ALWAYS, *NEVER], ids=name)
+def test_foreign_is_what_is_neither_torchs_nor_skdls_whether_it_draws_or_not(
+    module, mode
+):
+    network = nn.Sequential(nn.Linear(2, 2), module).train(mode)
+    assert is_foreign(network) == (module in ALWAYS[:3])
 
 
 def test_an_optimizer_of_the_users_own_may_draw_and_torchs_do_not():

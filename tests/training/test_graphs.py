@@ -6,11 +6,11 @@ are run by its interpreter.
 """
 
 import gc
-import sys
 import threading
 import warnings
 import weakref
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 import torch
@@ -18,6 +18,8 @@ from torch import nn
 
 from skdl.data.batches import ResidentBatches
 from skdl.networks.mlp import MLP
+from skdl.networks.side_by_side import side_by_side
+from skdl.randomness import Randomness, drawing_side_by_side
 from skdl.training import captures, graphs
 from skdl.training.graphs import StepGraphs, step_graphs
 from skdl.training.objectives import SquaredError
@@ -25,8 +27,10 @@ from skdl.training.optimization import device_adamw
 from skdl.training.optimization.schedules import SCHEDULES
 from skdl.training.ranks import Ranks
 from skdl.training.runtime import Runtime
+from skdl.training.side_by_side import OwnRowsMean
 from skdl.training.survival.not_finite import DeviceGuard
 from skdl.training.trainer import Trainer
+from tests.kernels import interpreted
 
 KERNELS = "skdl.training.optimization._adamw_triton"
 CPU = torch.device("cpu")
@@ -57,10 +61,10 @@ class Graph:
         return replay, loss
 
 
-def trained(graph=None, batch_size=20, **options):
+def trained(graph=None, batch_size=20, build=MLP, **options):
     """Train for some epochs, with or without captured steps."""
     with Runtime(CPU).seeded(0):
-        network = MLP(3, 1, hidden_layer_sizes=(8,), **options)
+        network = build(3, 1, **({"hidden_layer_sizes": (8,)} | options))
         trainer = Trainer(
             network,
             SquaredError(1),
@@ -89,15 +93,12 @@ def test_replayed_steps_learn_what_steps_learn():
 
 
 @pytest.fixture
-def kernels(monkeypatch):
+def kernels():
     """Run the kernel of AdamW by Triton's interpreter."""
-    pytest.importorskip("triton", reason="Triton is not installed")
-    monkeypatch.setenv("TRITON_INTERPRET", "1")
-    monkeypatch.delitem(sys.modules, KERNELS, raising=False)
     device_adamw._has_kernel.cache_clear()
-    yield
+    with interpreted(KERNELS, has_loops=False):
+        yield
     device_adamw._has_kernel.cache_clear()
-    sys.modules.pop(KERNELS, None)
 
 
 class WholeGraph(Graph):
@@ -216,6 +217,66 @@ def test_masks_and_statistics_are_those_without_a_graph(options):
         assert a.equal(b)
 
 
+def torchs_dropout(n_inputs, n_outputs, **_):
+    """Build what draws from torch's global generators, which a fit has on loan."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(n_inputs, 8), nn.Dropout(0.3), nn.Linear(8, n_outputs)
+    )
+
+
+def test_masks_of_torchs_layers_are_those_without_a_graph():
+    graph = Graph()
+    found, expected = (trained(g, build=torchs_dropout) for g in (graph, None))
+    assert graph.captures == 2
+    assert found[0] == expected[0]
+    for a, b in zip(found[1].parameters(), expected[1].parameters(), strict=True):
+        assert a.equal(b)
+
+
+def trained_together(graph=None):
+    """Train two networks as one, each with masks of its own."""
+    streams = [Randomness(seed, CPU) for seed in (0, 1)]
+    with drawing_side_by_side(streams):
+        torch.manual_seed(0)
+        members = [MLP(3, 1, hidden_layer_sizes=(8,), dropout=0.3) for _ in streams]
+        pack = side_by_side(members, [0, 1])
+        trainer = Trainer(
+            pack,
+            OwnRowsMean(SquaredError(1), 2),
+            torch.optim.SGD(pack.parameters(), lr=0.1),
+            lr=0.1,
+            schedule=SCHEDULES["one_cycle"],
+            runtime=Runtime(CPU),
+        )
+        if graph is not None:
+            graph.parameters = list(pack.parameters())
+            trainer._graphs = StepGraphs(CPU, graph)
+        trainer.begin_epoch()
+        batch = (X[:20].expand(2, -1, -1),), Y[:20].expand(2, -1, -1), None
+        return [trainer.step(batch).item() for _ in range(9)]
+
+
+def test_masks_of_networks_trained_as_one_are_those_without_a_graph():
+    graph = Graph()
+    assert trained_together(graph) == trained_together()
+    assert graph.captures == 1
+
+
+def test_what_draws_in_a_graph_is_known_to_it(monkeypatch):
+    drawn_from = [object(), object()]
+    monkeypatch.setattr(graphs, "generators_on", lambda device: drawn_from)
+    with (
+        mock.patch("torch.cuda.CUDAGraph") as made,
+        mock.patch("torch.cuda.graph") as capture,
+    ):
+        replay, result = graphs.captured(lambda: "loss")
+    graph = made.return_value
+    assert (replay, result) == (graph.replay, "loss")
+    assert [c.args[0] for c in graph.register_generator_state.mock_calls] == drawn_from
+    assert capture.call_args.args == (graph,)
+
+
 def test_nothing_is_collected_while_a_graph_is_captured():
     class Watching(Graph):
         def __call__(self, body):
@@ -314,8 +375,9 @@ def test_a_batch_that_goes_in_parts_is_not_replayed():
 
 
 def test_steps_are_captured_on_gpus_where_nothing_speaks_against_it(reasons):
-    network = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
-    assert isinstance(step_graphs(network, CUDA), StepGraphs)
+    network = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.1), nn.Linear(2, 1))
+    for is_training in (True, False):  # as users and looks at outputs leave it
+        assert isinstance(step_graphs(network.train(is_training), CUDA), StepGraphs)
     assert step_graphs(network, Runtime(CPU)) is None
     assert step_graphs(network, replace(CUDA, ranks=Ranks(0, 2))) is None
     assert not reasons

@@ -131,6 +131,9 @@ TextLM(hidden_size=3).fit(["a"]).perplexity(["a"])
 UNREAD = "matplotlib.*,numpy.*,pandas.*,pyarrow.*,scipy.*,sklearn.*,torch.*"
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("mypy") is None, reason="mypy is not installed"
+)
 def test_mypy_sees_real_signatures_in_a_users_script(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)

@@ -66,7 +66,8 @@ def test_a_module_of_the_users_is_not_changed(blobs):
     assert model.network is module
     assert not module.training
     assert all((before[k] == v).all() for k, v in module.state_dict().items())
-    assert not (model.network_.layers[0].weight == module.layers[0].weight).all()
+    learned = model.network_.layers[0].weight.cpu()
+    assert not (learned == module.layers[0].weight).all()
 
 
 def test_a_fit_does_not_go_on_from_the_weights_of_another(blobs):

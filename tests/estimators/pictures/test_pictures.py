@@ -55,6 +55,7 @@ def test_digits_are_learned(model, digits):
 
 
 @pytest.mark.kernels
+@pytest.mark.usefixtures("on_cpu")
 def test_every_layout_gives_the_same_network(model, digits):
     X, y = digits
     model.set_params(max_epochs=1)
@@ -66,6 +67,7 @@ def test_every_layout_gives_the_same_network(model, digits):
     np.testing.assert_array_equal(plain.predict(images), plain.predict(X))
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_paths_give_the_network_of_the_arrays(model, digits, folder):
     paths, y = folder
     model.set_params(max_epochs=2)
@@ -74,6 +76,7 @@ def test_paths_give_the_network_of_the_arrays(model, digits, folder):
         assert same_weights(plain, clone(model).fit(X, y))
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_more_files_than_memory_are_read_in_every_epoch(model, digits, folder):
     paths, y = folder
     model.set_params(max_epochs=2)
@@ -84,6 +87,7 @@ def test_more_files_than_memory_are_read_in_every_epoch(model, digits, folder):
 
 
 @pytest.mark.kernels
+@pytest.mark.usefixtures("on_cpu")
 def test_same_random_state_same_weights_and_pickles(model, digits):
     X, y = digits
     model.set_params(max_epochs=2, augmentation={"shift": 0.1, "mixup": 0.4})
@@ -221,6 +225,7 @@ def test_a_folder_is_answered_with_how_to_list_its_files(model, tmp_path):
             model.fit(X, [0, 1])
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_unreadable_files_are_named_or_left_out(model, folder, tmp_path):
     paths, y = folder
     bad = tmp_path / "broken.png"

@@ -483,6 +483,7 @@ def test_bins_far_beyond_the_training_rows_do_not_matter():
     assert np.isfinite(model.predict(1e30 * X)).all()
 
 
+@pytest.mark.usefixtures("on_cpu")
 @pytest.mark.parametrize(("k", "width"), [(2, 8), (5, 33), (7, 256)])
 def test_predictions_do_not_depend_on_the_rows_beside_them(k, width):
     X, y = table()
@@ -499,7 +500,7 @@ def test_vectors_are_those_of_the_first_network():
     X, y = table()
     model = regressor().fit(X, y)
     assert set(model.embeddings_) == {"color", "city"}
-    part = model.network_.embedding.parts(0)[1]
+    part = model.network_.embedding.parts(0)[1].cpu()
     found = model.embeddings_["city"]
     assert len(found) == 9
     np.testing.assert_array_equal(found.to_numpy(), part[2:, : found.shape[1]])

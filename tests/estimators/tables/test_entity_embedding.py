@@ -289,6 +289,7 @@ def test_text_that_comes_as_integers_is_the_same_category(sales):
         np.testing.assert_array_equal(model.predict(other), expected)
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_a_category_dtype_with_other_levels_is_understood(sales):
     X, y = sales
     X = X.assign(State=X["State"].astype("category"))

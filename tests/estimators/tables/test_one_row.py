@@ -21,6 +21,9 @@ from skdl import (
 )
 from skdl.estimators.tables import frames
 
+# A row alone has a way of its own on CPUs, where bits do not depend on other rows.
+pytestmark = pytest.mark.usefixtures("on_cpu")
+
 rng = np.random.default_rng(0)
 N = 520  # from 500 rows on layers are as wide as they get
 X = rng.normal(size=(N, 6))

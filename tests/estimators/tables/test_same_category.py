@@ -167,6 +167,7 @@ def test_versions_in_text_stay_apart_and_numbers_are_not_taken_for_them():
         assert len(set(model.predict(numbers))) == 1
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_a_row_does_not_depend_on_the_batch_where_true_and_one_are_mixed():
     mixed = objects(taken([True, 1, "a", 0]))
     model = fit(mixed)

@@ -116,8 +116,9 @@ def test_contamination_is_the_share_of_fits_texts_that_are_outliers(contaminatio
     assert (detector.predict(texts) == found).all()
 
 
-def test_a_detector_is_the_same_again(detector, tmp_path):
-    again = TextOutlierDetector(random_state=0).fit(LOGS)
+@pytest.mark.usefixtures("on_cpu")
+def test_a_detector_is_the_same_again(tmp_path):
+    detector, again = (TextOutlierDetector(random_state=0).fit(LOGS) for _ in range(2))
     skdl.save(detector, tmp_path / "detector.skdl")
     for other in (
         again,

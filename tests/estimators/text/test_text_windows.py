@@ -112,6 +112,7 @@ def test_given_windows_are_told_too_and_have_no_report():
     assert not hasattr(model, "bptt_report_")
 
 
+@pytest.mark.usefixtures("on_cpu")
 @pytest.mark.kernels
 def test_auto_trains_as_the_same_numbers_do():
     """Nothing that is tried for the choice changes the training."""
@@ -240,6 +241,7 @@ def test_going_on_keeps_the_choice(no_warnings):
     assert len(model.history_) == 3
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_a_choice_in_a_later_call_leaves_the_optimizer_as_it_was():
     given = make(bptt=70).partial_fit(TEXTS).partial_fit(TEXTS)
     auto = make(bptt=70).partial_fit(TEXTS).set_params(bptt="auto").partial_fit(TEXTS)
