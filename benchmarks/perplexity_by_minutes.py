@@ -58,6 +58,7 @@ def run(name: str, minutes: float, options: argparse.Namespace) -> list[Any]:
     seconds = time.perf_counter() - started
     read = model.n_iter_ * n_tokens(lines)
     perplexities = [model.perplexity(part) for part in (data.valid, data.test)]
+    print(f"{seconds:.0f} s, validation and test: {perplexities}", flush=True)
     dynamic = model.perplexity(data.test, dynamic=True) if options.dynamic else "-"
     if (name, minutes) in BARS and options.device != "cuda":
         limit = BARS[name, minutes]
