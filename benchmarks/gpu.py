@@ -170,7 +170,8 @@ def lstm(args: argparse.Namespace) -> None:
 
 def ptb(args: argparse.Namespace) -> None:
     """Train on Penn Treebank for ten minutes, in a script of its own."""
-    run("language_model.py", "--parts", "awd", "--device", args.device)
+    what = ["--device", args.device, "--data", "ptb", "--minutes", "10", "--dynamic"]
+    run("perplexity_by_minutes.py", *what)
 
 
 def run(script: str, *arguments: str) -> None:
