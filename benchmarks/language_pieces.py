@@ -51,7 +51,7 @@ PIECES: dict[str, Piece] = {
     "in the order given": ({}, lambda: runs_of(1 << 40)),
     "single lines shuffled": ({}, lambda: runs_of(1)),
     "runs of 200 tokens": ({}, lambda: runs_of(200)),
-    "runs of 5,000 tokens": ({}, lambda: runs_of(5000)),
+    "runs of 1,000 tokens": ({}, lambda: runs_of(1000)),
     "full softmax": ({"softmax": "full"}, nullcontext),
     "past decoded": ({"softmax": "full"}, lambda: past_decoded(True)),
     "past decoded, cheaply": ({}, lambda: past_decoded(False)),

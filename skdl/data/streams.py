@@ -13,7 +13,8 @@ from skdl.randomness import generator_on
 _SHORTEST = 5  # tokens of a window
 _SPREAD = 5.0  # standard deviation of the length of a window
 _HALVED = 0.05  # share of windows that are about half as long
-_RUN = 1000  # tokens of the documents that stay together
+_RUN = 5000  # tokens of the documents that stay together
+_AT_ONCE = 1 << 18  # tokens whose places are worked out at a time
 
 
 def n_windows(length: int, bptt: int, *, variable: bool = False) -> int:
@@ -101,9 +102,13 @@ class _Rows:
 
     def __getitem__(self, rows: slice) -> Tensor:
         start, end, _ = rows.indices(len(self))
-        places = self._streams + np.arange(start, end)[:, None]
-        found = self._ids[self._in_text(places)].astype(np.int64)
-        found[places < 0] = self._first
+        found = np.empty((end - start, self.shape[1]), dtype=np.int64)
+        step = max(1, _AT_ONCE // self.shape[1])
+        for first in range(start, end, step):
+            part = found[first - start : first - start + step]
+            places = self._streams + np.arange(first, first + len(part))[:, None]
+            part[:] = self._ids[self._in_text(places)]
+            part[places < 0] = self._first
         return torch.from_numpy(found).to(self._device)
 
     def _in_text(self, places: np.ndarray) -> np.ndarray:
@@ -216,6 +221,7 @@ class StreamBatches:
         order = torch.randperm(self._text.n_runs, generator=generator)
         self._text.put_in_order(order.numpy())
         if self._in_memory:
+            self._rows = None  # twice would be too much
             self._rows = self._text[:]
 
     def _draw(self) -> list[int]:
