@@ -129,6 +129,7 @@ class LSTMLayer(nn.Module):
         # On GPUs autocast to bfloat16 would make float16 of it, whose gradients vanish.
         with torch.autocast(x.device.type, enabled=False):
             if dtype == torch.bfloat16 and self._persists(x):
+                # Gradients between windows, through the state, stay scaled.
                 output, h, c = _lstm(to_half(x), state, tensors, to_half)
                 output = from_half(output, dtype)
             else:
