@@ -5,72 +5,23 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from skdl.data.streams import StreamBatches
-from skdl.estimators.text import language_model, windows
+from skdl.data import streams
+from skdl.estimators.text import language_model
 from skdl.networks.recurrent import LSTMLayer, State
-from skdl.randomness import generator_on
 from skdl.training.text.next_token import NextTokenLoss
 
 PAST_WEIGHT = 0.001  # as in arXiv 1808.05908
 ROUNDS = 5  # as in arXiv 1909.01792
 
 
-class ShuffledStreams(StreamBatches):
-    """Streams whose documents have another order in every epoch.
-
-    Runs of `block` documents stay together, for texts that go on from line to line.
-    """
-
-    block = 1
-
-    def __init__(self, ids: np.ndarray, first: int, **options: Any) -> None:
-        super().__init__(ids, first, **options)
-        self._ids, self._first, self._options = ids, first, options
-
-    def __iter__(self) -> Iterator[Any]:
-        ends = np.flatnonzero(self._ids == self._first) + 1
-        parts = np.split(self._ids, ends[self.block - 1 : -1 : self.block])
-        ids = np.concatenate(self._ordered(parts))
-        again = StreamBatches(ids, self._first, **self._options)
-        again._draw = self._draw  # type: ignore[method-assign]
-        for batch in again:
-            self.lr_factor = again.lr_factor
-            yield batch
-
-    def _ordered(self, parts: list[np.ndarray]) -> list[np.ndarray]:
-        order = torch.randperm(len(parts), generator=_generator())
-        return [parts[i] for i in order.tolist()]
-
-
-class RolledStreams(ShuffledStreams):
-    """Streams that begin at another document in every epoch, the text going round."""
-
-    def _ordered(self, parts: list[np.ndarray]) -> list[np.ndarray]:
-        first = torch.randint(len(parts), (), generator=_generator())
-        return [*parts[int(first) :], *parts[: int(first)]]
-
-
-def _generator() -> torch.Generator | None:
-    return generator_on(torch.device("cpu"))
-
-
 @contextmanager
-def rolled() -> Iterator[None]:
-    """Begin elsewhere in every epoch."""
-    with mock.patch.object(windows, "StreamBatches", RolledStreams):
-        yield
-
-
-@contextmanager
-def shuffled(block: int) -> Iterator[None]:
-    """Shuffle runs of so many documents before every epoch."""
-    kind = type("Shuffled", (ShuffledStreams,), {"block": block})
-    with mock.patch.object(windows, "StreamBatches", kind):
+def runs_of(n_tokens: int) -> Iterator[None]:
+    """Let documents of about so many tokens stay together in every epoch."""
+    with mock.patch.object(streams, "_RUN", n_tokens):
         yield
 
 

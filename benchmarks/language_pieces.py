@@ -1,7 +1,7 @@
 """Which pieces of published recipes pay in a `TextLM`.
 
     python benchmarks/language_pieces.py                          # half an hour
-    python benchmarks/language_pieces.py --pieces averaged "shuffled lines"
+    python benchmarks/language_pieces.py --pieces averaged "in the order given"
     python benchmarks/language_pieces.py --share 0.1 --epochs 40  # learned by heart
     python benchmarks/language_pieces.py --pieces backward        # ten minutes
 
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from _common import begin, load, print_table
 from _language_models import with_vocabulary
-from _language_pieces import mogrified, past_decoded, rolled, shuffled
+from _language_pieces import mogrified, past_decoded, runs_of
 from _reader_pieces import Texts, inner_texts
 from _reviews import damped_tfidf
 from perplexity_by_minutes import CHANGES
@@ -48,11 +48,10 @@ PIECES: dict[str, Piece] = {
         {"weight_averaging": "ema", "schedule": "constant", "lr": 4e-3},
         nullcontext,
     ),
-    "rolled": ({}, rolled),
-    "shuffled lines": ({}, lambda: shuffled(1)),
-    "shuffled runs of 10": ({}, lambda: shuffled(10)),
-    "shuffled runs of 50": ({}, lambda: shuffled(50)),
-    "shuffled runs of 250": ({}, lambda: shuffled(250)),
+    "in the order given": ({}, lambda: runs_of(1 << 40)),
+    "single lines shuffled": ({}, lambda: runs_of(1)),
+    "runs of 200 tokens": ({}, lambda: runs_of(200)),
+    "runs of 1,000 tokens": ({}, lambda: runs_of(1000)),
     "full softmax": ({"softmax": "full"}, nullcontext),
     "past decoded": ({"softmax": "full"}, lambda: past_decoded(True)),
     "past decoded, cheaply": ({}, lambda: past_decoded(False)),

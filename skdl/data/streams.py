@@ -13,6 +13,8 @@ from skdl.randomness import generator_on
 _SHORTEST = 5  # tokens of a window
 _SPREAD = 5.0  # standard deviation of the length of a window
 _HALVED = 0.05  # share of windows that are about half as long
+_RUN = 5000  # tokens of the documents that stay together
+_AT_ONCE = 1 << 18  # tokens whose places are worked out at a time
 
 
 def n_windows(length: int, bptt: int, *, variable: bool = False) -> int:
@@ -62,23 +64,38 @@ def longest_window(bptt: int, *, variable: bool = False) -> int:
     return bptt + round(4 * _SPREAD) if variable else bptt
 
 
-class _MappedRows:
+class _Rows:
     """Tokens side by side, (L + 1, B), of which slices are read when they are wanted.
 
     Parameters
     ----------
-    ids, first, batch_size, device
+    ids, first, lengths, batch_size, device
         As `StreamBatches` takes them.
     """
 
     def __init__(
-        self, ids: np.ndarray, first: int, batch_size: int, device: torch.device | str
+        self,
+        ids: np.ndarray,
+        first: int,
+        lengths: np.ndarray | None,
+        batch_size: int,
+        device: torch.device | str,
     ) -> None:
         length = len(ids) // batch_size
-        self._ids, self._device = ids, device
-        self._streams = ids[: length * batch_size].reshape(batch_size, length)
-        self._before = np.concatenate([[first], self._streams[:-1, -1]])
+        self._ids, self._first, self._device = ids, first, device
+        self._streams = length * np.arange(batch_size) - 1
         self.shape = length + 1, batch_size
+        self._ends = np.array([len(ids)]) if lengths is None else _ends_of_runs(lengths)
+        self._order = np.arange(len(self._ends))
+
+    @property
+    def n_runs(self) -> int:
+        """Runs of documents that stay together."""
+        return len(self._ends)
+
+    def put_in_order(self, order: np.ndarray) -> None:
+        """Let the text go on from run to run in another order."""
+        self._order = order
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -86,22 +103,42 @@ class _MappedRows:
     def __getitem__(self, rows: slice) -> Tensor:
         start, end, _ = rows.indices(len(self))
         found = np.empty((end - start, self.shape[1]), dtype=np.int64)
-        if start == 0:
-            found[0], found[1:] = self._before, self._streams[:, : end - 1].T
-        else:
-            found[:] = self._streams[:, start - 1 : end - 1].T
+        step = max(1, _AT_ONCE // self.shape[1])
+        for first in range(start, end, step):
+            part = found[first - start : first - start + step]
+            places = self._streams + np.arange(first, first + len(part))[:, None]
+            part[:] = self._ids[self._in_text(places)]
+            part[places < 0] = self._first
         return torch.from_numpy(found).to(self._device)
+
+    def _in_text(self, places: np.ndarray) -> np.ndarray:
+        """Return where in the ids stands what comes at some places of the order."""
+        if self.n_runs == 1:
+            return places
+        sizes = np.diff(self._ends, prepend=0)[self._order]
+        ends = sizes.cumsum()
+        moved = self._ends[self._order] - ends
+        return places + moved[np.searchsorted(ends, places, side="right")]
 
     def tensors(self) -> list[Tensor]:
         """Return all tokens, as they stand in the file."""
         return [torch.from_numpy(self._ids)]
 
 
+def _ends_of_runs(lengths: np.ndarray) -> np.ndarray:
+    """Return where runs of whole documents end, each of about `_RUN` tokens."""
+    ends = lengths.cumsum()
+    group = (ends - 1) // _RUN
+    return ends[np.flatnonzero(np.diff(group, append=group[-1] + 1))]
+
+
 class StreamBatches:
     """A text as `batch_size` parallel streams, in windows of about `bptt` tokens.
 
     Each stream is a part of the text, read from its beginning to its end in an epoch.
-    The inputs of a batch are tokens (T, B), the target those that follow them; both
+    With `lengths` runs of documents are put in another order before each epoch, so that
+    other windows are read side by side; within a run the text goes on as it stands. The
+    inputs of a batch are tokens (T, B), the target those that follow them; both
     are views of one tensor.
 
     Parameters
@@ -110,6 +147,8 @@ class StreamBatches:
         The text; of a memory map only the windows are in memory.
     first : int
         The token before the text.
+    lengths : ndarray of int of shape (n_documents,), default=None
+        Tokens of the documents.
     batch_size : int
         Streams. The last tokens that do not fill all streams are left out.
     bptt : int
@@ -129,13 +168,15 @@ class StreamBatches:
         ids: np.ndarray,
         first: int,
         *,
+        lengths: np.ndarray | None = None,
         batch_size: int,
         bptt: int,
         variable: bool = False,
         device: torch.device | str = "cpu",
     ) -> None:
-        text = _MappedRows(ids, first, batch_size, device)
-        self._rows: Any = text if isinstance(ids, np.memmap) else text[:]  # (L + 1, B)
+        self._text = _Rows(ids, first, lengths, batch_size, device)
+        self._in_memory = not isinstance(ids, np.memmap)
+        self._rows: Any = self._text[:] if self._in_memory else self._text  # (L + 1, B)
         self._variable = variable
         self._cut(bptt)
         self.lr_factor = 1.0
@@ -163,6 +204,7 @@ class StreamBatches:
         return (len(self._rows) - 1) * self._rows.shape[1]
 
     def __iter__(self) -> Iterator[Batch]:
+        self._shuffle()
         start = 0
         for length in self._draw():
             end = start + length
@@ -170,6 +212,17 @@ class StreamBatches:
             window = self._rows[start : end + 1]
             yield (window[:-1],), window[1:], None
             start = end
+
+    def _shuffle(self) -> None:
+        """Put the runs in another order."""
+        if self._text.n_runs == 1:
+            return
+        generator = generator_on(torch.device("cpu"))
+        order = torch.randperm(self._text.n_runs, generator=generator)
+        self._text.put_in_order(order.numpy())
+        if self._in_memory:
+            self._rows = None  # twice would be too much
+            self._rows = self._text[:]
 
     def _draw(self) -> list[int]:
         """Return the lengths of an epoch's windows; their number is always the same."""

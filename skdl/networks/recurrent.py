@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -129,11 +129,13 @@ class LSTMLayer(nn.Module):
         # On GPUs autocast to bfloat16 would make float16 of it, whose gradients vanish.
         with torch.autocast(x.device.type, enabled=False):
             if dtype == torch.bfloat16 and self._persists(x):
-                output, h, c = _lstm(to_half(x), state, [to_half(w) for w in tensors])
+                # Gradients between windows, through the state, stay scaled.
+                output, h, c = _lstm(to_half(x), state, tensors, to_half)
                 output = from_half(output, dtype)
             else:
-                weights = [w.to(dtype) for w in tensors]
-                output, h, c = _lstm(x.to(dtype), state, weights, self.training)
+                output, h, c = _lstm(
+                    x.to(dtype), state, tensors, lambda w: w.to(dtype), self.training
+                )
         return output, (h[0], c[0])
 
     def _persists(self, x: Tensor) -> bool:
@@ -155,11 +157,14 @@ class LSTMLayer(nn.Module):
 
 
 def _lstm(
-    x: Tensor, state: State, weights: list[Tensor], training: bool = True
+    x: Tensor,
+    state: State,
+    weights: Sequence[Tensor],
+    cast: Callable[[Tensor], Tensor],
+    training: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Run torch's LSTM in the type of `x`."""
-    if x.is_cuda:
-        weights = _in_one_buffer(weights)
+    """Run torch's LSTM in the type of `x`, to which `cast` brings weights."""
+    weights = _in_one_buffer(weights, cast) if x.is_cuda else [cast(w) for w in weights]
     start = tuple(s.to(x.dtype).unsqueeze(0) for s in state)
     # cuDNN keeps what gradients need only if it is told that this is training.
     trains = training or (x.is_cuda and torch.is_grad_enabled())
@@ -185,9 +190,11 @@ def _has_bfloat16_lstm() -> bool:
     )
 
 
-def _in_one_buffer(weights: list[Tensor]) -> list[Tensor]:
-    """Lay weights out in one piece, as cuDNN wants them."""
-    buffer = torch.cat([w.reshape(-1) for w in weights])
+def _in_one_buffer(
+    weights: Sequence[Tensor], cast: Callable[[Tensor], Tensor]
+) -> list[Tensor]:
+    """Lay weights out in one piece, as cuDNN wants them, and cast all at once."""
+    buffer = cast(torch.cat([w.reshape(-1) for w in weights]))
     parts = buffer.split([w.numel() for w in weights])
     return [part.view_as(w) for part, w in zip(parts, weights, strict=True)]
 

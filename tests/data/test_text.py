@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from skdl import datasets
+from skdl.data import streams
 from skdl.data.analyzers import resolve_analyzer
 from skdl.data.streams import StreamBatches, longest_window, n_windows
 from skdl.data.text import TextEncoder, check_texts
@@ -194,6 +195,43 @@ def test_hardly_any_window_is_longer_than_the_longest():
     lengths = np.array([len(target) for _, target, _ in batches])
     assert (lengths <= longest_window(70, variable=True)).mean() > 0.99
     assert lengths.max() > longest_window(70)
+
+
+def runs_read(batches):
+    """Return the tokens of an epoch, stream after stream."""
+    return torch.cat([target for _, target, _ in batches]).T.flatten().numpy()
+
+
+def test_runs_of_documents_have_another_order_in_every_epoch(monkeypatch):
+    monkeypatch.setattr(streams, "_RUN", 20)
+    lengths = np.full(60, 5)
+    ids = np.arange(300)
+    batches = StreamBatches(ids, 0, lengths=lengths, batch_size=3, bptt=7)
+    first, second = runs_read(batches), runs_read(batches)
+    for read in (first, second):
+        np.testing.assert_array_equal(np.sort(read), ids)
+        breaks = np.flatnonzero(np.diff(read) != 1) + 1
+        assert (breaks % 20 == 0).all()  # four documents stay together
+        assert len(breaks) > 8
+    assert (first != second).any()
+
+
+def test_inputs_are_what_stands_before_in_the_new_order_too(monkeypatch):
+    monkeypatch.setattr(streams, "_RUN", 20)
+    batches = StreamBatches(
+        np.arange(1, 301), 0, lengths=np.full(60, 5), batch_size=3, bptt=7
+    )
+    inputs, targets = collect(batches)
+    read = torch.cat(inputs).T.flatten()
+    predicted = torch.cat(targets).T.flatten()
+    assert read[0] == 0
+    assert torch.equal(read[1:], predicted[:-1])
+
+
+def test_one_run_stays_as_it_is():
+    ids = np.arange(300)
+    batches = StreamBatches(ids, 0, lengths=np.full(60, 5), batch_size=3, bptt=7)
+    np.testing.assert_array_equal(runs_read(batches), ids)
 
 
 def test_batches_are_views():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from skdl.data import text_streams
+from skdl.data import streams, text_streams
 from skdl.data.analyzers import WordAnalyzer
 from skdl.data.streams import StreamBatches
 from skdl.data.text import TextEncoder
@@ -63,16 +63,25 @@ def test_of_too_many_tokens_the_frequent_ones_stay(on_disk, monkeypatch):
     assert (stream.ids == found.unknown_id).sum() == 2000
 
 
+@pytest.mark.parametrize("lengths", [None, np.full(50, 10)], ids=["whole", "runs"])
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_windows_of_a_memory_map_are_those_of_an_array(batch_size, tmp_path):
+def test_windows_of_a_memory_map_are_those_of_an_array(
+    batch_size, lengths, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(streams, "_RUN", 30)
     ids = RNG.randint(0, 9, 500).astype(np.int32)
     np.save(tmp_path / "ids.npy", ids)
     mapped = np.load(tmp_path / "ids.npy", mmap_mode="r+")
     found, expected = (
-        StreamBatches(i, 4, batch_size=batch_size, bptt=7) for i in (mapped, ids)
+        StreamBatches(i, 4, lengths=lengths, batch_size=batch_size, bptt=7)
+        for i in (mapped, ids)
     )
     assert found.n_tokens == expected.n_tokens
-    for ours, theirs in zip(found, expected, strict=True):
+    windows = []
+    for batches in (found, expected):
+        torch.manual_seed(0)
+        windows.append(list(batches))
+    for ours, theirs in zip(*windows, strict=True):
         assert ours[0][0].equal(theirs[0][0])
         assert ours[1].equal(theirs[1])
     assert found.tensors()[0].equal(torch.from_numpy(ids))

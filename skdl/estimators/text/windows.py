@@ -104,6 +104,7 @@ def training_streams(
     return StreamBatches(
         stream.ids,
         encoder.end_id,
+        lengths=stream.lengths,
         batch_size=windows.batch_size,
         bptt=windows.bptt,
         variable=settings.variable_bptt,

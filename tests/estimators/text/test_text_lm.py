@@ -300,7 +300,7 @@ def test_parameters_survive_clone_and_repr():
     quick = TextLM.from_preset("quick")
     assert quick.hidden_size < TextLM().hidden_size
     big = TextLM.from_preset("awd", max_epochs=3)
-    assert (big.hidden_size, big.max_epochs) == (1150, 3)
+    assert (big.hidden_size, big.max_epochs) == (1024, 3)
     with pytest.raises(ValueError, match="preset must be one of"):
         TextLM.from_preset("large")
 
