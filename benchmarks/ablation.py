@@ -125,6 +125,7 @@ PIECES = {
     "one_network": Piece("one network, all rows", parameters={"validation": None}),
     "eight": Piece("8 networks, 4 folds", parameters={"n_estimators": 8}),
     "eight_folds": Piece("8 networks, 8 folds", parameters={"validation": 8}),
+    "four_folds": Piece("4 networks, 4 folds", parameters={"validation": 4}),
     "average": Piece(
         "no mean of the weights",
         within=partial(mock.patch.object, growing_average, "_SHARE", 0.0),

@@ -89,6 +89,7 @@ class PackRun:
             estimator._numbers_of(rows.X[:1]).shape[1],
             target.n_outputs if self.has_classes else 0,
             n_categorical=int(np.sum(estimator._is_categorical)),
+            n_members=blind.shape[1],
             for_vectors=for_vectors,
         )
         self.recipe = recipe = with_parameters(recipe, estimator)

@@ -27,6 +27,10 @@ _ROWS_FOR_THREE_LAYERS = 1000
 _FOLDS, _MORE_FOLDS = 4, 8
 _ROWS_FOR_MORE_FOLDS = range(200, 500), range(200, 1500)
 _VALUES_FOR_MORE_FOLDS = 20_000
+# Rows, with numbers to predict, and columns at most for which eight narrow networks
+# take the place of four; their largest batch, and how many of their steps take as long.
+_ROWS_FOR_NARROW, _COLUMNS_FOR_NARROW = range(6000, 100_000), 64
+_BATCH_OF_NARROW, _STEPS_OF_NARROW = 64, 3.5
 # Units of each layer where vectors alone are wanted, and the learning rates for numbers
 # and classes: at a higher one classes are learned by heart before it shows.
 _UNITS_FOR_VECTORS, _RATES_FOR_VECTORS = 64, (1.2e-2, 6e-3)
@@ -106,6 +110,7 @@ def recipe_for(
     n_classes: int,
     *,
     n_categorical: int = 0,
+    n_members: int = _FOLDS,
     for_vectors: bool = False,
 ) -> Recipe:
     """Return the recipe for a table.
@@ -120,6 +125,8 @@ def recipe_for(
         Classes or labels; 0 for real targets.
     n_categorical : int, default=0
         Columns of categories.
+    n_members : int, default=4
+        Networks side by side.
     for_vectors : bool, default=False
         Whether only vectors of categories are wanted.
 
@@ -127,26 +134,34 @@ def recipe_for(
     -------
     Recipe
         The batch is the power of two next below a 50th of the rows, from 32 to 256: few
-        rows need many steps, many rows fast ones. Below 500 and 100 rows layers are
-        narrower and the first look is earlier: as good there, and soon done. From 1,000
-        rows on what predicts numbers has a third layer. What tells classes has more
-        decay, and more dropout of vectors, than what tells numbers; there is none in
-        columns whose categories have many rows, unless there are many such columns: a
-        few that tell all must not be dropped. Networks that tell classes are best early
-        and take 3,000 steps at most, those that predict numbers get better for longer
-        and take 8,000, fewer below 4,000 and 10,000 rows; but no fewer than ten passes
-        over the rows. Vectors are as good from networks of 64 units and two layers,
-        which learn at a higher rate; those that tell classes after a third of the
-        steps. Bins of few rows are quantiles alone, so that targets of blind rows stay
-        unknown. Categories of one to three rows, the more of them the larger the table,
-        count as unknown: a vector of so few rows knows these rows by heart. Where there
-        are hundreds of columns of numbers, each has fewer bins and a shorter vector, so
-        that the first layer stays about as wide as the others. The more columns of
-        numbers there are, the more of them may be noise, and the faster gates move:
-        where a few columns all counted fast ones did harm. Where vectors are what is
-        wanted there are no gates, which would take a part of their lengths.
+        rows need many steps, many rows fast ones. Where numbers of 6,000 rows or more
+        are predicted by eight networks or more, these have half the width and batches a
+        quarter as large, 64 rows at most: noisy steps learn fewer rows by heart, and
+        the mean of many small networks is ahead of that of few large ones. They take
+        three and a half times as many steps, which is as long. Below 500 and 100 rows
+        layers are narrower and the first look is earlier: as good there, and soon done.
+        From 1,000 rows on what predicts numbers has a third layer. What tells classes
+        has more decay, and more dropout of vectors, than what tells numbers; there is
+        none in columns whose categories have many rows, unless there are many such
+        columns: a few that tell all must not be dropped. Networks that tell classes are
+        best early and take 3,000 steps at most, those that predict numbers get better
+        for longer and take 8,000, fewer below 4,000 and 10,000 rows; but no fewer than
+        ten passes over the rows. Vectors are as good from networks of 64 units and two
+        layers, which learn at a higher rate; those that tell classes after a third of
+        the steps. Bins of few rows are quantiles alone, so that targets of blind rows
+        stay unknown. Categories of one to three rows, the more of them the larger the
+        table, count as unknown: a vector of so few rows knows these rows by heart.
+        Where there are hundreds of columns of numbers, each has fewer bins and a
+        shorter vector, so that the first layer stays about as wide as the others. The
+        more columns of numbers there are, the more of them may be noise, and the faster
+        gates move: where a few columns all counted fast ones did harm. Where vectors
+        are what is wanted there are no gates, which would take a part of their lengths.
     """
-    batch_size = resolve_batch_size("auto", n_rows)
+    narrow = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NARROW
+    narrow = narrow and not (n_classes or for_vectors)
+    batch_size = resolve_batch_size("auto", n_rows // 4 if narrow else n_rows)
+    if narrow:
+        batch_size = min(_BATCH_OF_NARROW, batch_size)
     batches = math.ceil(n_rows / batch_size)
     most, for_most = (3000, 4000) if n_classes else (8000, 10_000)
     passes = 10
@@ -156,6 +171,8 @@ def recipe_for(
     columns = max(1, n_numbers)
     share = min(1.0, _BINS / (64 * columns))
     width, first_look = _size(n_rows)
+    if narrow:
+        width, steps = width // 2, round(steps * _STEPS_OF_NARROW)
     drops_all = for_vectors or n_categorical >= _COLUMNS_FOR_DROPOUT
     depth = 3 if not n_classes and n_rows >= _ROWS_FOR_THREE_LAYERS else 2
     recipe = Recipe(
@@ -185,7 +202,8 @@ def default_folds(n_rows: int, n_columns: int, has_classes: bool) -> int:
     Eight from 200 rows to 1,500 where there are classes, to 500 where there are numbers
     to predict, which takes longer: then a network learns from seven eighths of the rows
     in place of three fourths, and twice as many vote. With more rows a fit would take
-    twice as long for little.
+    twice as long for little, unless networks are narrower: as numbers are predicted
+    from 6,000 rows on, in tables of at most 64 columns.
 
     Parameters
     ----------
@@ -194,6 +212,9 @@ def default_folds(n_rows: int, n_columns: int, has_classes: bool) -> int:
     has_classes : bool
         Whether classes are predicted.
     """
+    has_few = n_columns <= _COLUMNS_FOR_NARROW
+    if has_few and not has_classes and n_rows in _ROWS_FOR_NARROW:
+        return _MORE_FOLDS
     is_cheap = n_rows * n_columns <= _VALUES_FOR_MORE_FOLDS
     few = n_rows in _ROWS_FOR_MORE_FOLDS[has_classes]
     return _MORE_FOLDS if few and is_cheap else _FOLDS

@@ -85,6 +85,22 @@ def test_few_rows_have_more_folds_unless_that_takes_long(has_classes, end):
     assert default_folds(end - 1, 1_000, has_classes) == 4
 
 
+def test_many_rows_of_numbers_have_eight_networks_and_classes_four():
+    assert [default_folds(n, 10, False) for n in (5_999, 6_000, 99_999)] == [4, 8, 8]
+    assert default_folds(6_000, 10, True) == 4
+
+
+def test_eight_networks_on_many_rows_are_narrow_and_learn_from_small_batches():
+    four, eight = (recipe_for(20_000, 5, 0, n_members=m) for m in (4, 8))
+    assert eight.hidden_layer_sizes == (128, 128, 128)
+    assert eight.batch_size == four.batch_size / 4
+    assert eight.max_steps > 2 * four.max_steps
+    assert recipe_for(20_000, 5, 2, n_members=8) == recipe_for(20_000, 5, 2)
+    assert recipe_for(5_999, 5, 0, n_members=8) == recipe_for(5_999, 5, 0)
+    vectors = recipe_for(20_000, 5, 0, n_members=8, for_vectors=True)
+    assert vectors == recipe_for(20_000, 5, 0, for_vectors=True)
+
+
 def test_only_values_that_are_no_defaults_count_as_given():
     assert given_parameters(NeuralClassifier(dropout=None, batch_size="auto")) == {}
     given = {"hidden_layer_sizes": np.array([256, 64]), "lr": 1, "dropout": 0.1}
