@@ -119,11 +119,12 @@ def parts_of(texts: Texts, epochs: int) -> dict[str, tuple[np.ndarray, np.ndarra
         reader = TextLM.from_preset(
             "quick",
             analyzer=lambda text, step=step: text.split()[::step],
+            pooling="mean",
             max_epochs=epochs,
             random_state=0,
             verbose=2,
         ).fit(texts.known)
-        space = make_pipeline(PCA(64, whiten=True, random_state=0), Normalizer())
+        space = make_pipeline(PCA(whiten=True, random_state=0), Normalizer())
         vectors = space.fit_transform(reader.transform(texts.known))
         found[name] = vectors, space.transform(reader.transform(texts.held_out))
     found["forward and backward"] = beside(found, ["forward", "backward"], 1.0)
