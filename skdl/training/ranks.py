@@ -5,6 +5,7 @@ through its part; gradients and losses are added up over the ranks, so that all 
 same step, and what is decided by a loss is decided by the first rank for all.
 """
 
+import atexit
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -164,7 +165,16 @@ def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks | None:
     # Objects go by the CPU, and a fit with device="cpu" does too.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=_PATIENCE)
+    # Its threads must be gone before Python is: they would crash the process.
+    atexit.register(_leave)
     return Ranks(dist.get_rank(), dist.get_world_size())
+
+
+def _leave() -> None:
+    """Leave the process group, where the others may be gone."""
+    if dist.is_initialized():
+        with suppress(RuntimeError):
+            dist.destroy_process_group()
 
 
 def wanted_ranks(environment: Mapping[str, str]) -> int:
