@@ -13,9 +13,14 @@ A model that reads backward does not say which token comes next: "backward" is h
 film reviews logistic regression gets right by the vectors of a model that reads
 forward, of one that reads backward, and of both, with and without the words. It learns
 from parts of the training parts of three folds and is judged on what is left of them.
+
+"prompts" is whether a model should go on learning from what it continues: perplexity of
+100 tokens after prompts of 20, 200 and 1,000 tokens of the validation part, by the
+model as it is and by one that has learned from the prompt (dynamic evaluation).
 """
 
 import argparse
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -35,9 +40,11 @@ from sklearn.preprocessing import Normalizer
 
 from skdl import TextLM
 from skdl.datasets import load_movie_reviews, load_ptb
+from skdl.training.text.dynamic import dynamic_nll, learned_from
 
 FOLDS, LABELS = (0, 1, 2), (100, 400, 1500)
 WEIGHT = 0.2  # of vectors beside words
+CONTINUED = 100  # tokens after a prompt
 Piece = tuple[dict[str, Any], Callable[[], AbstractContextManager]]
 
 # What is set otherwise, and what is put in.
@@ -110,6 +117,38 @@ def backward(epochs: int) -> None:
         print_table([f"{n_labels} labels", "accuracy"], rows)
 
 
+def prompts(options: argparse.Namespace) -> None:
+    """Print what it brings to learn from a prompt."""
+    data = load(load_ptb)
+    lines = with_vocabulary(data.train, int(options.share * len(data.train)))
+    model = TextLM.from_preset(
+        "small", **{"min_frequency": 1, "max_epochs": options.epochs, **CHANGES}
+    )
+    model.set_params(random_state=0, verbose=2).fit(lines)
+    encoder = model._lm_encoder
+    ids = encoder.transform(data.valid).ids
+    rows = []
+    for length in (20, 200, 1000):
+        starts = np.linspace(0, len(ids) - length - CONTINUED, 12).astype(int)
+        nats = {"as it is": 0.0, "has learned from it": 0.0}
+        for start in starts:
+            prompt = ids[start : start + length]
+            both = ids[start : start + length + CONTINUED]
+            learned, _ = learned_from(
+                model.network_, prompt, encoder.end_id, rate=0.5, pull=0.02
+            )
+            networks = (model.network_, learned)
+            for name, network in zip(nats, networks, strict=True):
+                nll = [
+                    dynamic_nll(network, part, encoder.end_id, rate=0.0, pull=0.0)
+                    for part in (prompt, both)
+                ]
+                nats[name] += nll[1] - nll[0]
+        n = CONTINUED * len(starts)
+        rows.append([length, *(math.exp(total / n) for total in nats.values())])
+    print_table(["tokens of the prompt", *nats], rows)
+
+
 def parts_of(texts: Texts, epochs: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return what classifiers learn from and are judged by, by name."""
     both = texts.known, texts.held_out
@@ -146,7 +185,7 @@ def beside(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    names = [*PIECES, "backward"]
+    names = [*PIECES, "backward", "prompts"]
     parser.add_argument("--pieces", nargs="+", choices=names, default=list(PIECES))
     parser.add_argument("--share", type=float, default=0.4, help="of the text")
     parser.add_argument("--epochs", type=int, default=4)
@@ -158,6 +197,8 @@ def main() -> None:
         perplexities(options, pieces)
     if "backward" in options.pieces:
         backward(options.epochs)
+    if "prompts" in options.pieces:
+        prompts(options)
 
 
 if __name__ == "__main__":

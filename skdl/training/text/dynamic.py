@@ -47,6 +47,13 @@ def dynamic_nll(
     float
         In nats, the sum over tokens.
     """
+    return learned_from(model, ids, first, rate=rate, pull=pull)[1]
+
+
+def learned_from(
+    model: nn.Module, ids: np.ndarray, first: int, *, rate: float, pull: float
+) -> tuple[nn.Module, float]:
+    """Return the copy that has learned from a text, and what `dynamic_nll` returns."""
     learner = copy.deepcopy(model).eval()
     device = next(learner.parameters()).device
     rows = torch.from_numpy(np.concatenate([[first], ids]).astype(np.int64))
@@ -64,7 +71,7 @@ def dynamic_nll(
             parameter.grad = None
         loss.backward()
         _step(parameters, before, rate, pull)
-    return total
+    return learner, total
 
 
 @torch.no_grad()
