@@ -134,9 +134,7 @@ def prompts(options: argparse.Namespace) -> None:
         for start in starts:
             prompt = ids[start : start + length]
             both = ids[start : start + length + CONTINUED]
-            learned, _ = learned_from(
-                model.network_, prompt, encoder.end_id, rate=0.5, pull=0.02
-            )
+            learned, _ = learned_from(model.network_, prompt, encoder.end_id)
             networks = (model.network_, learned)
             for name, network in zip(nats, networks, strict=True):
                 nll = [

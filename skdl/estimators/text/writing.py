@@ -11,6 +11,7 @@ from skdl.estimators.core.checks import is_count, is_number
 from skdl.estimators.core.state import draw_seed, seed_source
 from skdl.training.surroundings import own_settings
 from skdl.training.text.documents import read_to_end
+from skdl.training.text.dynamic import learned_from
 from skdl.training.text.generation import Repetition, Sampling, generate
 
 
@@ -86,6 +87,7 @@ class TextWriting:
         no_repeat_ngram_size: int | None = None,
         no_unk: bool = True,
         stop: str | None = "<eos>",
+        dynamic: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> Any:
         """Write on from beginnings.
@@ -115,6 +117,10 @@ class TextWriting:
         stop : str or None, default="<eos>"
             The token that ends a text, and is not written. None never stops, and never
             writes ``<eos>``.
+        dynamic : bool, default=False
+            Whether a copy of the model learns from each beginning before it writes on,
+            one after the other (dynamic evaluation, Krause et al. 2018, arXiv
+            1709.07432). It pays where beginnings have hundreds of tokens.
         random_state : int, RandomState instance or None, default=None
             An int gives the same text every time. None draws anew.
 
@@ -144,25 +150,40 @@ class TextWriting:
                 "write. Fit on more text, or lower min_frequency."
             )
         texts = [prompts] if isinstance(prompts, str) else check_texts(prompts)
-        hidden, states = self._read(texts)
-        repetition = Repetition(
-            [encoder.transform([text]).ids[:-1].tolist() for text in texts],
-            penalty=float(repetition_penalty),
-            ngram_size=no_repeat_ngram_size,
-            never=tuple(banned),
-        )
-        written = generate(
-            self.network_,
-            hidden,
-            states,
-            max_new_tokens=max_new_tokens,
-            sampling=Sampling(float(temperature), top_k, top_p, tuple(banned)),
-            stop=stop_id,
-            seed=draw_seed(seed_source(random_state)),
-            repetition=repetition,
-        )
+        rng = seed_source(random_state)
+
+        def write(network: Any, texts: list[str]) -> list[list[int]]:
+            stream = self._stream(texts)
+            hidden, states = read_to_end(
+                network, stream.ids, stream.lengths, encoder.end_id
+            )
+            return generate(
+                network,
+                hidden,
+                states,
+                max_new_tokens=max_new_tokens,
+                sampling=Sampling(float(temperature), top_k, top_p, tuple(banned)),
+                stop=stop_id,
+                seed=draw_seed(rng),
+                repetition=Repetition(
+                    [encoder.transform([text]).ids[:-1].tolist() for text in texts],
+                    penalty=float(repetition_penalty),
+                    ngram_size=no_repeat_ngram_size,
+                    never=tuple(banned),
+                ),
+            )
+
+        if dynamic:
+            written = [write(self._learner(t), [t])[0] for t in texts]
+        else:
+            written = write(self.network_, texts)
         found = [encoder.decode(ids) for ids in written]
         return found[0] if isinstance(prompts, str) else found
+
+    def _learner(self, text: str) -> Any:
+        """Return a copy of the network that has learned from a text."""
+        ids = self._stream([text]).ids[:-1]  # without <eos>
+        return learned_from(self.network_, ids, self._lm_encoder.end_id)[0]
 
     def _read(self, texts: Any) -> tuple[torch.Tensor, list]:
         stream = self._stream(texts)

@@ -15,8 +15,6 @@ _PULL = 0.02  # share of the way back to the weights of training, a step
 _LONGEST = 1.0  # norm of a gradient
 
 
-@own_settings()
-@as_memory_error("reading texts")
 def dynamic_nll(
     model: nn.Module,
     ids: np.ndarray,
@@ -50,8 +48,15 @@ def dynamic_nll(
     return learned_from(model, ids, first, rate=rate, pull=pull)[1]
 
 
+@own_settings()
+@as_memory_error("reading texts")
 def learned_from(
-    model: nn.Module, ids: np.ndarray, first: int, *, rate: float, pull: float
+    model: nn.Module,
+    ids: np.ndarray,
+    first: int,
+    *,
+    rate: float = _RATE,
+    pull: float = _PULL,
 ) -> tuple[nn.Module, float]:
     """Return the copy that has learned from a text, and what `dynamic_nll` returns."""
     learner = copy.deepcopy(model).eval()

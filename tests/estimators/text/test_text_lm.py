@@ -605,3 +605,19 @@ def test_sample_weight_is_refused_by_lr_find():
 )
 def test_scikit_learns_checks_that_need_no_numbers(check):
     getattr(estimator_checks, check)("TextLM", TextLM())
+
+
+def test_a_model_may_learn_from_a_beginning_before_it_writes_on(model):
+    before = copy.deepcopy(model.network_.state_dict())
+    beginning = "the dog sat on the rug " * 30
+    options = {"max_new_tokens": 8, "random_state": 0, "dynamic": True}
+    found = model.generate([beginning, ""], **options)
+    assert found == model.generate([beginning, ""], **options)
+    assert len(found) == 2
+    after = model.network_.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    learner = model._learner(beginning)
+    assert any(not torch.equal(before[n], t) for n, t in learner.state_dict().items())
+    assert model.generate([""], **options) == model.generate(
+        [""], **{**options, "dynamic": False}
+    )
