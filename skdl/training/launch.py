@@ -19,11 +19,13 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 # What a process runs: it finds the modules that the one which starts it finds. It does
-# not run that one's script again.
+# not run that one's script again. Once it is done it ends at once: threads of process
+# groups that are there while Python ends can crash it.
 _COMMAND = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "import json, os, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from importlib import import_module; "
-    "import_module(sys.argv[2]).main(*sys.argv[3:])"
+    "import_module(sys.argv[2]).main(*sys.argv[3:]); "
+    "sys.stdout.flush(); sys.stderr.flush(); os._exit(0)"
 )
 _STARTED_BY = "SKDL_STARTED_BY"
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
