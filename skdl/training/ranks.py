@@ -6,6 +6,7 @@ same step, and what is decided by a loss is decided by the first rank for all.
 """
 
 import atexit
+import importlib
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -162,6 +163,9 @@ def join_ranks(environment: Mapping[str, str] | None = None) -> Ranks | None:
             stacklevel=2,
         )
         return None
+    # Functions in there have the group of that moment as a default: imported later, as
+    # torch does for optimizers, they would keep it, and its threads, to the end.
+    importlib.import_module("torch.distributed.nn.functional")
     # Objects go by the CPU, and a fit with device="cpu" does too.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=_PATIENCE)

@@ -49,7 +49,7 @@ def shared(tmp_path_factory):
     assert not list(folder.iterdir())  # the checkpoint is removed
     lines = [out.splitlines() for out, _ in outputs]
     assert len(lines[1]) == 1
-    return [json.loads(line) for line in (lines[0][0], lines[1][0], lines[0][1])]
+    return [json.loads(line) for line in (lines[0][0], lines[1][0], *lines[0][1:])]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,10 @@ def test_a_worker_of_joblib_is_none_of_the_processes(shared):
 
 def test_a_process_that_dies_ends_the_fit_in_the_others(shared):
     assert "one of them has ended, with an error of its own or killed" in shared[2]
+
+
+def test_no_thread_of_a_group_is_left_to_crash_a_process_as_it_ends(shared):
+    assert shared[3] == []
 
 
 def test_world_size_without_a_launcher_is_told_and_the_fit_is_alone():
