@@ -9,6 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from skdl.networks.beside import drop_outputs_beside
 from skdl.networks.embedding import EmbeddingNetwork
 from skdl.networks.ensemble import Ensemble
 from skdl.networks.mlp import MLP
@@ -137,10 +138,12 @@ def settle(network: nn.Module) -> None:
     Parameters
     ----------
     network : nn.Module
-        Any. Gates of a pack are folded, and on a CPU its weights are laid out as
-        products take them; on a GPU steps of optimizers want them as they are.
+        Any. Gates of a pack are folded, outputs that only training sees left out, and
+        on a CPU its weights are laid out as products take them; on a GPU steps of
+        optimizers want them as they are.
     """
     fold_gates(network)
+    drop_outputs_beside(network)
     piecewise = getattr(network, "piecewise", None)
     if isinstance(piecewise, PiecewiseLinearEmbedding) and _is_on_cpu(network):
         piecewise.lay_out()

@@ -331,10 +331,11 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         n_members: int,
         recipe: Recipe,
         harmful: Sequence[int] = (),
+        n_beside: int = 0,
     ) -> nn.Module:
         """Return networks side by side that take what the encoder gives."""
         # Of numbers that are not scaled cosines would say nothing, or noise.
-        by_itself = self.scale_inputs and recipe.n_quantiles > 0
+        by_itself = self.scale_inputs and recipe.n_quantiles > 0 and recipe.has_cosines
         choice = self.numeric_embedding
         return new_pack(
             encoder,
@@ -344,6 +345,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
             cosine=choice == "cosine" or (choice == "auto" and by_itself),
             entries=recipe.entries,
             gate_pace=recipe.gate_pace,
+            n_beside=n_beside,
             hidden_layer_sizes=np.atleast_1d(recipe.hidden_layer_sizes).tolist(),
             activation=self.activation,
             dropout=recipe.dropout,

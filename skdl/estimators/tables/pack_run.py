@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +18,7 @@ from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed
 from skdl.estimators.tables.chance import spread
 from skdl.estimators.tables.conformal import Conformal, conformal
+from skdl.estimators.tables.learned import learned_beside, without_smoothing
 from skdl.estimators.tables.pack_rows import (
     PackRows,
     looked_at_with,
@@ -101,6 +101,9 @@ class PackRun:
                 others = target.encode(held_out.y)
             self.rows = looked_at_with(self.rows, held_out, encoder, others)
         n_members = blind.shape[1]
+        _, n_groups = encoder.sizes
+        bins = 0 if n_groups else recipe.target_bins
+        self._learned, self._n_beside = learned_beside(member, encoded, bins)
         network = self._new_network(encoder, target.n_outputs, n_members)
         if not self.rows.blind[:, 0].any():  # the first sees all rows
             begin_alike(network)
@@ -111,9 +114,8 @@ class PackRun:
         self._look_at(self.rows, rng)
 
     def _new_network(self, encoder: Any, n_outputs: int, n_members: int) -> Pack:
-        return self.estimator._new_pack(
-            encoder, n_outputs, n_members, self.recipe, self.harmful
-        )
+        given = encoder, n_outputs, n_members, self.recipe, self.harmful
+        return self.estimator._new_pack(*given, self._n_beside)
 
     def _look(self, rows: PackRows, blind: np.ndarray) -> OutOfFold:
         """Return what looks at networks on the rows that they are blind to."""
@@ -121,7 +123,7 @@ class PackRun:
         return OutOfFold(
             parts.network,
             BlindRows(torch.from_numpy(blind).to(rows.target.device)),
-            _without_smoothing(parts.objective.member),
+            without_smoothing(parts.objective.member),
             rows.inputs,
             rows.target,
             weight=rows.weight,
@@ -144,7 +146,7 @@ class PackRun:
         self.judge = Judge(
             parts.network,
             places(parts.network, parts.encoder, is_categorical),
-            _without_smoothing(parts.objective.member),
+            without_smoothing(parts.objective.member),
             rows.blind,
             rows.inputs,
             rows.target,
@@ -169,7 +171,7 @@ class PackRun:
         )
         return new_trainer(
             parts.network,
-            parts.objective,
+            pack_objective(self._learned, parts.objective.n_members),
             self._optimizer(settings),
             lr=recipe.lr,
             # Progress goes by looks: the rate rises until half way to the first.
@@ -372,10 +374,3 @@ def _encoded_rows(
     if isinstance(blind, FoldNumbers):
         return rows_of_a_stream(rows, encoded, blind, *given, draw_seed(rng))
     return rows_in_memory(rows, encoded, blind, *given)
-
-
-def _without_smoothing(member: Any) -> Any:
-    """Return an objective whose loss is that of the labels as they are."""
-    if isinstance(member, CrossEntropy | BinaryCrossEntropy):
-        return replace(member, label_smoothing=0.0)
-    return member

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from skdl.data.binned import BinnedTableEncoder
+from skdl.networks.beside import new_head
 from skdl.networks.gates import InputGates
 from skdl.networks.numeric_embedding import CosineEmbedding, PiecewiseLinearEmbedding
-from skdl.networks.packed import PackedLinear, PackedMLP, PackedRandomEffects
+from skdl.networks.packed import PackedLinear, PackedRandomEffects
 from skdl.networks.packed_embedding import PackedEmbedding, PackedEmbeddingNetwork
 
 
@@ -23,6 +24,7 @@ def new_pack(
     cosine: bool,
     entries: int,
     gate_pace: float = 0.0,
+    n_beside: int = 0,
     **layers: Any,
 ) -> PackedEmbeddingNetwork:
     """Return a pack for what an encoder gives.
@@ -42,6 +44,8 @@ def new_pack(
     gate_pace : float, default=0.0
         How fast the gates move that inputs are multiplied by while the networks learn;
         0 for no gates.
+    n_beside : int, default=0
+        Raw outputs of each network that only training sees.
     **layers
         As `PackedMLP` takes them.
     """
@@ -57,7 +61,7 @@ def new_pack(
     _, n_groups = encoder.sizes
     if n_groups:
         effects = PackedRandomEffects(n_members, n_groups, n_outputs)
-    head = PackedMLP(n_members, n_inputs, n_outputs, **layers)
+    head = new_head(n_members, n_inputs, n_outputs, n_beside, **layers)
     gates = None
     if gate_pace:
         n_numbers = encoder.numeric.n_outputs

@@ -20,8 +20,9 @@ _ROWS_FOR_TREES = 1000
 # Rows of a category, in the mean, from which on a column's vectors have no dropout, and
 # columns of categories from which on all have: what one does not tell others do.
 _ROWS_FOR_NO_DROPOUT, _COLUMNS_FOR_DROPOUT = 200, 30
-# Rows from which on networks that predict numbers have a third layer.
-_ROWS_FOR_THREE_LAYERS = 1000
+# Rows from which on networks that predict numbers have a third layer, and learn them
+# beside a histogram of so many bins.
+_ROWS_FOR_THREE_LAYERS, _TARGET_BINS = 1000, 32
 # Folds, and more of them for so many rows, of numbers to predict and of classes, and so
 # many values at most.
 _FOLDS, _MORE_FOLDS = 4, 8
@@ -68,6 +69,10 @@ class Recipe:
         Bins of a number; see `BinEncoder`. No quantiles: no bins.
     entries : int
         Entries of a number's vector of either kind.
+    has_cosines : bool
+        Whether ``numeric_embedding="auto"`` means cosines beside bins.
+    target_bins : int
+        Bins of the histogram that a mean is learned beside; 0 for none.
     gate_pace : float
         By how much faster than weights the gates of columns move; see `InputGates`. 0
         for no gates.
@@ -95,7 +100,9 @@ class Recipe:
     n_quantiles: int = 32
     n_leaves: int = 32
     entries: int = 8
+    has_cosines: bool = True
     rare_rows: int = 0
+    target_bins: int = 0
     gate_pace: float = 2.0
     max_steps: int = 3000
     first_look: int = 150
@@ -140,22 +147,24 @@ def recipe_for(
         the mean of many small networks is ahead of that of few large ones. They take
         three and a half times as many steps, which is as long. Below 500 and 100 rows
         layers are narrower and the first look is earlier: as good there, and soon done.
-        From 1,000 rows on what predicts numbers has a third layer. What tells classes
-        has more decay, and more dropout of vectors, than what tells numbers; there is
-        none in columns whose categories have many rows, unless there are many such
-        columns: a few that tell all must not be dropped. Networks that tell classes are
-        best early and take 3,000 steps at most, those that predict numbers get better
-        for longer and take 8,000, fewer below 4,000 and 10,000 rows; but no fewer than
-        ten passes over the rows. Vectors are as good from networks of 64 units and two
-        layers, which learn at a higher rate; those that tell classes after a third of
-        the steps. Bins of few rows are quantiles alone, so that targets of blind rows
-        stay unknown. Categories of one to three rows, the more of them the larger the
-        table, count as unknown: a vector of so few rows knows these rows by heart.
-        Where there are hundreds of columns of numbers, each has fewer bins and a
-        shorter vector, so that the first layer stays about as wide as the others. The
-        more columns of numbers there are, the more of them may be noise, and the faster
-        gates move: where a few columns all counted fast ones did harm. Where vectors
-        are what is wanted there are no gates, which would take a part of their lengths.
+        From 1,000 rows on what predicts numbers has a third layer, and learns them
+        beside a histogram of 32 bins. The narrow networks have no cosines: they learn
+        as much from bins alone, and sooner. What tells classes has more decay, and more
+        dropout of vectors, than what tells numbers; there is none in columns whose
+        categories have many rows, unless there are many such columns: a few that tell
+        all must not be dropped. Networks that tell classes are best early and take
+        3,000 steps at most, those that predict numbers get better for longer and take
+        8,000, fewer below 4,000 and 10,000 rows; but no fewer than ten passes over the
+        rows. Vectors are as good from networks of 64 units and two layers, which learn
+        at a higher rate; those that tell classes after a third of the steps. Bins of
+        few rows are quantiles alone, so that targets of blind rows stay unknown.
+        Categories of one to three rows, the more of them the larger the table, count as
+        unknown: a vector of so few rows knows these rows by heart. Where there are
+        hundreds of columns of numbers, each has fewer bins and a shorter vector, so
+        that the first layer stays about as wide as the others. The more columns of
+        numbers there are, the more of them may be noise, and the faster gates move:
+        where a few columns all counted fast ones did harm. Where vectors are what is
+        wanted there are no gates, which would take a part of their lengths.
     """
     narrow = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NARROW
     narrow = narrow and not (n_classes or for_vectors)
@@ -174,14 +183,16 @@ def recipe_for(
     if narrow:
         width, steps = width // 2, round(steps * _STEPS_OF_NARROW)
     drops_all = for_vectors or n_categorical >= _COLUMNS_FOR_DROPOUT
-    depth = 3 if not n_classes and n_rows >= _ROWS_FOR_THREE_LAYERS else 2
+    has_many = not n_classes and n_rows >= _ROWS_FOR_THREE_LAYERS
     recipe = Recipe(
-        hidden_layer_sizes=(width,) * depth,
+        hidden_layer_sizes=(width,) * (3 if has_many else 2),
         first_look=first_look,
         weight_decay=0.2 if n_classes else 0.02,
         embedding_dropout=0.4 if n_classes else 0.2,
         dropout_rows=math.inf if drops_all else _ROWS_FOR_NO_DROPOUT,
         batch_size=batch_size,
+        has_cosines=not narrow,
+        target_bins=_TARGET_BINS if has_many and not for_vectors else 0,
         rare_rows=min(3, n_rows // 300),
         gate_pace=0.0 if for_vectors else min(20.0, max(2.0, columns / 2)),
         max_steps=max(steps, _FEWEST_STEPS, passes * batches),

@@ -97,9 +97,8 @@ class SettingsRun(PackRun):
             for name in ("dropout", "embedding_dropout", "slope", "frequency")
         }
         rates = {name: of_each[name] for name in ("dropout", "embedding_dropout")}
-        network = self.estimator._new_pack(
-            encoder, n_outputs, n_members, replace(self.recipe, **rates), self.harmful
-        )
+        given = n_outputs, n_members, replace(self.recipe, **rates), self.harmful
+        network = self.estimator._new_pack(encoder, *given, self._n_beside)
         network.head.layers = with_slopes(network.head.layers, of_each["slope"])
         if network.cosine is not None:
             network.cosine.widen(torch.tensor(of_each["frequency"]))
