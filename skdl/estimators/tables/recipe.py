@@ -20,9 +20,8 @@ _ROWS_FOR_TREES = 1000
 # Rows of a category, in the mean, from which on a column's vectors have no dropout, and
 # columns of categories from which on all have: what one does not tell others do.
 _ROWS_FOR_NO_DROPOUT, _COLUMNS_FOR_DROPOUT = 200, 30
-# Rows from which on networks that predict numbers have a third layer, and learn them
-# beside a histogram of so many bins.
-_ROWS_FOR_THREE_LAYERS, _TARGET_BINS = 1000, 32
+# Rows from which on networks that predict numbers have a third layer.
+_ROWS_FOR_THREE_LAYERS = 1000
 # Folds, and more of them for so many rows, of numbers to predict and of classes, and so
 # many values at most.
 _FOLDS, _MORE_FOLDS = 4, 8
@@ -32,6 +31,8 @@ _VALUES_FOR_MORE_FOLDS = 20_000
 # take the place of four; their largest batch, and how many of their steps take as long.
 _ROWS_FOR_NARROW, _COLUMNS_FOR_NARROW = range(6000, 100_000), 64
 _BATCH_OF_NARROW, _STEPS_OF_NARROW = 64, 3.5
+# Bins of the histogram that they learn numbers beside.
+_TARGET_BINS = 32
 # Units of each layer where vectors alone are wanted, and the learning rates for numbers
 # and classes: at a higher one classes are learned by heart before it shows.
 _UNITS_FOR_VECTORS, _RATES_FOR_VECTORS = 64, (1.2e-2, 6e-3)
@@ -145,26 +146,26 @@ def recipe_for(
         are predicted by eight networks or more, these have half the width and batches a
         quarter as large, 64 rows at most: noisy steps learn fewer rows by heart, and
         the mean of many small networks is ahead of that of few large ones. They take
-        three and a half times as many steps, which is as long. Below 500 and 100 rows
-        layers are narrower and the first look is earlier: as good there, and soon done.
-        From 1,000 rows on what predicts numbers has a third layer, and learns them
-        beside a histogram of 32 bins. The narrow networks have no cosines: they learn
-        as much from bins alone, and sooner. What tells classes has more decay, and more
-        dropout of vectors, than what tells numbers; there is none in columns whose
-        categories have many rows, unless there are many such columns: a few that tell
-        all must not be dropped. Networks that tell classes are best early and take
-        3,000 steps at most, those that predict numbers get better for longer and take
-        8,000, fewer below 4,000 and 10,000 rows; but no fewer than ten passes over the
-        rows. Vectors are as good from networks of 64 units and two layers, which learn
-        at a higher rate; those that tell classes after a third of the steps. Bins of
-        few rows are quantiles alone, so that targets of blind rows stay unknown.
-        Categories of one to three rows, the more of them the larger the table, count as
-        unknown: a vector of so few rows knows these rows by heart. Where there are
-        hundreds of columns of numbers, each has fewer bins and a shorter vector, so
-        that the first layer stays about as wide as the others. The more columns of
-        numbers there are, the more of them may be noise, and the faster gates move:
-        where a few columns all counted fast ones did harm. Where vectors are what is
-        wanted there are no gates, which would take a part of their lengths.
+        three and a half times as many steps, which is as long. They learn numbers
+        beside a histogram of these, and have no cosines: bins alone teach them as much,
+        and sooner. Below 500 and 100 rows layers are narrower and the first look is
+        earlier: as good there, and soon done. From 1,000 rows on what predicts numbers
+        has a third layer. What tells classes has more decay, and more dropout of
+        vectors, than what tells numbers; there is none in columns whose categories have
+        many rows, unless there are many such columns: a few that tell all must not be
+        dropped. Networks that tell classes are best early and take 3,000 steps at most,
+        those that predict numbers get better for longer and take 8,000, fewer below
+        4,000 and 10,000 rows; but no fewer than ten passes over the rows. Vectors are
+        as good from networks of 64 units and two layers, which learn at a higher rate;
+        those that tell classes after a third of the steps. Bins of few rows are
+        quantiles alone, so that targets of blind rows stay unknown. Categories of one
+        to three rows, the more of them the larger the table, count as unknown: a vector
+        of so few rows knows these rows by heart. Where there are hundreds of columns of
+        numbers, each has fewer bins and a shorter vector, so that the first layer stays
+        about as wide as the others. The more columns of numbers there are, the more of
+        them may be noise, and the faster gates move: where a few columns all counted
+        fast ones did harm. Where vectors are what is wanted there are no gates, which
+        would take a part of their lengths.
     """
     narrow = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NARROW
     narrow = narrow and not (n_classes or for_vectors)
@@ -183,16 +184,16 @@ def recipe_for(
     if narrow:
         width, steps = width // 2, round(steps * _STEPS_OF_NARROW)
     drops_all = for_vectors or n_categorical >= _COLUMNS_FOR_DROPOUT
-    has_many = not n_classes and n_rows >= _ROWS_FOR_THREE_LAYERS
+    depth = 3 if not n_classes and n_rows >= _ROWS_FOR_THREE_LAYERS else 2
     recipe = Recipe(
-        hidden_layer_sizes=(width,) * (3 if has_many else 2),
+        hidden_layer_sizes=(width,) * depth,
         first_look=first_look,
         weight_decay=0.2 if n_classes else 0.02,
         embedding_dropout=0.4 if n_classes else 0.2,
         dropout_rows=math.inf if drops_all else _ROWS_FOR_NO_DROPOUT,
         batch_size=batch_size,
         has_cosines=not narrow,
-        target_bins=_TARGET_BINS if has_many and not for_vectors else 0,
+        target_bins=_TARGET_BINS if narrow else 0,
         rare_rows=min(3, n_rows // 300),
         gate_pace=0.0 if for_vectors else min(20.0, max(2.0, columns / 2)),
         max_steps=max(steps, _FEWEST_STEPS, passes * batches),
