@@ -28,9 +28,10 @@ _FOLDS, _MORE_FOLDS = 4, 8
 _ROWS_FOR_MORE_FOLDS = range(200, 500), range(200, 1500)
 _VALUES_FOR_MORE_FOLDS = 20_000
 # Rows, with numbers to predict, and columns at most for which eight narrow networks
-# take the place of four; their largest batch, and how many of their steps take as long.
+# take the place of four; their largest batch, how many of their steps take as long, and
+# the rows from which on they may take all of these.
 _ROWS_FOR_NARROW, _COLUMNS_FOR_NARROW = range(6000, 100_000), 64
-_BATCH_OF_NARROW, _STEPS_OF_NARROW = 64, 3.5
+_BATCH_OF_NARROW, _STEPS_OF_NARROW, _ROWS_FOR_MOST_OF_NARROW = 64, 3.5, 16_000
 # Bins of the histogram that they learn numbers beside.
 _TARGET_BINS = 32
 # Units of each layer where vectors alone are wanted, and the learning rates for numbers
@@ -155,17 +156,17 @@ def recipe_for(
         many rows, unless there are many such columns: a few that tell all must not be
         dropped. Networks that tell classes are best early and take 3,000 steps at most,
         those that predict numbers get better for longer and take 8,000, fewer below
-        4,000 and 10,000 rows; but no fewer than ten passes over the rows. Vectors are
-        as good from networks of 64 units and two layers, which learn at a higher rate;
-        those that tell classes after a third of the steps. Bins of few rows are
-        quantiles alone, so that targets of blind rows stay unknown. Categories of one
-        to three rows, the more of them the larger the table, count as unknown: a vector
-        of so few rows knows these rows by heart. Where there are hundreds of columns of
-        numbers, each has fewer bins and a shorter vector, so that the first layer stays
-        about as wide as the others. The more columns of numbers there are, the more of
-        them may be noise, and the faster gates move: where a few columns all counted
-        fast ones did harm. Where vectors are what is wanted there are no gates, which
-        would take a part of their lengths.
+        4,000, 10,000 and, narrow ones, 16,000 rows; but no fewer than ten passes over
+        the rows. Vectors are as good from networks of 64 units and two layers, which
+        learn at a higher rate; those that tell classes after a third of the steps. Bins
+        of few rows are quantiles alone, so that targets of blind rows stay unknown.
+        Categories of one to three rows, the more of them the larger the table, count as
+        unknown: a vector of so few rows knows these rows by heart. Where there are
+        hundreds of columns of numbers, each has fewer bins and a shorter vector, so
+        that the first layer stays about as wide as the others. The more columns of
+        numbers there are, the more of them may be noise, and the faster gates move:
+        where a few columns all counted fast ones did harm. Where vectors are what is
+        wanted there are no gates, which would take a part of their lengths.
     """
     narrow = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NARROW
     narrow = narrow and not (n_classes or for_vectors)
@@ -174,6 +175,8 @@ def recipe_for(
         batch_size = min(_BATCH_OF_NARROW, batch_size)
     batches = math.ceil(n_rows / batch_size)
     most, for_most = (3000, 4000) if n_classes else (8000, 10_000)
+    if narrow:
+        most, for_most = round(most * _STEPS_OF_NARROW), _ROWS_FOR_MOST_OF_NARROW
     passes = 10
     if for_vectors and n_classes:
         most, passes = most // 3, 4
@@ -181,8 +184,7 @@ def recipe_for(
     columns = max(1, n_numbers)
     share = min(1.0, _BINS / (64 * columns))
     width, first_look = _size(n_rows)
-    if narrow:
-        width, steps = width // 2, round(steps * _STEPS_OF_NARROW)
+    width = width // 2 if narrow else width
     drops_all = for_vectors or n_categorical >= _COLUMNS_FOR_DROPOUT
     depth = 3 if not n_classes and n_rows >= _ROWS_FOR_THREE_LAYERS else 2
     recipe = Recipe(
