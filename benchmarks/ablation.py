@@ -107,6 +107,15 @@ PIECES = {
     "vectors": Piece("numbers alone", parameters={"numeric_embedding": None}),
     "cosines": Piece("no cosines", parameters={"numeric_embedding": "piecewise"}),
     "bins": Piece("cosines alone", parameters={"numeric_embedding": "cosine"}),
+    "histogram": Piece(
+        "no histogram of the target beside it", lambda _: {"target_bins": 0}
+    ),
+    "more_histograms": Piece(
+        "a histogram of the target beside it", lambda _: {"target_bins": 32}
+    ),
+    "more_bins": Piece(
+        "128 quantiles, 64 leaves", lambda _: {"n_quantiles": 128, "n_leaves": 64}
+    ),
     "tree_bins": Piece("no bins of trees", lambda _: {"n_leaves": 1}),
     "early_trees": Piece("bins of trees below 1,000 rows", lambda _: {"n_leaves": 32}),
     "entries": Piece("4 entries of a number", lambda _: {"entries": 4}),

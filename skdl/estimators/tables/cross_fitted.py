@@ -335,7 +335,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
     ) -> nn.Module:
         """Return networks side by side that take what the encoder gives."""
         # Of numbers that are not scaled cosines would say nothing, or noise.
-        by_itself = self.scale_inputs and recipe.n_quantiles > 0 and recipe.has_cosines
+        by_itself = self.scale_inputs and recipe.n_quantiles > 0
         choice = self.numeric_embedding
         return new_pack(
             encoder,

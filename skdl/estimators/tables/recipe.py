@@ -31,7 +31,7 @@ _VALUES_FOR_MORE_FOLDS = 20_000
 # take the place of four; their largest batch, how many of their steps take as long, and
 # the rows from which on they may take all of these.
 _ROWS_FOR_NARROW, _COLUMNS_FOR_NARROW = range(6000, 100_000), 64
-_BATCH_OF_NARROW, _STEPS_OF_NARROW, _ROWS_FOR_MOST_OF_NARROW = 64, 3.5, 16_000
+_BATCH_OF_NARROW, _STEPS_OF_NARROW, _ROWS_FOR_MOST_OF_NARROW = 64, 3.5, 22_000
 # Bins of the histogram that they learn numbers beside.
 _TARGET_BINS = 32
 # Units of each layer where vectors alone are wanted, and the learning rates for numbers
@@ -71,8 +71,6 @@ class Recipe:
         Bins of a number; see `BinEncoder`. No quantiles: no bins.
     entries : int
         Entries of a number's vector of either kind.
-    has_cosines : bool
-        Whether ``numeric_embedding="auto"`` means cosines beside bins.
     target_bins : int
         Bins of the histogram that a mean is learned beside; 0 for none.
     gate_pace : float
@@ -102,7 +100,6 @@ class Recipe:
     n_quantiles: int = 32
     n_leaves: int = 32
     entries: int = 8
-    has_cosines: bool = True
     rare_rows: int = 0
     target_bins: int = 0
     gate_pace: float = 2.0
@@ -148,25 +145,24 @@ def recipe_for(
         quarter as large, 64 rows at most: noisy steps learn fewer rows by heart, and
         the mean of many small networks is ahead of that of few large ones. They take
         three and a half times as many steps, which is as long. They learn numbers
-        beside a histogram of these, and have no cosines: bins alone teach them as much,
-        and sooner. Below 500 and 100 rows layers are narrower and the first look is
-        earlier: as good there, and soon done. From 1,000 rows on what predicts numbers
-        has a third layer. What tells classes has more decay, and more dropout of
-        vectors, than what tells numbers; there is none in columns whose categories have
-        many rows, unless there are many such columns: a few that tell all must not be
-        dropped. Networks that tell classes are best early and take 3,000 steps at most,
-        those that predict numbers get better for longer and take 8,000, fewer below
-        4,000, 10,000 and, narrow ones, 16,000 rows; but no fewer than ten passes over
-        the rows. Vectors are as good from networks of 64 units and two layers, which
-        learn at a higher rate; those that tell classes after a third of the steps. Bins
-        of few rows are quantiles alone, so that targets of blind rows stay unknown.
-        Categories of one to three rows, the more of them the larger the table, count as
-        unknown: a vector of so few rows knows these rows by heart. Where there are
-        hundreds of columns of numbers, each has fewer bins and a shorter vector, so
-        that the first layer stays about as wide as the others. The more columns of
-        numbers there are, the more of them may be noise, and the faster gates move:
-        where a few columns all counted fast ones did harm. Where vectors are what is
-        wanted there are no gates, which would take a part of their lengths.
+        beside a histogram of these. Below 500 and 100 rows layers are narrower and the
+        first look is earlier: as good there, and soon done. From 1,000 rows on what
+        predicts numbers has a third layer. What tells classes has more decay, and more
+        dropout of vectors, than what tells numbers; there is none in columns whose
+        categories have many rows, unless there are many such columns: a few that tell
+        all must not be dropped. Networks that tell classes are best early and take
+        3,000 steps at most, those that predict numbers get better for longer and take
+        8,000, fewer below 4,000, 10,000 and, narrow ones, 22,000 rows; but no fewer
+        than ten passes over the rows. Vectors are as good from networks of 64 units and
+        two layers, which learn at a higher rate; those that tell classes after a third
+        of the steps. Bins of few rows are quantiles alone, so that targets of blind
+        rows stay unknown. Categories of one to three rows, the more of them the larger
+        the table, count as unknown: a vector of so few rows knows these rows by heart.
+        Where there are hundreds of columns of numbers, each has fewer bins and a
+        shorter vector, so that the first layer stays about as wide as the others. The
+        more columns of numbers there are, the more of them may be noise, and the faster
+        gates move: where a few columns all counted fast ones did harm. Where vectors
+        are what is wanted there are no gates, which would take a part of their lengths.
     """
     narrow = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NARROW
     narrow = narrow and not (n_classes or for_vectors)
@@ -194,7 +190,6 @@ def recipe_for(
         embedding_dropout=0.4 if n_classes else 0.2,
         dropout_rows=math.inf if drops_all else _ROWS_FOR_NO_DROPOUT,
         batch_size=batch_size,
-        has_cosines=not narrow,
         target_bins=_TARGET_BINS if narrow else 0,
         rare_rows=min(3, n_rows // 300),
         gate_pace=0.0 if for_vectors else min(20.0, max(2.0, columns / 2)),

@@ -95,6 +95,7 @@ def test_eight_networks_on_many_rows_are_narrow_and_learn_from_small_batches():
     assert eight.hidden_layer_sizes == (128, 128, 128)
     assert eight.batch_size == four.batch_size / 4
     assert eight.max_steps > 2 * four.max_steps
+    assert (eight.target_bins, four.target_bins) == (32, 0)
     assert recipe_for(20_000, 5, 2, n_members=8) == recipe_for(20_000, 5, 2)
     assert recipe_for(5_999, 5, 0, n_members=8) == recipe_for(5_999, 5, 0)
     vectors = recipe_for(20_000, 5, 0, n_members=8, for_vectors=True)
