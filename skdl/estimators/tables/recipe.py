@@ -31,7 +31,7 @@ _VALUES_FOR_MORE_FOLDS = 20_000
 # take the place of four; their largest batch, how many of their steps take as long, and
 # the rows from which on they may take all of these.
 _ROWS_FOR_NARROW, _COLUMNS_FOR_NARROW = range(6000, 100_000), 64
-_BATCH_OF_NARROW, _STEPS_OF_NARROW, _ROWS_FOR_MOST_OF_NARROW = 64, 3.5, 22_000
+_BATCH_OF_NARROW, _STEPS_OF_NARROW, _ROWS_FOR_MOST_OF_NARROW = 64, 3.5, 13_000
 # Bins of the histogram that they learn numbers beside.
 _TARGET_BINS = 32
 # Units of each layer where vectors alone are wanted, and the learning rates for numbers
@@ -152,7 +152,7 @@ def recipe_for(
         categories have many rows, unless there are many such columns: a few that tell
         all must not be dropped. Networks that tell classes are best early and take
         3,000 steps at most, those that predict numbers get better for longer and take
-        8,000, fewer below 4,000, 10,000 and, narrow ones, 22,000 rows; but no fewer
+        8,000, fewer below 4,000, 10,000 and, narrow ones, 13,000 rows; but no fewer
         than ten passes over the rows. Vectors are as good from networks of 64 units and
         two layers, which learn at a higher rate; those that tell classes after a third
         of the steps. Bins of few rows are quantiles alone, so that targets of blind
