@@ -29,9 +29,8 @@ def learned_beside(member: Any, target: Tensor, n_bins: int) -> tuple[Objective,
     n_bins : int
         Bins of the histogram that a mean is learned beside; 0 for none.
     """
-    if not n_bins or type(member) is not SquaredError:
-        return member, 0
-    if member.n_outputs > _MOST_TARGETS:
+    is_mean = type(member) is SquaredError and member.n_outputs <= _MOST_TARGETS
+    if not (n_bins and is_mean):
         return member, 0
     learned = MeanBesideHistogram(member, target, n_bins)
     return learned, learned.n_beside

@@ -32,8 +32,9 @@ _VALUES_FOR_MORE_FOLDS = 20_000
 # the rows from which on they may take all of these.
 _ROWS_FOR_NARROW, _COLUMNS_FOR_NARROW = range(6000, 100_000), 64
 _BATCH_OF_NARROW, _STEPS_OF_NARROW, _ROWS_FOR_MOST_OF_NARROW = 64, 3.5, 13_000
-# Bins of the histogram that they learn numbers beside.
-_TARGET_BINS = 32
+# Bins of the histogram that they learn numbers beside, and passes over the rows before
+# the first look: of rare or far targets it must not be chance that ends a training.
+_TARGET_BINS, _PASSES_TO_LOOK = 32, 2
 # Units of each layer where vectors alone are wanted, and the learning rates for numbers
 # and classes: at a higher one classes are learned by heart before it shows.
 _UNITS_FOR_VECTORS, _RATES_FOR_VECTORS = 64, (1.2e-2, 6e-3)
@@ -145,24 +146,26 @@ def recipe_for(
         quarter as large, 64 rows at most: noisy steps learn fewer rows by heart, and
         the mean of many small networks is ahead of that of few large ones. They take
         three and a half times as many steps, which is as long. They learn numbers
-        beside a histogram of these. Below 500 and 100 rows layers are narrower and the
-        first look is earlier: as good there, and soon done. From 1,000 rows on what
-        predicts numbers has a third layer. What tells classes has more decay, and more
-        dropout of vectors, than what tells numbers; there is none in columns whose
-        categories have many rows, unless there are many such columns: a few that tell
-        all must not be dropped. Networks that tell classes are best early and take
-        3,000 steps at most, those that predict numbers get better for longer and take
-        8,000, fewer below 4,000, 10,000 and, narrow ones, 13,000 rows; but no fewer
-        than ten passes over the rows. Vectors are as good from networks of 64 units and
-        two layers, which learn at a higher rate; those that tell classes after a third
-        of the steps. Bins of few rows are quantiles alone, so that targets of blind
-        rows stay unknown. Categories of one to three rows, the more of them the larger
-        the table, count as unknown: a vector of so few rows knows these rows by heart.
-        Where there are hundreds of columns of numbers, each has fewer bins and a
-        shorter vector, so that the first layer stays about as wide as the others. The
-        more columns of numbers there are, the more of them may be noise, and the faster
-        gates move: where a few columns all counted fast ones did harm. Where vectors
-        are what is wanted there are no gates, which would take a part of their lengths.
+        beside a histogram of these. The first look comes after two passes, so that a
+        few lucky batches do not end a training. Below 500 and 100 rows layers are
+        narrower and the first look is earlier: as good there, and soon done. From 1,000
+        rows on what predicts numbers has a third layer. What tells classes has more
+        decay, and more dropout of vectors, than what tells numbers; there is none in
+        columns whose categories have many rows, unless there are many such columns: a
+        few that tell all must not be dropped. Networks that tell classes are best early
+        and take 3,000 steps at most, those that predict numbers get better for longer
+        and take 8,000, fewer below 4,000, 10,000 and, narrow ones, 13,000 rows; but no
+        fewer than ten passes over the rows. Vectors are as good from networks of 64
+        units and two layers, which learn at a higher rate; those that tell classes
+        after a third of the steps. Bins of few rows are quantiles alone, so that
+        targets of blind rows stay unknown. Categories of one to three rows, the more of
+        them the larger the table, count as unknown: a vector of so few rows knows these
+        rows by heart. Where there are hundreds of columns of numbers, each has fewer
+        bins and a shorter vector, so that the first layer stays about as wide as the
+        others. The more columns of numbers there are, the more of them may be noise,
+        and the faster gates move: where a few columns all counted fast ones did harm.
+        Where vectors are what is wanted there are no gates, which would take a part of
+        their lengths.
     """
     narrow = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NARROW
     narrow = narrow and not (n_classes or for_vectors)
@@ -180,7 +183,8 @@ def recipe_for(
     columns = max(1, n_numbers)
     share = min(1.0, _BINS / (64 * columns))
     width, first_look = _size(n_rows)
-    width = width // 2 if narrow else width
+    if narrow:
+        width, first_look = width // 2, max(first_look, _PASSES_TO_LOOK * batches)
     drops_all = for_vectors or n_categorical >= _COLUMNS_FOR_DROPOUT
     depth = 3 if not n_classes and n_rows >= _ROWS_FOR_THREE_LAYERS else 2
     recipe = Recipe(

@@ -96,6 +96,8 @@ def test_eight_networks_on_many_rows_are_narrow_and_learn_from_small_batches():
     assert eight.batch_size == four.batch_size / 4
     assert eight.max_steps > 2 * four.max_steps
     assert (eight.target_bins, four.target_bins) == (32, 0)
+    # A training does not end before its rows have been seen a few times.
+    assert eight.first_look == 2 * -(-20_000 // eight.batch_size)
     assert recipe_for(20_000, 5, 2, n_members=8) == recipe_for(20_000, 5, 2)
     assert recipe_for(5_999, 5, 0, n_members=8) == recipe_for(5_999, 5, 0)
     vectors = recipe_for(20_000, 5, 0, n_members=8, for_vectors=True)
