@@ -132,7 +132,9 @@ PIECES = {
         within=partial(mock.patch.object, pack_run, "MANY_ROWS", 0),
     ),
     "one_network": Piece("one network, all rows", parameters={"validation": None}),
-    "eight": Piece("8 networks, 4 folds", parameters={"n_estimators": 8}),
+    "eight": Piece(
+        "8 networks, 4 folds", parameters={"n_estimators": 8, "validation": 4}
+    ),
     "eight_folds": Piece("8 networks, 8 folds", parameters={"validation": 8}),
     "four_folds": Piece("4 networks, 4 folds", parameters={"validation": 4}),
     "average": Piece(

@@ -93,10 +93,13 @@ def folds_by_rows(estimator: Any, n_rows: int) -> int | None:
     n_rows : int
         Rows with a weight.
     """
-    said = estimator.n_estimators > 1 or estimator.diversity is not None
-    if said or not _is_auto(estimator.validation):
+    if estimator.diversity is not None or not _is_auto(estimator.validation):
         return None
-    return default_folds(n_rows, estimator.n_features_in_, is_classifier(estimator))
+    shape = n_rows, estimator.n_features_in_
+    n_folds = default_folds(*shape, is_classifier(estimator))
+    # Fewer networks than folds are wanted; more of them take the folds in turn.
+    are_fewer = 1 < estimator.n_estimators < n_folds
+    return None if are_fewer else n_folds
 
 
 def has_folds(estimator: Any) -> bool:

@@ -54,6 +54,16 @@ def test_few_rows_have_eight_folds_unless_somebody_says_it(given, n_networks):
     assert model.network_.n_members == n_networks
 
 
+def test_more_networks_than_folds_have_as_many_folds_as_by_default():
+    X, y = numbers(240)
+    parameters = {"hidden_layer_sizes": (8,), "device": "cpu", "random_state": 0}
+    model = NeuralClassifier(**parameters, n_estimators=16).fit(X, y > np.median(y))
+    assert model.network_.n_members == 16
+    # Two networks each have not learned from an eighth of the rows.
+    places = model._conformal.folds
+    assert [len(fold.members) for fold in places] == [2] * 8
+
+
 @pytest.mark.parametrize(
     "given",
     [
