@@ -17,8 +17,8 @@ from skdl.training.objectives import (
 _MOST_TARGETS = 8
 
 
-def learned_beside(member: Any, target: Tensor, n_bins: int) -> tuple[Objective, int]:
-    """Return what a network is trained for, and how many outputs that has beside.
+def learned_beside(member: Any, target: Tensor, n_bins: int) -> Objective:
+    """Return what a network is trained for, which may have more outputs than it tells.
 
     Parameters
     ----------
@@ -31,9 +31,8 @@ def learned_beside(member: Any, target: Tensor, n_bins: int) -> tuple[Objective,
     """
     is_mean = type(member) is SquaredError and member.n_outputs <= _MOST_TARGETS
     if not (n_bins and is_mean):
-        return member, 0
-    learned = MeanBesideHistogram(member, target, n_bins)
-    return learned, learned.n_beside
+        return member
+    return MeanBesideHistogram(member, target, n_bins)
 
 
 def without_smoothing(member: Any) -> Any:

@@ -103,7 +103,8 @@ class PackRun:
         n_members = blind.shape[1]
         _, n_groups = encoder.sizes
         bins = 0 if n_groups else recipe.target_bins
-        self._learned, self._n_beside = learned_beside(member, encoded, bins)
+        self._learned = learned_beside(member, encoded, bins)
+        self._n_beside = self._learned.n_outputs - member.n_outputs
         network = self._new_network(encoder, target.n_outputs, n_members)
         if not self.rows.blind[:, 0].any():  # the first sees all rows
             begin_alike(network)

@@ -26,9 +26,9 @@ def bins(monkeypatch):
     def with_bins(*given, **how):
         return replace(recipe_for(*given, **how), target_bins=8)
 
-    def learned_beside(*given):
-        found = learned(*given)
-        seen.append(found[1])
+    def learned_beside(member, *given):
+        found = learned(member, *given)
+        seen.append(found.n_outputs - member.n_outputs)
         return found
 
     monkeypatch.setattr(pack_run, "recipe_for", with_bins)
