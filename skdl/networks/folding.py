@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from skdl.networks.beside import drop_outputs_beside
+from skdl.networks.corrections import Corrections
 from skdl.networks.embedding import EmbeddingNetwork
 from skdl.networks.ensemble import Ensemble
 from skdl.networks.mlp import MLP
@@ -61,6 +62,9 @@ def rescale_inputs(
         numbers.mul_(slope.to(numbers))
         if isinstance(member, PackedEmbeddingNetwork) and member.cosine is not None:
             member.cosine.rescale(slope, shift)
+        corrections = _corrections(member)
+        if corrections is not None:
+            corrections.rescale(slope, shift)
         if n_added:
             _add_inputs(first, n_added)
 
@@ -113,6 +117,9 @@ def rescale_outputs(network: nn.Module, scale: Tensor, shift: Tensor) -> bool:
         bias.copy_(bias.double() * a + b)
         if isinstance(member, WithEmbedding) and member.effects is not None:
             member.effects.table.copy_(member.effects.table.double() * a)
+        corrections = _corrections(member)
+        if corrections is not None:
+            corrections.scale(a)
     return True
 
 
@@ -147,6 +154,10 @@ def settle(network: nn.Module) -> None:
     piecewise = getattr(network, "piecewise", None)
     if isinstance(piecewise, PiecewiseLinearEmbedding) and _is_on_cpu(network):
         piecewise.lay_out()
+
+
+def _corrections(member: nn.Module) -> Corrections | None:
+    return member.corrections if isinstance(member, PackedEmbeddingNetwork) else None
 
 
 def _is_on_cpu(network: nn.Module) -> bool:

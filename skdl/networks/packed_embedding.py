@@ -1,11 +1,13 @@
 """Packs of networks whose inputs are categories and numbers."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from skdl.networks.corrections import Corrections
 from skdl.networks.embedding import EntityEmbedding, grown, looked_up, unknown_rows
 from skdl.networks.gates import InputGates
 from skdl.networks.numeric_embedding import CosineEmbedding, PiecewiseLinearEmbedding
@@ -21,6 +23,9 @@ from skdl.networks.packed import (
 from skdl.networks.packed_settings import dropout_of_rates
 from skdl.networks.straight import Function, straight
 from skdl.randomness import generator_on
+
+# What a network of a pack may have beside dense layers.
+_PARTS = "embedding", "piecewise", "cosine", "gates", "effects", "corrections"
 
 
 class PackedEmbedding(nn.Module):
@@ -113,6 +118,12 @@ class PackedEmbedding(nn.Module):
         """Return the rows of each vocabulary in a member, as views of its table."""
         return self.table.detach()[member].split(self.sizes)
 
+    def moved_by(self, sizes: Sequence[int]) -> list[int]:
+        """Return by how much larger codes are, in each column, with other sizes."""
+        pairs = zip(sizes, self.sizes, strict=True)
+        starts = [0, *accumulate(new - old for new, old in pairs)]
+        return [starts[v] for v in self.vocabulary_of_column]
+
     @torch.no_grad()
     def grow(self, sizes: Sequence[int]) -> None:
         """Append rows to vocabularies, as `EntityEmbedding.grow` does in each member.
@@ -175,6 +186,11 @@ class PackedEmbeddingNetwork(Pack):
     gates : InputGates or None, default=None
         What the head's inputs are multiplied by while the network learns.
 
+    Attributes
+    ----------
+    corrections : Corrections or None
+        What is added to the outputs of all members; None at first.
+
     Examples
     --------
     >>> import torch
@@ -201,11 +217,13 @@ class PackedEmbeddingNetwork(Pack):
         self.effects = effects
         self.gates = gates
         self.head = head
+        self.corrections: Corrections | None = None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the state, also of files from before there were cosines or gates."""
         super().__setstate__(state)
         self._modules.setdefault("gates", None)
+        self._modules.setdefault("corrections", None)
         if "numeric" in self._modules:
             self._modules["piecewise"] = self._modules.pop("numeric")
             self.cosine = None
@@ -213,6 +231,8 @@ class PackedEmbeddingNetwork(Pack):
     def grow(self, sizes: Sequence[int], n_groups: Sequence[int]) -> None:
         """Append rows to vocabularies and groups to groupings."""
         if self.embedding is not None:
+            if self.corrections is not None:
+                self.corrections.move(self.embedding.moved_by(sizes))
             self.embedding.grow(sizes)
         if self.effects is not None:
             self.effects.grow(n_groups)
@@ -224,16 +244,19 @@ class PackedEmbeddingNetwork(Pack):
 
     def straight_each(self) -> Function:
         """Return `each` as a function."""
-        embedding, piecewise, cosine, gates, effects = (
+        embedding, piecewise, cosine, gates, effects, corrections = (
             None if (part := getattr(self, name)) is None else straight(part)
-            for name in ("embedding", "piecewise", "cosine", "gates", "effects")
+            for name in _PARTS
         )
         parts, n_members = (embedding, piecewise, cosine, gates), self.n_members
         head = straight_each(self.head)
 
         def each(indices: Tensor, numbers: Tensor, *others: Tensor) -> Tensor:
             raw = head(_joined(parts, n_members, indices, numbers, *others))
-            return raw if effects is None else raw + effects(others[-1])
+            raw = raw if effects is None else raw + effects(others[-1])
+            if corrections is None:
+                return raw
+            return raw + corrections(indices, numbers)
 
         return each
 
@@ -245,7 +268,11 @@ class PackedEmbeddingNetwork(Pack):
         int. All are (M, B, ...) where each member has rows of its own.
         """
         raw = self.head.each(self.features(indices, numbers, *others))
-        return raw if self.effects is None else raw + self.effects(others[-1])
+        if self.effects is not None:
+            raw = raw + self.effects(others[-1])
+        if self.corrections is not None:
+            raw = raw + self.corrections(indices, numbers)
+        return raw
 
 
 def _joined(

@@ -113,6 +113,8 @@ class OutOfFold:
 
     Attributes
     ----------
+    member : Objective
+        As it was given.
     temperature : float
         Of the last look; 1 if nothing calibrates.
     """
@@ -133,7 +135,7 @@ class OutOfFold:
     ) -> None:
         self._network = network
         self._blind = blind
-        self._member = member
+        self.member = member
         self._inputs = inputs
         self.target = target
         self._weight = weight
@@ -166,13 +168,13 @@ class OutOfFold:
     def loss(self, raw: Tensor, temperature: float = 1.0) -> float:
         """Return the loss of raw outputs that are divided by a temperature."""
         return self._blind.loss(
-            self._member, raw / temperature, self.target, self._weight
+            self.member, raw / temperature, self.target, self._weight
         ).item()
 
     def loss_of(self, predictions: Tensor) -> float:
         """Return the loss of predictions (n_rows, K) on the rows that have one."""
         rows = torch.nonzero(self._blind.counts).flatten()
-        member: Any = self._member
+        member: Any = self.member
         raw = member.link(predictions[rows])
         weight = None if self._weight is None else self._weight[rows]
         if weight is not None:
@@ -182,7 +184,7 @@ class OutOfFold:
     def uninformed_loss(self, raw: Tensor) -> float:
         """Return the loss of predicting how frequent the classes or labels are."""
         target = self.target
-        one_of_several = isinstance(self._member, CrossEntropy)
+        one_of_several = isinstance(self.member, CrossEntropy)
         if target.ndim == 1:
             target = functional.one_hot(target, raw.shape[2])
         weight = torch.ones(len(target)) if self._weight is None else self._weight
@@ -194,7 +196,11 @@ class OutOfFold:
 
     def predictions(self, raw: Tensor, temperature: float = 1.0) -> Tensor:
         """Return predictions (n_rows, K); NaN of rows that no member is blind to."""
-        return self._blind.predictions(self._member, raw / temperature)
+        return self._blind.predictions(self.member, raw / temperature)
+
+    def with_added(self, raw: Tensor, added: Tensor) -> Tensor:
+        """Return raw outputs to which something is added, (n_rows, K) of all rows."""
+        return raw + added[self._blind.rows].to(raw)
 
     @torch.no_grad()
     def predict(
@@ -207,13 +213,13 @@ class OutOfFold:
         rows = BlindRows(blind)
         each: Any = self._network.each
         raw = rows.raw(each, inputs)
-        return rows.predictions(self._member, raw / temperature)
+        return rows.predictions(self.member, raw / temperature)
 
     def by_fold(
         self, raw: Tensor, temperature: float = 1.0
     ) -> list[tuple[list[int], Tensor, Tensor]]:
         """Return members, rows and predictions of each fold; see `BlindRows`."""
-        return self._blind.by_fold(self._member, raw / temperature)
+        return self._blind.by_fold(self.member, raw / temperature)
 
     def score(self, predictions: Tensor) -> float:
         """Return the score on the rows that have a prediction."""

@@ -71,6 +71,7 @@ def spread(
     inputs: tuple[Tensor, ...],
     blind: np.ndarray,
     shares: np.ndarray,
+    added: Tensor | None = None,
 ) -> Spread | None:
     """Return what networks say of rows that some of them are blind to.
 
@@ -86,6 +87,8 @@ def spread(
         Above zero where a network has not learned from a row.
     shares : ndarray of shape (M,)
         By how much each network counts.
+    added : Tensor of shape (n_rows, K), optional
+        What all networks are corrected by, which is taken from the errors.
 
     Returns
     -------
@@ -106,8 +109,9 @@ def spread(
     seeing = torch.from_numpy(of_seeing[chosen]).to(rows.device)
     blind_mean = look.predictions(raw)[rows]
     seeing_mean = look.predict(tuple(t[rows] for t in inputs), seeing, 1.0)
+    target = look.target if added is None else look.target - added
     return Spread(
-        _numpy(look.target[rows]) - _numpy(blind_mean),
+        _numpy(target[rows]) - _numpy(blind_mean),
         _numpy(blind_mean) - _numpy(seeing_mean),
         weights[chosen],
         _number(of_blind[chosen]),

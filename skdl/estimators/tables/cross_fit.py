@@ -37,6 +37,7 @@ ATTRIBUTES = (
     "feature_importances_std_",
     "_conformal",
     "_settings",
+    "_corrections",
 )
 
 

@@ -60,6 +60,11 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         better without. Of at most 4,096 rows.
     feature_importances_std_ : ndarray of shape (n_features,)
         Standard errors of these, from 20 parts of the rows.
+    corrections_ : DataFrame
+        What is added to the networks' outputs for rows with some values, one row a
+        correction: the `columns`; whether it is for the "same" `values` or "near" ones;
+        its `gain`, the share of the loss out of fold that it takes away. Empty where
+        nothing was left over, and where rows are held out in other ways than at random.
     settings_ : DataFrame
         With ``diversity="settings"``, one row a setting: what it is; its lowest
         `validation_loss` and the epoch of that; its `share` of the predictions.
@@ -262,7 +267,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
     def _keep(self, *kept: Any, extend: bool) -> None:
         # What was found out of fold does not speak of rows that came later.
         for name in ATTRIBUTES:
-            if not (extend and name == "temperature_"):
+            if not (extend and name in ("temperature_", "_corrections")):
                 vars(self).pop(name, None)
         super()._keep(*kept, extend=extend)
 
@@ -291,6 +296,17 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
                 "diversity='settings'; partial_fit goes on with one setting."
             )
         return pd.DataFrame(self._settings).rename_axis("setting")
+
+    @property
+    def corrections_(self) -> pd.DataFrame:
+        """What is added to the networks' outputs for rows with some values."""
+        check_is_fitted(self)
+        names: Any = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        told = vars(self).get("_corrections", [])
+        rows = [
+            {**row, "columns": tuple(names[j] for j in row["columns"])} for row in told
+        ]
+        return pd.DataFrame(rows, columns=["columns", "values", "gain"])
 
     @property
     def _is_categorical(self) -> np.ndarray:

@@ -195,6 +195,7 @@ def rows_of_a_stream(
         _rows_by_vocabulary(encoder, len(rows)),
         codes.numpy(),
         rows=rows,
+        chosen=chosen,
         target_of_all=target,
         folds=folds,
         encode=encode,
@@ -203,9 +204,10 @@ def rows_of_a_stream(
 
 @dataclass
 class StreamedRows(PackRows):
-    """Rows of which a part is looked at while networks learn, and all at the end."""
+    """Rows of which a part, those chosen, is looked at, and all at the end."""
 
     rows: Rows
+    chosen: np.ndarray
     target_of_all: Tensor
     folds: FoldNumbers
     encode: Callable[[Any], tuple[Tensor, ...]]
@@ -220,6 +222,10 @@ class StreamedRows(PackRows):
             blind = torch.from_numpy(self.folds[first : first + len(inputs[0])])
             found.append(look.predict(inputs, blind.to(device), temperature).cpu())
         predictions = torch.cat(found)
+        # Corrections come from these rows: each is corrected by the others.
+        predictions[torch.from_numpy(self.chosen)] = look.predictions(
+            raw, temperature
+        ).to(predictions)
         held_out = torch.nonzero(~predictions[:, 0].isnan()).flatten()
         _, weight = _weights(self.rows, torch.device("cpu"))
         score = look.score_of(

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from skdl.estimators.core.inputs import about_held_out
 from skdl.estimators.core.network_estimator import told_of
 from skdl.estimators.core.rows import Rows
 from skdl.estimators.core.state import draw_seed
-from skdl.estimators.tables.chance import spread
-from skdl.estimators.tables.conformal import Conformal, conformal
+from skdl.estimators.tables.conclusion import Conclusion
 from skdl.estimators.tables.learned import learned_beside, without_smoothing
 from skdl.estimators.tables.pack_rows import (
     PackRows,
@@ -31,14 +29,11 @@ from skdl.estimators.tables.verdicts import MANY_ROWS, Judge, places
 from skdl.networks.folding import settle
 from skdl.networks.packed import Pack
 from skdl.training.blind import BlindRows, pack_objective
-from skdl.training.calibration import best_temperature, sharpening
 from skdl.training.crossing import OutOfFold, Stretches, looks, warmed_up
 from skdl.training.loop import EpochRecord, Outcome, SoFar, train
 from skdl.training.objectives import (
     BinaryCrossEntropy,
     CrossEntropy,
-    Quantile,
-    Quantiles,
 )
 from skdl.training.optimization.growing_average import GrowingAverage
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
@@ -53,13 +48,8 @@ from skdl.training.trainer import Trainer
 _SUSPECTS = 8
 
 
-class PackRun:
+class PackRun(Conclusion):
     """One training of a pack."""
-
-    # By how much networks count in the end, where not alike; and networks of other
-    # settings that a row is predicted by which have not seen it.
-    _shares: list[float] | None = None
-    _n_chosen = 1
 
     def __init__(
         self,
@@ -252,62 +242,6 @@ class PackRun:
         left = self.estimator.n_features_in_ - len(self.harmful) - len(found)
         return found if left else ()
 
-    def conclude(self) -> None:
-        """Predict out of fold with what is kept, and set the temperature."""
-        look, parts = self.out_of_fold, self.parts
-        settle(parts.network)
-        raw = look.raw()
-        self.temperature = 1.0
-        held_out = 1.0  # of predictions out of fold
-        shares = self._shares
-        n_members = parts.objective.n_members
-        temperature = None
-        if self.has_classes:
-            # Near its lowest point a loss in float32 tells no more than four digits.
-            loss = partial(look.loss, raw.double())
-            single = best_temperature(loss)
-            losses = look.loss(raw, single), look.uninformed_loss(raw)
-            self.temperature = single * sharpening(*losses, n_members)
-            held_out = single * sharpening(*losses, self._n_chosen)
-            temperature = self.temperature
-        if temperature is not None or shares is not None:
-            parts.objective = pack_objective(
-                parts.objective.member, n_members, temperature, shares
-            )
-        self.predictions, self.score = self.rows.out_of_fold(look, raw, held_out)
-        self.conformal = self._held_out(raw)
-        self.verdict = self.judge(temperature=held_out)
-
-    def _held_out(self, raw: torch.Tensor) -> Conformal | None:
-        """Return what held-out rows say of new ones; None where there are labels."""
-        look = self.out_of_fold
-        if self.has_classes and look.target.ndim > 1:
-            return None
-        folds = look.by_fold(raw, self.temperature)
-        weight = look.score_weight
-        return conformal(
-            [(np.array(m), r.cpu().numpy(), p.cpu().numpy()) for m, r, p in folds],
-            look.target.cpu().numpy(),
-            None if weight is None else weight.cpu().numpy(),
-            None if self._shares is None else np.array(self._shares),
-            self._share_of_error(raw),
-        )
-
-    def _share_of_error(self, raw: torch.Tensor) -> np.ndarray | None:
-        """Return what of a residual counts.
-
-        Folds that are not drawn at random hold out rows that are new in other ways: in
-        these ways all networks are blind to new rows, and residuals stay as they are.
-        So do those of quantiles, whose mean is not zero.
-        """
-        is_quantile = isinstance(self.parts.objective.member, Quantile | Quantiles)
-        if self.has_classes or is_quantile or not self._folds_at_random:
-            return None
-        rows, n_members = self.rows, self.parts.objective.n_members
-        shares = np.array(self._shares or [1.0] * n_members)
-        found = spread(self.out_of_fold, raw, rows.inputs, rows.blind, shares)
-        return None if found is None else found.share()
-
     def snapshot(self, outcome: Outcome, state: dict[str, Any]) -> dict[str, Any]:
         """Return the fitted attributes as if training had ended now."""
         parts = self.parts.copied(state)
@@ -337,28 +271,6 @@ class PackRun:
     def epochs_at(self, look: int) -> int:
         """Return the epoch that a look was in."""
         return math.ceil(self.steps[look - 1] / len(self.rows.batches)) if look else 0
-
-    def attributes(self, kept: np.ndarray | slice, n_rows: int) -> dict[str, Any]:
-        """Return the values of `ATTRIBUTES`."""
-        values = {
-            "feature_importances_": self.verdict.mean,
-            "feature_importances_std_": self.verdict.error,
-            "_conformal": self.conformal,
-        }
-        if self.has_classes:
-            values["temperature_"] = self.temperature
-        if self._has_folds:
-            values["oof_score_"] = self.score
-            values["oof_prediction_"] = self._out_of_fold(kept, n_rows)
-        return values
-
-    def _out_of_fold(self, kept: np.ndarray | slice, n_rows: int) -> np.ndarray:
-        """Return predictions in the units of y; NaN of rows that are not kept."""
-        found = self.predictions.cpu().numpy()
-        known = found if self.has_classes else self.parts.target.decode(found)
-        everywhere = np.full((n_rows, *known.shape[1:]), np.nan, dtype=known.dtype)
-        everywhere[kept] = known
-        return everywhere
 
 
 def _encoded_rows(

@@ -128,8 +128,9 @@ def test_nothing_is_learned_of_a_row_by_the_network_that_predicts_it_out_of_fold
     assert not same[fold != 1].any()
 
 
-def test_history_has_a_row_a_look_and_the_best_one_is_kept():
-    X, y = table(200)
+@pytest.mark.parametrize("n", [190, 200])
+def test_history_has_a_row_a_look_and_the_best_one_is_kept(n):
+    X, y = table(n)
     model = regressor(max_epochs=60).fit(X, y)
     history = model.history_
     assert list(history.columns[:3]) == ["epoch", "step", "loss"]
@@ -138,7 +139,11 @@ def test_history_has_a_row_a_look_and_the_best_one_is_kept():
     best = history["validation_loss"].idxmin()
     assert model.best_epoch_ == np.ceil(history["epoch"][best])
     assert model.n_iter_ == np.ceil(history["epoch"].iloc[-1])
-    assert model.oof_score_ == pytest.approx(history["validation_score"][best], 1e-4)
+    score = history["validation_score"][best]
+    if len(model.corrections_):  # come after the training
+        assert model.oof_score_ > score
+    else:
+        assert model.oof_score_ == pytest.approx(score, 1e-4)
     assert model.lr_ == 3e-3
 
 

@@ -1,0 +1,183 @@
+"""What is added to a network's outputs for rows with some values of one or two columns.
+
+A network is smooth. What holds for one value of a column and not for the next, or in
+one small place, is looked up in tables of numbers beside it.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+# By how much of the largest value rounding may move one.
+_ROUNDING = 1e-5
+
+
+class Axis(nn.Module):
+    """Where rows are along one side of a table: which of its values a column has.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n,)
+        Ascending, and different; at least two where rows may be between them.
+    column : int
+        Of the codes of categories, or of the numbers.
+    is_code : bool
+        Of which of them.
+    is_between : bool
+        Whether a number between two values is a mean of both, and one beyond the last
+        is that. Otherwise only the values themselves are known.
+
+    Examples
+    --------
+    >>> import torch
+    >>> values = torch.tensor([0.0, 1.0, 3.0])
+    >>> axis = Axis(values, 0, is_code=False, is_between=True)
+    >>> axis(torch.zeros(1, 0), torch.tensor([[2.5]]))
+    [(tensor([1]), tensor([0.2500])), (tensor([2]), tensor([0.7500]))]
+    >>> axis = Axis(values, 0, is_code=False, is_between=False)
+    >>> axis(torch.zeros(2, 0), torch.tensor([[1.0], [2.0]]))
+    [(tensor([1, 2]), tensor([1., 0.]))]
+    """
+
+    values: Tensor
+    bounds: Tensor
+    reach: Tensor
+
+    def __init__(
+        self, values: Tensor, column: int, *, is_code: bool, is_between: bool
+    ) -> None:
+        super().__init__()
+        self.column = column
+        self.is_code = is_code
+        self.is_between = is_between
+        values = values.float().clone()
+        gaps = torch.cat([values.new_ones(1), values.diff(), values.new_ones(1)])
+        halves = (values[1:] + values[:-1]) / 2
+        self.register_buffer("values", values)
+        self.register_buffer("bounds", values[1:-1].clone() if is_between else halves)
+        # Rounding may move a number, but never half way to the next.
+        most = _ROUNDING * values.abs().max()
+        reach = torch.minimum(gaps[1:], gaps[:-1]) / 4
+        self.register_buffer("reach", reach.clamp(max=most))
+
+    def __len__(self) -> int:
+        """Return the number of values."""
+        return len(self.values)
+
+    def forward(self, indices: Tensor, numbers: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return one place or two, (...), and the weight of each."""
+        values = self.values
+        x = (indices if self.is_code else numbers)[..., self.column].to(values.dtype)
+        place = _count(self.bounds, x.contiguous())
+        own = values[place]
+        if not self.is_between:
+            return [(place, ((x - own).abs() <= self.reach[place]).to(values.dtype))]
+        share = ((x - own) / (values[place + 1] - own)).clamp(0, 1)
+        return [(place, 1 - share), (place + 1, share)]
+
+    @torch.no_grad()
+    def rescale(self, slope: Tensor, shift: Tensor) -> None:
+        """Take numbers in new units: one was ``slope * number + shift`` in the old."""
+        if not self.is_code:
+            a, b = (t[self.column].to(self.values) for t in (slope, shift))
+            for place in (self.values, self.bounds):
+                place.sub_(b).div_(a)
+            self.reach.div_(a)
+
+    @torch.no_grad()
+    def move(self, by: Sequence[int]) -> None:
+        """Take codes that are larger by so much, in each column."""
+        if self.is_code:
+            for place in (self.values, self.bounds):
+                place.add_(by[self.column])
+
+
+def _count(bounds: Tensor, x: Tensor) -> Tensor:
+    """Return how many bounds, which ascend, are not above numbers."""
+    if torch.onnx.is_in_onnx_export():  # there is no search in ONNX
+        return (bounds <= x.unsqueeze(-1)).long().sum(-1)
+    return torch.searchsorted(bounds, x, right=True)
+
+
+class CorrectionTable(nn.Module):
+    """Numbers by the values of one or two columns.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+        One or two.
+    values : Tensor of shape (n, K) or (n_first, n_second, K)
+        What is added to K outputs.
+    """
+
+    values: Tensor
+
+    def __init__(self, axes: Sequence[Axis], values: Tensor) -> None:
+        super().__init__()
+        self.axes = nn.ModuleList(axes)
+        self.register_buffer("values", values.float().flatten(0, -2).contiguous())
+
+    def forward(self, indices: Tensor, numbers: Tensor) -> Tensor:
+        """Look up, (..., K)."""
+        first, *others = self.axes
+        corners: list[tuple[Tensor, Tensor]] = first(indices, numbers)
+        for axis in others:
+            n = len(cast(Axis, axis))
+            corners = [
+                (row * n + place, weight * share)
+                for place, share in axis(indices, numbers)
+                for row, weight in corners
+            ]
+        found = [self.values[place] * w.unsqueeze(-1) for place, w in corners]
+        return sum(found[1:], found[0])
+
+
+class Corrections(nn.Module):
+    """Tables whose numbers are added up.
+
+    Parameters
+    ----------
+    tables : sequence of CorrectionTable
+        At least one.
+
+    Examples
+    --------
+    >>> import torch
+    >>> days = Axis(torch.tensor([1.0, 2.0]), 0, is_code=True, is_between=False)
+    >>> table = CorrectionTable([days], torch.tensor([[0.25], [0.5]]))
+    >>> Corrections([table])(torch.tensor([[2], [1], [7]]), torch.zeros(3, 0))
+    tensor([[0.5000],
+            [0.2500],
+            [0.0000]])
+    """
+
+    def __init__(self, tables: Sequence[CorrectionTable]) -> None:
+        super().__init__()
+        self.tables = nn.ModuleList(tables)
+
+    def forward(self, indices: Tensor, numbers: Tensor) -> Tensor:
+        """Add up, (B, C) int and (B, D) -> (B, K); or (M, B, ...) each."""
+        first, *others = (table(indices, numbers) for table in self.tables)
+        return sum(others, first)
+
+    def rescale(self, slope: Tensor, shift: Tensor) -> None:
+        """Take numbers in new units: one was ``slope * number + shift`` in the old."""
+        for axis in self._axes():
+            axis.rescale(slope, shift)
+
+    def move(self, by: Sequence[int]) -> None:
+        """Take codes that are larger by so much, in each column."""
+        for axis in self._axes():
+            axis.move(by)
+
+    @torch.no_grad()
+    def scale(self, factors: Tensor | float) -> None:
+        """Multiply what is added to all outputs, or to each, (K,)."""
+        for table in self.tables:
+            values: Any = table.values
+            values.copy_(values.double() * factors)
+
+    def _axes(self) -> list[Axis]:
+        return [m for m in self.modules() if isinstance(m, Axis)]

@@ -1,0 +1,303 @@
+"""What some values of one or two columns have beside what is smooth."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import log_loss, r2_score
+from sklearn.model_selection import GroupKFold, KFold
+
+import skdl
+from skdl import (
+    EntityEmbeddingClassifier,
+    EntityEmbeddingRegressor,
+    NeuralClassifier,
+    NeuralRegressor,
+)
+
+N, NEW = 1200, 600
+SMALL = {
+    "hidden_layer_sizes": (16,),
+    "max_epochs": 6,
+    "validation": 4,
+    "random_state": 0,
+    "device": "cpu",
+}
+
+
+def drawn(n=N + NEW, seed=0):
+    """Return a smooth column and, of no use together, 80 days and two categories.
+
+    Each day has a level of its own, in an order that has no sense.
+    """
+    rng = np.random.RandomState(seed)
+    levels = np.random.RandomState(7).randn(80)
+    X = pd.DataFrame(
+        {
+            "size": rng.randn(n),
+            "day": rng.randint(80, size=n).astype(float),
+            "kind": rng.choice(["a", "b"], n),
+        }
+    )
+    level = levels[X["day"].astype(int)]
+    return X, X["size"].to_numpy(), level, rng.randn(n)
+
+
+@pytest.fixture(scope="module")
+def days():
+    X, size, level, noise = drawn()
+    return X, size + 2 * level + 0.3 * noise
+
+
+@pytest.fixture(scope="module")
+def regressor(days):
+    X, y = days
+    return EntityEmbeddingRegressor(**SMALL).fit(X[:N], y[:N])
+
+
+@pytest.fixture(scope="module")
+def places():
+    """Return rows on a map of spots 0.1 wide, which no column alone tells."""
+    rng = np.random.RandomState(0)
+    X = rng.rand(3000 + NEW, 3)
+    spots = np.floor(X[:, :2] * 8).sum(1) % 2
+    return X, X[:, 2] + spots + 0.1 * rng.randn(len(X))
+
+
+def without(model, predict, X):
+    """Return what a model would predict without corrections."""
+    other = pickle.loads(pickle.dumps(model))
+    other.network_.corrections = None
+    return getattr(other, predict)(X)
+
+
+def test_values_with_a_level_of_their_own_are_found(regressor, days):
+    X, y = days
+    found = regressor.corrections_
+    assert list(found) == ["columns", "values", "gain"]
+    assert found["columns"][0] in [("day",), ("day", "kind"), ("kind", "day")]
+    assert found["values"][0] == "same"
+    assert found["gain"][0] > 0.5
+    score = r2_score(y[N:], regressor.predict(X[N:]))
+    assert score > 0.9
+    assert score > r2_score(y[N:], without(regressor, "predict", X[N:])) + 0.2
+
+
+def test_out_of_fold_each_row_is_corrected_by_the_others(regressor, days):
+    X, y = days
+    unseen = np.mean((y[N:] - regressor.predict(X[N:])) ** 2)
+    out_of_fold = np.mean((y[:N] - regressor.oof_prediction_) ** 2)
+    assert unseen < 1.1 * out_of_fold
+    assert out_of_fold < 1.6 * unseen
+    assert regressor.oof_score_ == pytest.approx(
+        r2_score(y[:N], regressor.oof_prediction_)
+    )
+
+
+def test_intervals_are_of_the_corrected(regressor, days):
+    X, y = days
+    low, high = regressor.predict_interval(X[N:], coverage=0.9).T
+    assert 0.86 < np.mean((low <= y[N:]) & (y[N:] <= high)) < 0.95
+    assert np.mean(high - low) < 0.8 * np.std(y)
+
+
+def test_a_day_that_was_never_seen_is_not_corrected(regressor, days):
+    X = days[0][:5].assign(day=[3.5, -1.0, 80.0, 1e6, np.nan])
+    plain = without(regressor, "predict", X)
+    np.testing.assert_array_equal(regressor.predict(X)[:4], plain[:4])
+
+
+def test_places_near_by_are_found(places):
+    X, y = places
+    model = NeuralRegressor(**SMALL | {"max_epochs": 3}).fit(X[:3000], y[:3000])
+    found = model.corrections_
+    assert set(found["columns"][0]) == {0, 1}
+    assert found["values"][0] == "near"
+    score = r2_score(y[3000:], model.predict(X[3000:]))
+    assert score > r2_score(y[3000:], without(model, "predict", X[3000:])) + 0.2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_found_in_noise(seed):
+    X, size, _, noise = drawn(N, seed)
+    both = X.assign(other=noise[::-1], again=np.round(noise, 1)[::-1])
+    model = EntityEmbeddingRegressor(**SMALL).fit(both, size + noise)
+    assert len(model.corrections_) == 0
+    assert list(model.corrections_) == ["columns", "values", "gain"]
+    assert model.network_.corrections is None
+
+
+@pytest.mark.parametrize("family", [NeuralClassifier, EntityEmbeddingClassifier])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_classes_are_corrected(family, n_classes):
+    X, size, level, noise = drawn()
+    X = X[["size", "day"]] if family is NeuralClassifier else X
+    y = pd.qcut(size + 3 * level + 0.3 * noise, n_classes, labels=False)
+    model = family(**SMALL).fit(X[:N], y[:N])
+    assert "day" in model.corrections_["columns"][0]
+    found = model.predict_proba(X[N:])
+    np.testing.assert_allclose(found.sum(1), 1)
+    loss = log_loss(y[N:], found)
+    assert loss < 0.7 * log_loss(y[N:], without(model, "predict_proba", X[N:]))
+    out_of_fold = log_loss(y[:N], model.oof_prediction_)
+    assert loss < 1.1 * out_of_fold
+    assert out_of_fold < 1.4 * loss
+
+
+def test_labels_and_several_targets_are_corrected():
+    X, size, level, noise = drawn()
+    score = size + 3 * level + 0.3 * noise
+    labels = np.stack([score > 0, score > 2], axis=1).astype(int)
+    model = EntityEmbeddingClassifier(**SMALL).fit(X[:N], labels[:N])
+    assert "day" in model.corrections_["columns"][0]
+    assert np.mean(model.predict(X[N:]) == labels[N:]) > 0.85
+    both = np.stack([score, 50 - 10 * level], axis=1)
+    model = EntityEmbeddingRegressor(**SMALL).fit(X[:N], both[:N])
+    assert "day" in model.corrections_["columns"][0]
+    assert r2_score(both[N:], model.predict(X[N:])) > 0.9
+
+
+@pytest.mark.parametrize("how", ["splitter", "groups", "last", "held out", "effects"])
+def test_rows_that_are_held_out_otherwise_tell_of_none(days, how):
+    X, y = days[0][:N], days[1][:N]
+    given, parameters = {}, {}
+    if how == "splitter":
+        parameters["validation"] = KFold(4)
+    elif how == "groups":
+        parameters["validation"] = GroupKFold(4)
+        given["groups"] = X["day"]
+    elif how == "last":
+        parameters["validation"] = "last"
+    elif how == "held out":
+        parameters["validation"] = "auto"
+        given.update(X_val=days[0][N:], y_val=days[1][N:])
+    else:
+        parameters["random_effects"] = ["kind"]
+    model = EntityEmbeddingRegressor(**SMALL | parameters).fit(X, y, **given)
+    assert len(model.corrections_) == 0
+
+
+@pytest.mark.parametrize("what", ["median", "quantiles", "one network"])
+def test_what_has_no_corrections_has_none(days, what):
+    X, y = days[0][:N], days[1][:N]
+    parameters = {
+        "median": {"loss": "absolute_error"},
+        "quantiles": {"loss": "quantile", "quantile": [0.1, 0.9]},
+        "one network": {"validation": None},
+    }[what]
+    model = EntityEmbeddingRegressor(**SMALL | parameters).fit(X, y)
+    assert len(model.corrections_) == 0
+
+
+def test_a_row_alone_is_corrected_as_among_others(regressor, days):
+    X = days[0][N : N + 20]
+    alone = [regressor.predict(X.iloc[[i]])[0] for i in range(len(X))]
+    np.testing.assert_array_equal(alone, regressor.predict(X))
+
+
+@pytest.mark.parametrize("day", ["int16", "float32", "Int64", "Float32", "float64"])
+def test_columns_of_another_type_are_corrected_as_before(regressor, days, day):
+    X = days[0][N:]
+    other = X.astype({"day": day, "kind": "category"})
+    np.testing.assert_array_equal(regressor.predict(other), regressor.predict(X))
+
+
+def test_the_same_seed_finds_the_same(regressor, days):
+    X, y = days
+    again = EntityEmbeddingRegressor(**SMALL).fit(X[:N], y[:N])
+    pd.testing.assert_frame_equal(again.corrections_, regressor.corrections_)
+    np.testing.assert_array_equal(again.predict(X), regressor.predict(X))
+
+
+def test_a_file_has_the_corrections(regressor, days, tmp_path):
+    pytest.importorskip("skops")
+    X = days[0][N:]
+    skdl.save(regressor, tmp_path / "model.skdl")
+    loaded = skdl.load(tmp_path / "model.skdl")
+    np.testing.assert_array_equal(loaded.predict(X), regressor.predict(X))
+    pd.testing.assert_frame_equal(loaded.corrections_, regressor.corrections_)
+
+
+def test_an_exported_graph_has_the_corrections(regressor, places, days, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    X, y = places
+    near = NeuralRegressor(**SMALL | {"max_epochs": 3}).fit(X[:3000], y[:3000])
+    for model, rows in ((regressor, days[0][N:]), (near, X[3000:])):
+        assert len(model.corrections_)
+        skdl.to_onnx(model, rows, tmp_path / "model.onnx")
+        session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+        found = session.run(None, skdl.onnx_inputs(model, session, rows))[0]
+        np.testing.assert_allclose(found.ravel(), model.predict(rows), atol=1e-4)
+
+
+def test_training_goes_on_with_them(regressor, days):
+    X, y = days
+    model = pickle.loads(pickle.dumps(regressor))
+    more = X[N:].assign(size=lambda f: 3 * f["size"] + 1)
+    more.loc[more.index[:50], "kind"] = "new"
+    added = model.predict(X[N:]) - without(model, "predict", X[N:])
+    model.partial_fit(more, y[N:] * 1.5)
+    after = model.predict(X[N:]) - without(model, "predict", X[N:])
+    np.testing.assert_allclose(after, added, atol=1e-4)
+    assert np.ptp(added) > 1
+    pd.testing.assert_frame_equal(model.corrections_, regressor.corrections_)
+
+
+def test_rows_read_piece_by_piece_are_corrected(days):
+    X, y = days
+    pieces = [X[i : i + 300] for i in range(0, N, 300)]
+    model = EntityEmbeddingRegressor(**SMALL).fit(pieces, y[:N])
+    assert "day" in model.corrections_["columns"][0]
+    unseen = np.mean((y[N:] - model.predict(X[N:])) ** 2)
+    out_of_fold = np.mean((y[:N] - model.oof_prediction_) ** 2)
+    assert unseen < 1.1 * out_of_fold
+    assert out_of_fold < 1.6 * unseen
+
+
+def test_members_of_other_settings_are_corrected(days):
+    X, y = days
+    parameters = {"diversity": "settings", "n_estimators": 8, "max_epochs": 3}
+    model = EntityEmbeddingRegressor(**SMALL | parameters).fit(X[:N], y[:N])
+    assert "day" in model.corrections_["columns"][0]
+    assert r2_score(y[N:], model.predict(X[N:])) > 0.8
+
+
+def test_rows_of_no_weight_say_nothing(days):
+    X, y = days
+    weight = (np.arange(N) % 3 > 0).astype(float)
+    spoiled = np.where(weight > 0, y[:N], 1e3)
+    model = EntityEmbeddingRegressor(**SMALL).fit(X[:N], spoiled, weight)
+    assert "day" in model.corrections_["columns"][0]
+    assert r2_score(y[N:], model.predict(X[N:])) > 0.85
+
+
+def test_a_column_that_does_harm_is_not_looked_at(days):
+    X, y = days
+    rng = np.random.RandomState(0)
+    surnames = X.assign(name=rng.choice([f"n{i}" for i in range(600)], len(X)))
+    model = EntityEmbeddingRegressor(**SMALL | {"max_epochs": 20})
+    model.fit(surnames[:N], y[:N])
+    used = {name for pair in model.corrections_["columns"] for name in pair}
+    assert "name" not in used
+
+
+def test_a_clone_and_a_new_fit_begin_without(regressor, days):
+    X, _ = days
+    model = pickle.loads(pickle.dumps(regressor))
+    model.fit(X[:300], np.random.RandomState(5).randn(300))
+    assert len(model.corrections_) == 0
+    assert model.network_.corrections is None
+
+
+def test_there_is_nothing_before_a_fit():
+    with pytest.raises(AttributeError):
+        _ = NeuralRegressor().corrections_
+
+
+def test_weights_of_the_network_are_not_in_them(regressor):
+    tables = regressor.network_.corrections.tables
+    sizes = [table.values.numel() for table in tables]
+    assert max(sizes) <= 1 << 18
+    assert all(torch.isfinite(table.values).all() for table in tables)
