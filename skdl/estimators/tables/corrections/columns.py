@@ -47,11 +47,10 @@ class Column:
         """Whether other rows of the same value may say something of a row."""
         return 1 < len(self.values) * _ROWS_OF_A_VALUE <= len(self.at)
 
-    def coordinates(self) -> np.ndarray:
-        """Return the values with a standard deviation of one over the rows."""
-        values = self.values.astype(np.float64)
-        deviation = values[self.at].std()
-        return values / deviation if deviation > 0 else values
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the rows' values; 1 where it is zero."""
+        return float(self.values[self.at].astype(np.float64).std()) or 1.0
 
     def axis(self, values: np.ndarray | None = None) -> Axis:
         """Return an axis of its values, or one between others."""

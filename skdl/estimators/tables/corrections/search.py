@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
 
 from skdl.estimators.tables.corrections.columns import Column
 from skdl.estimators.tables.corrections.neighborhoods import (
+    MOST_CELLS,
     NearValues,
+    NearWithinSame,
     Neighborhood,
     SameValues,
 )
@@ -20,9 +22,12 @@ from skdl.networks.corrections import CorrectionTable
 _PRIORS = (1.0, 3.0, 10.0, 30.0, 100.0)
 # Corrections at most; columns whose values, and whose distances, are looked at.
 _MOST, _COLUMNS, _NEAR_COLUMNS = 4, 16, 8
-# Cells of a table at most; rows that neighborhoods are first looked at with, and how
-# many of the best are looked at with all rows.
-_CELLS, _ROWS, _BEST = 1 << 18, 2048, 4
+# Cells of a table for each row, at most, and nodes at which a number is looked at
+# within each value of another column, at least.
+_CELLS_OF_A_ROW, _FEWEST_NODES = 8, 8
+# Rows that neighborhoods are first looked at with, and how many of the best are looked
+# at with all rows.
+_ROWS, _BEST = 2048, 4
 # A correction counts where the loss is lower by so many standard errors, and by this
 # share of it.
 _ERRORS, _SHARE = 4.0, 0.005
@@ -39,7 +44,8 @@ class Correction:
     columns : tuple of int
         Of the table of data.
     kind : str
-        "same" values or "near" ones.
+        "same" values, "near" ones, or "same, near": those of the first column the same
+        and of the second near.
     gain : float
         The share of the loss that it takes away.
     """
@@ -72,7 +78,7 @@ def find_corrections(
     weight : ndarray of shape (n_rows,)
         Of the rows.
     """
-    candidates = list(_candidates(columns))
+    candidates = list(_candidates(columns, remainder.gradient.shape[1]))
     n_rows = len(weight)
     some = np.sort(np.random.RandomState(0).permutation(n_rows)[:_ROWS])
     found: list[Correction] = []
@@ -89,20 +95,24 @@ def find_corrections(
     return found
 
 
-def _candidates(columns: Sequence[Column]) -> Iterator[Neighborhood]:
+def _candidates(columns: Sequence[Column], n_outputs: int) -> Iterator[Neighborhood]:
     chosen = columns[:_COLUMNS]
-    for column in chosen:
-        if column.has_repeats:
-            yield SameValues([column])
+    near = [column for column in chosen if column.has_distances][:_NEAR_COLUMNS]
+    same = [column for column in chosen if column.has_repeats]
+    most = MOST_CELLS // n_outputs
+    for column in same:
+        yield SameValues([column])
     for pair in combinations(chosen, 2):
         n_cells = len(pair[0].values) * len(pair[1].values)
-        if n_cells <= min(_CELLS, 8 * len(pair[0].at)):
+        if n_cells <= min(most, _CELLS_OF_A_ROW * len(pair[0].at)):
             yield SameValues(pair)
-    near = [column for column in columns if column.has_distances][:_NEAR_COLUMNS]
     for column in near:
         yield NearValues([column])
     for pair in combinations(near, 2):
         yield NearValues(pair)
+    for first, second in product(same[:_NEAR_COLUMNS], near):
+        if first is not second and len(first.values) * _FEWEST_NODES <= most:
+            yield NearWithinSame([first, second])
 
 
 @dataclass
