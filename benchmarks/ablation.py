@@ -33,7 +33,7 @@ from sklearn.model_selection import train_test_split
 from tables import OUTPUT, error_of
 
 from skdl import EntityEmbeddingClassifier, EntityEmbeddingRegressor
-from skdl.estimators.tables import pack_run
+from skdl.estimators.tables import conclusion, pack_run
 from skdl.estimators.tables.recipe import Recipe
 from skdl.networks.packed_embedding import PackedEmbeddingNetwork
 from skdl.training import crossing
@@ -88,8 +88,8 @@ def without_temperature() -> Iterator[None]:
     """Leave probabilities as they are."""
     with (
         mock.patch.object(crossing, "best_temperature", return_value=1.0),
-        mock.patch.object(pack_run, "best_temperature", return_value=1.0),
-        mock.patch.object(pack_run, "sharpening", return_value=1.0),
+        mock.patch.object(conclusion, "best_temperature", return_value=1.0),
+        mock.patch.object(conclusion, "sharpening", return_value=1.0),
     ):
         yield
 
@@ -107,6 +107,12 @@ PIECES = {
     "vectors": Piece("numbers alone", parameters={"numeric_embedding": None}),
     "cosines": Piece("no cosines", parameters={"numeric_embedding": "piecewise"}),
     "bins": Piece("cosines alone", parameters={"numeric_embedding": "cosine"}),
+    "corrections": Piece(
+        "no corrections",
+        within=partial(
+            mock.patch.object, conclusion, "corrections_of", lambda *_: None
+        ),
+    ),
     "histogram": Piece(
         "no histogram of the target beside it", lambda _: {"target_bins": 0}
     ),

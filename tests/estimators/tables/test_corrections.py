@@ -301,3 +301,24 @@ def test_weights_of_the_network_are_not_in_them(regressor):
     sizes = [table.values.numel() for table in tables]
     assert max(sizes) <= 1 << 18
     assert all(torch.isfinite(table.values).all() for table in tables)
+
+
+@pytest.mark.parametrize("family", [NeuralClassifier, NeuralRegressor])
+def test_a_row_is_not_corrected_by_its_twin(family):
+    rng = np.random.RandomState(0)
+    X, noise = rng.randn(500, 3), rng.randn(500)
+    y = X[:, 0] + noise
+    y = (y > 0).astype(int) if family is NeuralClassifier else y
+    twice = rng.permutation(np.repeat(np.arange(500), 2))
+    model = family(**SMALL).fit(X[twice], y[twice])
+    assert len(model.corrections_) == 0
+
+
+def test_twins_are_corrected_alike(days):
+    X, y = days
+    twice = np.random.RandomState(0).permutation(np.repeat(np.arange(N), 2))
+    model = EntityEmbeddingRegressor(**SMALL).fit(X.iloc[twice], y[twice])
+    assert "day" in model.corrections_["columns"][0]
+    unseen = np.mean((y[N:] - model.predict(X[N:])) ** 2)
+    out_of_fold = np.mean((y[twice] - model.oof_prediction_) ** 2)
+    assert out_of_fold < 2 * unseen < 4 * out_of_fold

@@ -16,6 +16,8 @@ from skdl.training.objectives import SquaredError
 
 # Rows that corrections are found in: fewer say too little, and more take too long.
 _FEWEST_ROWS, _MOST_ROWS = 200, 1 << 17
+# Odd, and of no pattern: half of the golden ratio in bits.
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -73,27 +75,47 @@ def corrections_of(
     told = np.flatnonzero((weights > 0) & ~_numpy(predictions[:, 0].isnan()))
     if len(told) > _MOST_ROWS:  # the same ones of the same rows
         told = np.sort(np.random.RandomState(0).permutation(told)[:_MOST_ROWS])
-    if len(told) < _FEWEST_ROWS:
+    codes, numbers, targets = (
+        _numpy(tensor[torch.from_numpy(told).to(tensor.device)])
+        for tensor in (*inputs[:2], target)
+    )
+    first, twin_of = _twins(codes, numbers, targets.reshape(len(targets), -1))
+    if len(first) < _FEWEST_ROWS:
         return None
-    rows = torch.from_numpy(told).to(target.device)
-    raw = predictions[rows]
+    raw = predictions[torch.from_numpy(told[first]).to(predictions.device)]
     if not isinstance(member, SquaredError):
         raw = member.link(raw)
-    remainder = remainder_of(member, _numpy(raw), _numpy(target[rows]))
+    remainder = remainder_of(member, _numpy(raw), targets[first])
     if remainder is None:
         return None
     before = remainder.raw
-    given = (_numpy(tensor[rows]) for tensor in inputs[:2])
-    looked_at = columns_of(*given, columns, is_category)
-    found = find_corrections(remainder, looked_at, weights[told])
+    looked_at = columns_of(codes[first], numbers[first], columns, is_category)
+    found = find_corrections(
+        remainder, looked_at, np.bincount(twin_of, weights=weights[told])
+    )
     if not found:
         return None
     network = Corrections([correction.table for correction in found])
     network = network.to(target.device)
     added = network(*inputs[:2])
-    own = torch.from_numpy((remainder.raw - before).astype(np.float32))
-    added[rows] = own.to(added.device)
+    own = torch.from_numpy((remainder.raw - before).astype(np.float32)[twin_of])
+    added[torch.from_numpy(told).to(added.device)] = own.to(added.device)
     return Found(network, added, found)
+
+
+def _twins(*of_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first of rows that are the same, and which of these each row is.
+
+    A row that is there twice would be corrected by itself.
+    """
+    keys = np.zeros(len(of_rows[0]), dtype=np.uint64)
+    for values in of_rows:
+        for column in values.T:
+            bits = (column.astype(np.float64) + 0.0).view(np.uint64)
+            keys = (keys ^ bits ^ (bits >> np.uint64(32))) * _FACTOR
+            keys ^= keys >> np.uint64(29)
+    _, first, twin_of = np.unique(keys, return_index=True, return_inverse=True)
+    return first, twin_of
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:
