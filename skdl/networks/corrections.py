@@ -77,6 +77,13 @@ class Axis(nn.Module):
         share = ((x - own) / (values[place + 1] - own)).clamp(0, 1)
         return [(place, 1 - share), (place + 1, share)]
 
+    def extra_repr(self) -> str:
+        """Show whose values these are, and how many."""
+        of = "codes" if self.is_code else "numbers"
+        return (
+            f"{of}[{self.column}], n_values={len(self)}, is_between={self.is_between}"
+        )
+
     @torch.no_grad()
     def rescale(self, slope: Tensor, shift: Tensor) -> None:
         """Take numbers in new units: one was ``slope * number + shift`` in the old."""

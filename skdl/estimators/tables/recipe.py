@@ -28,10 +28,10 @@ _FOLDS, _MORE_FOLDS = 4, 8
 _ROWS_FOR_MORE_FOLDS = range(200, 500), range(200, 1500)
 _VALUES_FOR_MORE_FOLDS = 20_000
 # Rows, with numbers to predict, and columns at most for which eight narrow networks
-# take the place of four; their largest batch, how many of their steps take as long, and
-# the rows from which on they may take all of these.
+# take the place of four; their largest batch, how many times more steps they may take,
+# and the rows from which on they may take all of these.
 _ROWS_FOR_NARROW, _COLUMNS_FOR_NARROW = range(6000, 100_000), 64
-_BATCH_OF_NARROW, _STEPS_OF_NARROW, _ROWS_FOR_MOST_OF_NARROW = 64, 3.5, 13_000
+_BATCH_OF_NARROW, _STEPS_OF_NARROW, _ROWS_FOR_MOST_OF_NARROW = 64, 2, 13_000
 # Bins of the histogram that they learn numbers beside, and passes over the rows before
 # the first look: of rare or far targets it must not be chance that ends a training.
 _TARGET_BINS, _PASSES_TO_LOOK = 32, 2
@@ -144,9 +144,8 @@ def recipe_for(
         rows need many steps, many rows fast ones. Where numbers of 6,000 rows or more
         are predicted by eight networks or more, these have half the width and batches a
         quarter as large, 64 rows at most: noisy steps learn fewer rows by heart, and
-        the mean of many small networks is ahead of that of few large ones. They take
-        three and a half times as many steps, which is as long. They learn numbers
-        beside a histogram of these. The first look comes after two passes, so that a
+        the mean of many small networks is ahead of that of few large ones. They may take
+        twice as many steps, each of which is shorter. They learn numbers beside a histogram of these. The first look comes after two passes, so that a
         few lucky batches do not end a training. Below 500 and 100 rows layers are
         narrower and the first look is earlier: as good there, and soon done. From 1,000
         rows on what predicts numbers has a third layer. What tells classes has more
