@@ -42,11 +42,20 @@ class Rescaling:
         nearly as a line has it.
     n_added : int
         Indicators of missing values that are new, at the end.
+    before, after : NumericEncoder
+        That encoded the columns, and encodes them.
     """
 
     slope: np.ndarray
     shift: np.ndarray
     n_added: int
+    before: "NumericEncoder"
+    after: "NumericEncoder"
+
+    def moved(self, column: int, values: Tensor) -> Tensor:
+        """Return how what was encoded as these values is encoded now."""
+        raw = self.before._raw(values.double().cpu().numpy(), column)
+        return torch.from_numpy(self.after._bent(raw, column)).to(values)
 
 
 class NumericEncoder:
@@ -186,7 +195,7 @@ class NumericEncoder:
         if found is None and not len(added):
             return result, None
         slope, shift = found or (np.ones(len(seen.low)), np.zeros(len(seen.low)))
-        return result, Rescaling(slope, shift, len(added))
+        return result, Rescaling(slope, shift, len(added), self, result)
 
     def _rescaled(
         self, before: "NumericEncoder", columns: np.ndarray, dtype: np.dtype
@@ -228,9 +237,18 @@ class NumericEncoder:
 
     def _bent(self, values: np.ndarray, column: int) -> np.ndarray:
         """Encode values of a column, in float64."""
+        if not self.scale:
+            return values
         z = (values - self.center[column]) * self.factor[column]
         z = np.clip(z, -FAR, FAR)
         return z / np.sqrt(1 + (z / 3) ** 2)
+
+    def _raw(self, encoded: np.ndarray, column: int) -> np.ndarray:
+        """Return the values of a column that are encoded so, in float64."""
+        if not self.scale:
+            return encoded
+        z = encoded / np.sqrt(np.maximum(1 - (encoded / 3) ** 2, (3 / FAR) ** 2))
+        return z / (self.factor[column] or 1.0) + self.center[column]
 
     def compensated(self, rescaling: Rescaling) -> "NumericEncoder":
         """Return an encoder whose columns are what they were before a rescaling.

@@ -4,7 +4,7 @@ A network is smooth. What holds for one value of a column and not for the next, 
 one small place, is looked up in tables of numbers beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -12,6 +12,10 @@ from torch import Tensor, nn
 
 # By how much of the largest value rounding may move one.
 _ROUNDING = 1e-5
+# Bounds that are compared at once where there is no search.
+_BLOCK = 128
+
+Corners = list[tuple[Tensor, Tensor]]
 
 
 class Axis(nn.Module):
@@ -28,6 +32,9 @@ class Axis(nn.Module):
     is_between : bool
         Whether a number between two values is a mean of both, and one beyond the last
         is that. Otherwise only the values themselves are known.
+    indicator : int, optional
+        Of the numbers, what is 1 where the column has a missing value, of which nothing
+        is known.
 
     Examples
     --------
@@ -46,30 +53,50 @@ class Axis(nn.Module):
     reach: Tensor
 
     def __init__(
-        self, values: Tensor, column: int, *, is_code: bool, is_between: bool
+        self,
+        values: Tensor,
+        column: int,
+        *,
+        is_code: bool,
+        is_between: bool,
+        indicator: int | None = None,
     ) -> None:
         super().__init__()
         self.column = column
         self.is_code = is_code
         self.is_between = is_between
-        values = values.float().clone()
+        self.indicator = indicator
+        self._take(values.float().clone())
+
+    def _take(self, values: Tensor) -> None:
+        """Take values as places along the side."""
         gaps = torch.cat([values.new_ones(1), values.diff(), values.new_ones(1)])
         halves = (values[1:] + values[:-1]) / 2
         self.register_buffer("values", values)
-        self.register_buffer("bounds", values[1:-1].clone() if is_between else halves)
+        self.register_buffer(
+            "bounds", values[1:-1].clone() if self.is_between else halves
+        )
         # Rounding may move a number, but never half way to the next.
-        most = _ROUNDING * values.abs().max()
         reach = torch.minimum(gaps[1:], gaps[:-1]) / 4
-        self.register_buffer("reach", reach.clamp(max=most))
+        most = _ROUNDING * values.abs().max()
+        self.register_buffer("reach", torch.minimum(reach, most))
 
     def __len__(self) -> int:
         """Return the number of values."""
         return len(self.values)
 
-    def forward(self, indices: Tensor, numbers: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def forward(self, indices: Tensor, numbers: Tensor) -> Corners:
         """Return one place or two, (...), and the weight of each."""
+        given = indices if self.is_code else numbers
+        corners = self.locate(given[..., self.column].to(self.values.dtype))
+        if self.indicator is None:
+            return corners
+        is_known = (numbers[..., self.indicator] < 0.5).to(self.values.dtype)
+        return [(place, weight * is_known) for place, weight in corners]
+
+    def locate(self, x: Tensor) -> Corners:
+        """Return the places of a column's values (...), none of which is missing."""
         values = self.values
-        x = (indices if self.is_code else numbers)[..., self.column].to(values.dtype)
         place = _count(self.bounds, x.contiguous())
         own = values[place]
         if not self.is_between:
@@ -85,27 +112,30 @@ class Axis(nn.Module):
         )
 
     @torch.no_grad()
-    def rescale(self, slope: Tensor, shift: Tensor) -> None:
-        """Take numbers in new units: one was ``slope * number + shift`` in the old."""
+    def rescale(self, moved: Callable[[int, Tensor], Tensor]) -> None:
+        """Take numbers in new units, to which `moved` takes values of a column."""
         if not self.is_code:
-            a, b = (t[self.column].to(self.values) for t in (slope, shift))
-            for place in (self.values, self.bounds):
-                place.sub_(b).div_(a)
-            self.reach.div_(a)
+            self._take(moved(self.column, self.values))
 
     @torch.no_grad()
     def move(self, by: Sequence[int]) -> None:
         """Take codes that are larger by so much, in each column."""
         if self.is_code:
-            for place in (self.values, self.bounds):
-                place.add_(by[self.column])
+            self._take(self.values + by[self.column])
 
 
 def _count(bounds: Tensor, x: Tensor) -> Tensor:
     """Return how many bounds, which ascend, are not above numbers."""
-    if torch.onnx.is_in_onnx_export():  # there is no search in ONNX
-        return (bounds <= x.unsqueeze(-1)).long().sum(-1)
-    return torch.searchsorted(bounds, x, right=True)
+    if not torch.onnx.is_in_onnx_export():
+        return torch.searchsorted(bounds, x, right=True)
+    # There is no search in ONNX: the block is found first, and then the place in it.
+    x = x.unsqueeze(-1)
+    if len(bounds) <= _BLOCK:
+        return (bounds <= x).long().sum(-1)
+    padding = bounds.new_full((-len(bounds) % _BLOCK,), torch.inf)
+    blocks = torch.cat([bounds, padding]).view(-1, _BLOCK)
+    block = (blocks[1:, 0] <= x).long().sum(-1)
+    return block * _BLOCK + (blocks[block] <= x).long().sum(-1)
 
 
 class CorrectionTable(nn.Module):
@@ -128,17 +158,23 @@ class CorrectionTable(nn.Module):
 
     def forward(self, indices: Tensor, numbers: Tensor) -> Tensor:
         """Look up, (..., K)."""
-        first, *others = self.axes
-        corners: list[tuple[Tensor, Tensor]] = first(indices, numbers)
-        for axis in others:
-            n = len(cast(Axis, axis))
-            corners = [
-                (row * n + place, weight * share)
-                for place, share in axis(indices, numbers)
-                for row, weight in corners
-            ]
-        found = [self.values[place] * w.unsqueeze(-1) for place, w in corners]
+        sides = [axis(indices, numbers) for axis in self.axes]
+        sizes = [len(cast(Axis, axis)) for axis in self.axes]
+        places = corners_of(sides, sizes)
+        found = [self.values[place] * w.unsqueeze(-1) for place, w in places]
         return sum(found[1:], found[0])
+
+
+def corners_of(sides: Sequence[Corners], sizes: Sequence[int]) -> Corners:
+    """Return places in a table, counted row by row, from those along its sides."""
+    corners = sides[0]
+    for side, size in zip(sides[1:], sizes[1:], strict=True):
+        corners = [
+            (row * size + place, weight * share)
+            for place, share in side
+            for row, weight in corners
+        ]
+    return corners
 
 
 class Corrections(nn.Module):
@@ -169,10 +205,10 @@ class Corrections(nn.Module):
         first, *others = (table(indices, numbers) for table in self.tables)
         return sum(others, first)
 
-    def rescale(self, slope: Tensor, shift: Tensor) -> None:
-        """Take numbers in new units: one was ``slope * number + shift`` in the old."""
+    def rescale(self, moved: Callable[[int, Tensor], Tensor]) -> None:
+        """Take numbers in new units, to which `moved` takes values of a column."""
         for axis in self._axes():
-            axis.rescale(slope, shift)
+            axis.rescale(moved)
 
     def move(self, by: Sequence[int]) -> None:
         """Take codes that are larger by so much, in each column."""

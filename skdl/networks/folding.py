@@ -4,6 +4,8 @@ What a network computes stays what it was; only the units of what goes in or com
 are others.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -36,7 +38,11 @@ def takes_inputs_anew(network: nn.Module) -> bool:
 
 @torch.no_grad()
 def rescale_inputs(
-    network: nn.Module, slope: Tensor, shift: Tensor, n_added: int
+    network: nn.Module,
+    slope: Tensor,
+    shift: Tensor,
+    n_added: int,
+    moved: Callable[[int, Tensor], Tensor] | None = None,
 ) -> None:
     """Make a network take numbers in new units, and some more inputs, in place.
 
@@ -49,7 +55,12 @@ def rescale_inputs(
         A number was ``slope * number + shift`` in the old units.
     n_added : int
         Inputs after the old ones, which have no effect yet.
+    moved : callable, optional
+        Takes a number's place and old values, and returns them in the new units as they
+        are, where a line is only near to that.
     """
+    if moved is None:
+        moved = partial(_along_a_line, slope, shift)
     for member in members_of(network):
         start = _inputs_before_numbers(member)
         first, norm = _first_layers(_dense(member))
@@ -64,9 +75,13 @@ def rescale_inputs(
             member.cosine.rescale(slope, shift)
         corrections = _corrections(member)
         if corrections is not None:
-            corrections.rescale(slope, shift)
+            corrections.rescale(moved)
         if n_added:
             _add_inputs(first, n_added)
+
+
+def _along_a_line(slope: Tensor, shift: Tensor, column: int, old: Tensor) -> Tensor:
+    return ((old.double() - shift[column]) / slope[column]).to(old)
 
 
 def output_layers(network: nn.Module, n_outputs: int) -> list[Linear] | None:

@@ -183,6 +183,27 @@ def test_ways_to_a_place_do_not_depend_on_what_counts_values(monkeypatch):
     assert torch.equal(found(*given), before)
 
 
+@pytest.mark.parametrize("n", [2, 128, 129, 130, 257, 1000])
+@pytest.mark.parametrize("is_between", [False, True])
+def test_many_values_are_found_without_a_search(monkeypatch, n, is_between):
+    long = axis(torch.arange(float(n)) ** 1.1, is_between=is_between)
+    x = torch.linspace(-5, 1.1 * n**1.1, 4001)
+    x[:n] = long.values
+    before = long.locate(x)
+    monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda: True)
+    for found, expected in zip(long.locate(x), before, strict=True):
+        assert torch.equal(found[0], expected[0])
+        assert torch.equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("is_between", [False, True])
+def test_of_a_missing_value_nothing_is_known(is_between):
+    side = Axis(VALUES, 0, is_code=False, is_between=is_between, indicator=1)
+    table = CorrectionTable([side], torch.ones(3, 1))
+    found = table(torch.zeros(2, 0), torch.tensor([[0.0, 0.0], [0.0, 1.0]]))
+    assert found.flatten().tolist() == [1, 0]
+
+
 def test_a_table_has_the_numbers_of_its_values():
     codes, numbers = axis([4, 5, 6], 1, is_code=True), axis(VALUES, 1)
     values = torch.randn(3, 3, 1)

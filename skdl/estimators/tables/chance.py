@@ -26,6 +26,8 @@ class Spread:
         Of the rows.
     n_blind, n_seeing, n_all : float
         Networks, in the mean over rows, of either kind and together.
+    corrected : ndarray of shape (n, K), optional
+        The errors that count, where all networks are corrected alike.
     """
 
     errors: np.ndarray
@@ -34,6 +36,7 @@ class Spread:
     n_blind: float
     n_seeing: float
     n_all: float
+    corrected: np.ndarray | None = None
 
     def share(self) -> np.ndarray:
         """Return by what to multiply errors, so that intervals of CV+ fit, (K,).
@@ -58,6 +61,8 @@ class Spread:
         root = np.sqrt(np.maximum(0.0, half**2 - more * rest))
         chance = np.clip((-half - root) / more, 0.0, of_errors)
         too_much = 2 * (1 - self.n_blind / self.n_all) * chance
+        if self.corrected is not None:
+            of_errors = self._mean(self.corrected**2)
         left = 1 - too_much / np.where(of_errors > 0, of_errors, 1.0)
         return np.sqrt(np.maximum(left, _LEAST**2))
 
@@ -109,14 +114,15 @@ def spread(
     seeing = torch.from_numpy(of_seeing[chosen]).to(rows.device)
     blind_mean = look.predictions(raw)[rows]
     seeing_mean = look.predict(tuple(t[rows] for t in inputs), seeing, 1.0)
-    target = look.target if added is None else look.target - added
+    errors = _numpy(look.target[rows]) - _numpy(blind_mean)
     return Spread(
-        _numpy(target[rows]) - _numpy(blind_mean),
+        errors,
         _numpy(blind_mean) - _numpy(seeing_mean),
         weights[chosen],
         _number(of_blind[chosen]),
         _number(of_seeing[chosen]),
         _number(shares[np.newaxis]),
+        None if added is None else errors - _numpy(added[rows]),
     )
 
 

@@ -113,7 +113,14 @@ class Conclusion:
             self.rows.inputs,
             [int(j) for j in order if j not in self.harmful],
             self.estimator._is_categorical,
+            self._indicators(),
         )
+
+    def _indicators(self) -> dict[int, int]:
+        """Return where among the numbers it is told which of them are missing."""
+        encoder = self.parts.encoder
+        start = encoder.numeric.n_outputs - len(encoder.missing)
+        return {int(j): start + i for i, j in enumerate(encoder.missing)}
 
     def _held_out(
         self, each: torch.Tensor, raw: torch.Tensor, added: torch.Tensor | None

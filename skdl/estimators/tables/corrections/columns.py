@@ -1,6 +1,6 @@
 """The values of columns, as the networks of a pack are given them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,10 @@ from skdl.networks.corrections import Axis
 
 # Values from which on rows may be near each other; rows of a value, in the mean, from
 # which on it can have something of its own.
-_FEWEST_VALUES, _ROWS_OF_A_VALUE = 20, 2
+_FEWEST_VALUES, _ROWS_OF_A_VALUE = 20, 3
+# Numbers that differ by so much of the largest are the same, but for rounding; so many
+# at most are told from each other by that.
+_ROUNDING, _MOST_ALIKE = 1e-6, 4
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class Column:
         Different ones, ascending.
     at : ndarray of int, shape (n_rows,)
         Which of them a row has.
+    is_known : ndarray of bool, shape (n_rows,)
+        Whether a row has a value; categories have one for those that are missing.
+    indicator : int or None
+        Where among the numbers missing values of the column are told.
     """
 
     number: int
@@ -36,6 +43,8 @@ class Column:
     is_code: bool
     values: np.ndarray
     at: np.ndarray
+    is_known: np.ndarray
+    indicator: int | None = None
 
     @property
     def has_distances(self) -> bool:
@@ -45,12 +54,13 @@ class Column:
     @property
     def has_repeats(self) -> bool:
         """Whether other rows of the same value may say something of a row."""
-        return 1 < len(self.values) * _ROWS_OF_A_VALUE <= len(self.at)
+        return 1 < len(self.values) * _ROWS_OF_A_VALUE <= self.is_known.sum()
 
     @property
     def deviation(self) -> float:
         """Standard deviation of the rows' values; 1 where it is zero."""
-        return float(self.values[self.at].astype(np.float64).std()) or 1.0
+        known = self.values[self.at[self.is_known]].astype(np.float64)
+        return float(known.std()) or 1.0
 
     def axis(self, values: np.ndarray | None = None) -> Axis:
         """Return an axis of its values, or one between others."""
@@ -60,6 +70,7 @@ class Column:
             self.place,
             is_code=self.is_code,
             is_between=values is not None,
+            indicator=self.indicator,
         )
 
 
@@ -68,6 +79,7 @@ def columns_of(
     numbers: np.ndarray,
     chosen: Sequence[int],
     is_category: Sequence[bool],
+    indicators: Mapping[int, int],
 ) -> list[Column]:
     """Return columns of a table that have several values.
 
@@ -81,14 +93,38 @@ def columns_of(
         Which columns.
     is_category : sequence of bool
         Of all columns of the table.
+    indicators : mapping of int to int
+        Of columns of numbers that may be missing, by their places, where among the
+        numbers that is told.
     """
     is_code = np.asarray(is_category, dtype=bool)
     places = np.where(is_code, np.cumsum(is_code), np.cumsum(~is_code)) - 1
     found = []
     for number in chosen:
-        place = int(places[number])
-        given = (indices if is_code[number] else numbers)[:, place]
-        values, at = np.unique(given, return_inverse=True)
+        place, of_code = int(places[number]), bool(is_code[number])
+        indicator = None if of_code else indicators.get(place)
+        is_known = np.ones(len(indices), dtype=bool)
+        if indicator is not None:
+            is_known = numbers[:, indicator] < 0.5
+        given = (indices if of_code else numbers)[:, place]
+        values, at = _values(given, is_known, is_exact=of_code)
         if len(values) > 1:
-            found.append(Column(number, place, bool(is_code[number]), values, at))
+            about = number, place, of_code, values, at, is_known, indicator
+            found.append(Column(*about))
     return found
+
+
+def _values(
+    given: np.ndarray, is_known: np.ndarray, *, is_exact: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values of known rows, and which of them each row has."""
+    values, own = np.unique(given[is_known], return_inverse=True)
+    at = np.zeros(len(given), dtype=np.int64)
+    if not is_exact and len(values) > 1:
+        least = _ROUNDING * float(np.abs(values).max())
+        first = np.diff(values, prepend=-np.inf) > least
+        group = np.cumsum(first) - 1
+        if np.bincount(group).max() <= _MOST_ALIKE:
+            values, own = values[first], group[own]
+    at[is_known] = own
+    return values, at

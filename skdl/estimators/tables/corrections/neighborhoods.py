@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
 from skdl.estimators.tables.corrections.columns import Column
-from skdl.networks.corrections import Axis, CorrectionTable
+from skdl.networks.corrections import Axis, CorrectionTable, corners_of
 
 # Places that a neighborhood has, and what a place counts by its distance, in parts of
 # that of the last of them: a normal distribution that is cut at three deviations.
@@ -18,6 +19,25 @@ _NEAREST, _CUT = 30, 3.0
 _NODES, MOST_CELLS = 256, 1 << 18
 
 
+@dataclass(frozen=True)
+class Corner:
+    """One of the nodes of a table that rows are between.
+
+    Attributes
+    ----------
+    node : ndarray of int, shape (n_rows,)
+        Of each row.
+    weight : ndarray of shape (n_rows,)
+        By how much the node counts for the row.
+    own : ndarray of shape (n_rows,)
+        By how much the row counts for the node.
+    """
+
+    node: np.ndarray
+    weight: np.ndarray
+    own: np.ndarray
+
+
 class Neighborhood(ABC):
     """Which rows count for a row, and how much; a row itself counts as one.
 
@@ -25,53 +45,73 @@ class Neighborhood(ABC):
     ----------
     columns : tuple of Column
         One or two.
+    is_known : ndarray of bool, shape (n_rows,)
+        Whether a row has values in them.
     """
 
     kind: str
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = tuple(columns)
+        self.is_known = np.logical_and.reduce([c.is_known for c in columns])
+        self._shape = tuple(len(column.values) for column in columns)
+        at = tuple(column.at for column in columns)
+        self._cell = np.ravel_multi_index(at, self._shape)
 
     @abstractmethod
-    def sums(self, values: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """Return the sums of values (n_rows, K) around each row, or around some."""
+    def sums(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return the sums of values (n_rows, K) around rows, always the same ones."""
 
     @abstractmethod
-    def table(self, numerator: np.ndarray, denominator: np.ndarray) -> CorrectionTable:
-        """Return the ratios of sums of two values of the rows, at the table's nodes.
-
-        The denominator's last row is a constant that is added to its sums.
-        """
+    def grid(self, n_outputs: int) -> "Grid":
+        """Return the nodes of a table."""
 
 
-class SameValues(Neighborhood):
+class Grid(ABC):
+    """The nodes of a table, and the rows around them.
+
+    Attributes
+    ----------
+    axes : list of Axis
+        Of the table.
+    corners : list of Corner
+        The nodes that each row is between.
+    """
+
+    axes: list[Axis]
+    corners: list[Corner]
+
+    @abstractmethod
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums of values (n_rows, K) around nodes, (n_nodes, K)."""
+
+    def table(self, values: np.ndarray) -> CorrectionTable:
+        """Return a table of values at the nodes, (n_nodes, K)."""
+        shape = [len(axis) for axis in self.axes]
+        tensor = torch.from_numpy(values.astype(np.float32))
+        return CorrectionTable(self.axes, tensor.view(*shape, -1))
+
+
+class SameValues(Neighborhood, Grid):
     """Rows that have the same values."""
 
     kind = "same"
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__(columns)
-        self._shape = tuple(len(column.values) for column in columns)
-        at = tuple(column.at for column in columns)
-        self._cell = np.ravel_multi_index(at, self._shape)
+        self.axes = [column.axis() for column in columns]
+        known = self.is_known.astype(np.float64)
+        self.corners = [Corner(self._cell, known, known)]
+
+    def grid(self, n_outputs: int) -> Grid:
+        """Return itself: all cells are nodes."""
+        return self
 
     def sums(self, values: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """Return the sums of the rows' cells."""
-        cells = self._cell if rows is None else self._cell[rows]
-        return self._totals(values)[cells]
-
-    def table(self, numerator: np.ndarray, denominator: np.ndarray) -> CorrectionTable:
-        """Return the ratios by cell."""
-        ratios = self._totals(numerator) / (
-            self._totals(denominator[:-1]) + denominator[-1]
-        )
-        axes = [column.axis() for column in self.columns]
-        return _table(axes, ratios, self._shape)
-
-    def _totals(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums of all cells, or of those of some rows."""
         n_cells = int(np.prod(self._shape))
-        totals = [np.bincount(self._cell, v, n_cells) for v in values.T]
-        return np.stack(totals, axis=1)
+        totals = _totals(self._cell, values * self.is_known[:, None], n_cells)
+        return totals if rows is None else totals[self._cell[rows]]
 
 
 class NearValues(Neighborhood):
@@ -86,40 +126,50 @@ class NearValues(Neighborhood):
 
     def __init__(self, columns: Sequence[Column]) -> None:
         super().__init__(columns)
-        self._shape = tuple(len(column.values) for column in columns)
-        at = tuple(column.at for column in columns)
-        cells, place = np.unique(
-            np.ravel_multi_index(at, self._shape), return_inverse=True
-        )
-        self._cells, self._place = cells, place.astype(np.int32)
+        known = self._cell[self.is_known]
+        self._cells, place = np.unique(known, return_inverse=True)
+        self._place = np.zeros(len(self._cell), dtype=np.int32)
+        self._place[self.is_known] = place
+        del self._cell
         self._of_some: tuple[np.ndarray, np.ndarray] | None = None
 
-    def sums(self, values: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """Return the sums around rows; they are the same ones whenever some are."""
-        totals = self._totals(values)
-        if rows is None:
-            points = self._points()
-            return _weighted(totals, *self._nearest(points, points))[self._place]
+    def sums(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return the sums around rows."""
         if self._of_some is None:
             points = self._points()
-            self._of_some = self._nearest(points[self._place[rows]], points)
-        return _weighted(totals, *self._of_some)
+            self._of_some = self.nearest(points[self._place[rows]], points)
+        found = _weighted(self.totals(values), *self._of_some)
+        return np.where(self.is_known[rows, np.newaxis], found, values[rows])
 
-    def table(self, numerator: np.ndarray, denominator: np.ndarray) -> CorrectionTable:
-        """Return the ratios on a grid."""
-        axes, at = self._grid(MOST_CELLS // numerator.shape[1])
+    def grid(self, n_outputs: int) -> Grid:
+        """Return nodes of which there are not too many."""
+        axes, at = self._sides(MOST_CELLS // n_outputs)
         nodes = [g.ravel() for g in np.meshgrid(*at, indexing="ij")]
-        nearest, share = self._nearest(self._stacked(nodes), self._points())
-        ratios = _weighted(self._totals(numerator), nearest, share) / (
-            _weighted(self._totals(denominator[:-1]), nearest, share) + denominator[-1]
-        )
-        return _table(axes, ratios, tuple(map(len, at)))
+        found = self.nearest(self._stacked(nodes), self._points())
+        return _NearGrid(self, axes, *found)
 
-    def _totals(self, values: np.ndarray) -> np.ndarray:
+    def totals(self, values: np.ndarray) -> np.ndarray:
         """Return the sums of values at each place."""
-        n_places = len(self._cells)
-        totals = [np.bincount(self._place, v, n_places) for v in values.T]
-        return np.stack(totals, axis=1)
+        known = values * self.is_known[:, np.newaxis]
+        return _totals(self._place, known, len(self._cells))
+
+    def at_nodes(
+        self, axes: list[Axis], nearest: np.ndarray, share: np.ndarray
+    ) -> list[Corner]:
+        """Return the nodes around each row."""
+        at = np.unravel_index(self._cells, self._shape)
+        sides = [
+            axis.locate(torch.from_numpy(column.values[i]).float())
+            for axis, column, i in zip(axes, self.columns, at, strict=True)
+        ]
+        found = []
+        places = np.arange(len(self._cells))[:, np.newaxis]
+        for node, weight in corners_of(sides, [len(axis) for axis in axes]):
+            nodes = node.numpy()
+            own = (share[nodes] * (nearest[nodes] == places)).sum(1)
+            weights = weight.numpy().astype(np.float64)[self._place] * self.is_known
+            found.append(Corner(nodes[self._place], weights, own[self._place]))
+        return found
 
     def _points(self) -> np.ndarray:
         """Return where the places are."""
@@ -135,18 +185,19 @@ class NearValues(Neighborhood):
         """Return points of which these are the coordinates."""
         return np.stack(coordinates, axis=1)
 
-    def _grid(self, most: int) -> tuple[list[Axis], list[np.ndarray]]:
+    def _sides(self, most: int) -> tuple[list[Axis], list[np.ndarray]]:
         """Return axes of a table of at most so many cells, and where its nodes are."""
         side = int(most ** (1 / len(self.columns)))
         nodes = [_nodes(column, side) for column in self.columns]
         pairs = list(zip(self.columns, nodes, strict=True))
         return [c.axis(n) for c, n in pairs], [n / c.deviation for c, n in pairs]
 
-    def _nearest(
+    def nearest(
         self, points: np.ndarray, places: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the nearest places to points, and by how much each counts."""
-        distances, nearest = cKDTree(places).query(points, min(_NEAREST, len(places)))
+        n_nearest = [*range(1, 1 + min(_NEAREST, len(places)))]
+        distances, nearest = cKDTree(places).query(points, n_nearest)
         counts = self._counts(distances)
         distances = np.where(counts, distances, 0.0)
         farthest = distances.max(axis=1, keepdims=True)
@@ -157,6 +208,21 @@ class NearValues(Neighborhood):
     def _counts(self, distances: np.ndarray) -> np.ndarray:
         """Tell which distances are none between what has nothing in common."""
         return np.isfinite(distances)
+
+
+class _NearGrid(Grid):
+    """The nodes of a grid, with the places that are nearest to each."""
+
+    def __init__(
+        self, of: NearValues, axes: list[Axis], nearest: np.ndarray, share: np.ndarray
+    ) -> None:
+        self._of, self.axes = of, axes
+        self._nearest, self._share = nearest, share
+        self.corners = of.at_nodes(axes, nearest, share)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums around nodes."""
+        return _weighted(self._of.totals(values), self._nearest, self._share)
 
 
 class NearWithinSame(NearValues):
@@ -180,7 +246,7 @@ class NearWithinSame(NearValues):
     def _stacked(self, coordinates: list[np.ndarray]) -> np.ndarray:
         return (coordinates[0] + coordinates[1])[:, np.newaxis]
 
-    def _grid(self, most: int) -> tuple[list[Axis], list[np.ndarray]]:
+    def _sides(self, most: int) -> tuple[list[Axis], list[np.ndarray]]:
         same, near = self.columns
         nodes = _nodes(near, most // self._shape[0])
         at = [self._coordinates()[0], nodes / near.deviation]
@@ -188,6 +254,10 @@ class NearWithinSame(NearValues):
 
     def _counts(self, distances: np.ndarray) -> np.ndarray:
         return distances < self._far() / 2
+
+
+def _totals(where: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
+    return np.stack([np.bincount(where, v, n) for v in values.T], axis=1)
 
 
 def _weighted(totals: np.ndarray, nearest: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -199,11 +269,7 @@ def _nodes(column: Column, most: int) -> np.ndarray:
     values, most = column.values, min(most, _NODES)
     if len(values) <= most:
         return values
-    drawn = np.quantile(values[column.at], np.linspace(0, 1, most // 2))
+    known = values[column.at[column.is_known]]
+    drawn = np.quantile(known, np.linspace(0, 1, most // 2))
     even = np.linspace(values[0], values[-1], most // 2)
     return np.unique(np.concatenate([drawn, even]).astype(np.float32))
-
-
-def _table(axes: list[Axis], ratios: np.ndarray, shape: tuple) -> CorrectionTable:
-    values = torch.from_numpy(ratios.astype(np.float32))
-    return CorrectionTable(axes, values.view(*shape, -1))

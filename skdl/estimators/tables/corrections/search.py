@@ -10,6 +10,7 @@ import numpy as np
 from skdl.estimators.tables.corrections.columns import Column
 from skdl.estimators.tables.corrections.neighborhoods import (
     MOST_CELLS,
+    Grid,
     NearValues,
     NearWithinSame,
     Neighborhood,
@@ -19,18 +20,20 @@ from skdl.estimators.tables.corrections.remainder import Remainder
 from skdl.networks.corrections import CorrectionTable
 
 # Rows that a correction of nothing counts as: the more, the smaller corrections are.
-_PRIORS = (1.0, 3.0, 10.0, 30.0, 100.0)
+_PRIORS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 # Corrections at most; columns whose values, and whose distances, are looked at.
 _MOST, _COLUMNS, _NEAR_COLUMNS = 4, 16, 8
 # Cells of a table for each row, at most, and nodes at which a number is looked at
 # within each value of another column, at least.
 _CELLS_OF_A_ROW, _FEWEST_NODES = 8, 8
+# Rows that have both values, at least.
+_FEWEST_KNOWN = 100
 # Rows that neighborhoods are first looked at with, and how many of the best are looked
 # at with all rows.
 _ROWS, _BEST = 2048, 4
 # A correction counts where the loss is lower by so many standard errors, and by this
-# share of it.
-_ERRORS, _SHARE = 4.0, 0.005
+# share of it, and not by a few rows alone.
+_ERRORS, _SHARE, _FEW = 4.0, 0.005, 10
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,14 @@ def find_corrections(
         search = _Search(remainder, weight)
         scores = [search.promise(c, some) for c in candidates]
         order = np.argsort(scores)[::-1][:_BEST]
-        trials = [search.trial(candidates[i]) for i in order]
-        best = max(trials, key=lambda trial: trial.gain)
-        if not best.counts:
+        best = None
+        for i in order:
+            trial = search.trial(candidates[i])
+            if best is None or trial.gain > best.gain:
+                best = trial
+        if best is None or not best.gain:
             break
-        found.append(best.correction(search))
+        found.append(best.correction())
         remainder.add(best.added)
     return found
 
@@ -104,32 +110,53 @@ def _candidates(columns: Sequence[Column], n_outputs: int) -> Iterator[Neighborh
         yield SameValues([column])
     for pair in combinations(chosen, 2):
         n_cells = len(pair[0].values) * len(pair[1].values)
-        if n_cells <= min(most, _CELLS_OF_A_ROW * len(pair[0].at)):
+        n_rows = _known_in_both(*pair)
+        if n_rows and n_cells <= min(most, _CELLS_OF_A_ROW * n_rows):
             yield SameValues(pair)
     for column in near:
         yield NearValues([column])
     for pair in combinations(near, 2):
-        yield NearValues(pair)
+        if _known_in_both(*pair):
+            yield NearValues(pair)
     for first, second in product(same[:_NEAR_COLUMNS], near):
-        if first is not second and len(first.values) * _FEWEST_NODES <= most:
+        fits = len(first.values) * _FEWEST_NODES <= most
+        if first is not second and fits and _known_in_both(first, second):
             yield NearWithinSame([first, second])
 
 
-@dataclass
+def _known_in_both(first: Column, second: Column) -> int:
+    """Return how many rows have a value in both columns; 0 for too few."""
+    n_rows = int((first.is_known & second.is_known).sum())
+    return n_rows if n_rows >= _FEWEST_KNOWN else 0
+
+
+@dataclass(frozen=True)
 class _Trial:
+    """What a correction does.
+
+    Attributes
+    ----------
+    neighborhood : Neighborhood
+    values : ndarray of shape (n_nodes, K)
+        What it adds at the nodes of a table.
+    grid : Grid
+        These nodes.
+    added : ndarray of shape (n_rows, K)
+        What it adds to rows, from the others.
+    gain : float
+        The share of the loss that it takes away; 0 where that may be chance.
+    """
+
     neighborhood: Neighborhood
-    prior: float
+    values: np.ndarray
+    grid: Grid
     added: np.ndarray
     gain: float
-    counts: bool
 
-    def correction(self, search: "_Search") -> Correction:
-        return Correction(
-            search.table(self.neighborhood, self.prior),
-            tuple(column.number for column in self.neighborhood.columns),
-            self.neighborhood.kind,
-            self.gain,
-        )
+    def correction(self) -> Correction:
+        columns = tuple(column.number for column in self.neighborhood.columns)
+        table = self.grid.table(self.values)
+        return Correction(table, columns, self.neighborhood.kind, self.gain)
 
 
 class _Search:
@@ -137,55 +164,65 @@ class _Search:
 
     def __init__(self, remainder: Remainder, weight: np.ndarray) -> None:
         self._remainder = remainder
-        self._weight = weight / weight.mean()
-        self._gradient = remainder.gradient * self._weight[:, None]
-        self._hessian = remainder.hessian * self._weight[:, None]
-        self._unit = self._hessian.mean(axis=0)
-        self._loss = float((remainder.losses() * self._weight).mean())
+        self._weight = (weight / weight.mean())[:, np.newaxis]
+        self._gradient = remainder.gradient * self._weight
+        self._hessian = remainder.hessian * self._weight
+        self._units = remainder.units()
+        self._losses = (remainder.losses() * self._weight).mean(0)  # (J,)
 
-    def promise(self, candidate: Neighborhood, some: np.ndarray) -> float:
+    def promise(self, candidate: Neighborhood, rows: np.ndarray) -> float:
         """Return by how much the loss of some rows would be lower, about."""
-        rows = None if isinstance(candidate, SameValues) else some
-        found = self._without_itself(candidate, rows)
-        chosen = slice(None) if rows is None else rows
-        gradient, hessian = self._gradient[chosen], self._hessian[chosen]
-        best = 0.0
+        gradient, hessian = self._gradient[rows], self._hessian[rows]
+        gradients = candidate.sums(self._gradient, rows) - gradient
+        hessians = candidate.sums(self._hessian, rows) - hessian
+        gains = [0.0 * self._units]
         for prior in _PRIORS:
-            added = self._added(*found, prior)
-            gains = (gradient - hessian * added / 2) * added
-            best = max(best, float(gains.mean()))
-        return best
+            added = self._step(gradients, hessians, prior)
+            gains.append(((gradient - hessian * added / 2) * added).mean(0))
+        if len(self._losses) == 1:
+            return float(np.sum(gains, axis=1).max())
+        return float(np.max(gains, axis=0).sum())
 
     def trial(self, candidate: Neighborhood) -> _Trial:
-        """Return what a correction does, by the prior that suits it."""
-        found = self._without_itself(candidate, None)
-        tried = []
-        for prior in _PRIORS:
-            added = self._added(*found, prior)
-            gains = self._remainder.gain(added) * self._weight
-            tried.append((float(gains.mean()), prior, added, gains))
-        gain, prior, added, gains = max(tried, key=lambda t: t[0])
-        error = float(gains.std()) / np.sqrt(len(gains))
-        counts = gain > max(_ERRORS * error, _SHARE * self._loss)
-        return _Trial(candidate, prior, added, gain / self._loss, counts)
-
-    def table(self, candidate: Neighborhood, prior: float) -> CorrectionTable:
-        """Return a correction for rows that there are not yet."""
-        denominator = np.concatenate([self._hessian, prior * self._unit[None]])
-        return candidate.table(self._gradient, denominator)
-
-    def _without_itself(
-        self, candidate: Neighborhood, rows: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return sums of gradients and hessians of the others around rows."""
-        chosen = slice(None) if rows is None else rows
-        return (
-            candidate.sums(self._gradient, rows) - self._gradient[chosen],
-            candidate.sums(self._hessian, rows) - self._hessian[chosen],
-        )
+        """Return what a correction does, by the priors that suit it."""
+        grid = candidate.grid(len(self._units))
+        sums = grid.sums(self._gradient), grid.sums(self._hessian)
+        tried = [self._gains(self._added(grid, *sums, prior)) for prior in _PRIORS]
+        gains = np.stack([gain for gain, _ in tried])  # (n_priors, J)
+        counts = np.stack([is_sure for _, is_sure in tried])
+        best = gains.argmax(axis=0), np.arange(gains.shape[1])
+        counts, gain = counts[best], gains[best]
+        priors = np.array(_PRIORS)[best[0]]
+        values = np.where(counts, self._step(*sums, priors), 0.0)
+        added = np.where(counts, self._added(grid, *sums, priors), 0.0)
+        share = float(gain[counts].sum() / self._losses.sum())
+        return _Trial(candidate, values, grid, added, share)
 
     def _added(
-        self, gradients: np.ndarray, hessians: np.ndarray, prior: float
+        self, grid: Grid, gradients: np.ndarray, hessians: np.ndarray, prior: Any
     ) -> np.ndarray:
-        """Return one step of Newton's method toward what is left over around rows."""
-        return gradients / (np.maximum(hessians, 0.0) + prior * self._unit)
+        """Return what a table would add to each row if that were not in it."""
+        total = np.zeros_like(self._gradient)
+        for corner in grid.corners:
+            own = corner.own[:, np.newaxis]
+            total += corner.weight[:, np.newaxis] * self._step(
+                gradients[corner.node] - own * self._gradient,
+                hessians[corner.node] - own * self._hessian,
+                prior,
+            )
+        return total
+
+    def _step(self, gradients: np.ndarray, hessians: np.ndarray, prior: Any) -> Any:
+        """Return one step of Newton's method toward what is left over."""
+        step = gradients / (np.maximum(hessians, 0.0) + prior * self._units)
+        return np.clip(step, -self._remainder.farthest, self._remainder.farthest)
+
+    def _gains(self, added: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean gains, by parts of the loss, and whether they are sure."""
+        gains = self._remainder.gain(added) * self._weight
+        mean = gains.mean(axis=0)
+        error = gains.std(axis=0) / np.sqrt(len(gains))
+        most = np.partition(gains, len(gains) - _FEW, axis=0)[-_FEW:]
+        without = gains.sum(axis=0) - most.sum(axis=0)
+        least = np.maximum(_ERRORS * error, _SHARE * self._losses)
+        return mean, (mean > least) & (without > 0)

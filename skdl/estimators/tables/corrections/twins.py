@@ -1,0 +1,73 @@
+"""Rows that are there twice, of which one would be corrected by the other."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+# Odd, and of no pattern: the golden ratio in bits.
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+# Rows of a value, in the mean, below which it is no chance that two rows have the same;
+# so many such columns that agree make twins, and so many are looked at.
+_ROWS_OF_A_VALUE, _FEWEST, _MOST = 8, 2, 64
+
+
+def without_twins(*of_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first of rows that are the same, and which of these each row is.
+
+    They have the same in all columns of few values, and in all but one of those of
+    many, such as a row's number or a measurement that was taken again. Rows that have
+    nothing but columns of few values are the same by chance.
+
+    Parameters
+    ----------
+    *of_rows : ndarray of shape (n_rows, n_columns)
+        All that is known of rows.
+
+    Returns
+    -------
+    first : ndarray of int, shape (n_different,)
+        Positions of rows that are kept.
+    twin_of : ndarray of int, shape (n_rows,)
+        Which of these a row is.
+    """
+    n_rows = len(of_rows[0])
+    few, many = np.zeros(n_rows, dtype=np.uint64), []
+    for j, column in enumerate(column for values in of_rows for column in values.T):
+        key = _hashed(column, j)
+        n_values = len(np.unique(key))
+        if n_values * _ROWS_OF_A_VALUE > n_rows:
+            many.append(key)
+        else:
+            few += key
+    if len(many) < _FEWEST:
+        return np.arange(n_rows), np.arange(n_rows)
+    groups = [np.unique(key, return_inverse=True)[1] for key in _keys(few, many)]
+    # A graph of rows and groups: twins hang together.
+    starts = np.cumsum([n_rows, *(1 + g.max() for g in groups)])
+    ends = np.concatenate([g + s for g, s in zip(groups, starts, strict=False)])
+    rows = np.tile(np.arange(n_rows), len(groups))
+    edges = coo_matrix(
+        (np.ones(len(rows), dtype=bool), (rows, ends)), (starts[-1],) * 2
+    )
+    _, part = connected_components(edges, directed=False)
+    _, first, twin_of = np.unique(part[:n_rows], return_index=True, return_inverse=True)
+    return first, twin_of
+
+
+def _keys(few: np.ndarray, many: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield keys of rows by all columns, and by all but each one of many values."""
+    every = few + np.sum(many, axis=0, dtype=np.uint64)
+    yield every
+    if len(many) > _FEWEST:
+        for key in many[:_MOST]:
+            yield every - key
+
+
+def _hashed(column: np.ndarray, number: int) -> np.ndarray:
+    """Return a key of each value; sums of keys are keys, too."""
+    bits = (column.astype(np.float64) + 0.0).view(np.uint64)  # one zero
+    for shift in (32, 29, 31):
+        bits = (bits ^ (bits >> np.uint64(shift))) * (_FACTOR + np.uint64(2 * number))
+    return bits
