@@ -45,7 +45,9 @@ class Spread:
         smaller in the mean of more networks. CV+ moves what the networks of each fold
         predict by their errors, so that u is in an interval twice, where the mean of
         all networks has less of it than those of one fold. Twice what it has less is
-        taken from the errors.
+        taken from the errors. Corrected errors are counted from the mean of all
+        networks, so that once is enough: what a correction knows of the networks'
+        chance it has taken from that mean.
 
         Of networks that have learned from a row a part of the noise is in what they
         predict for it. So the mean squares of errors and gaps and their mean product,
@@ -60,8 +62,10 @@ class Spread:
         rest = np.maximum(0.0, of_gaps * of_errors - product**2)
         root = np.sqrt(np.maximum(0.0, half**2 - more * rest))
         chance = np.clip((-half - root) / more, 0.0, of_errors)
-        too_much = 2 * (1 - self.n_blind / self.n_all) * chance
-        if self.corrected is not None:
+        too_much = (1 - self.n_blind / self.n_all) * chance
+        if self.corrected is None:
+            too_much = 2 * too_much
+        else:
             of_errors = self._mean(self.corrected**2)
         left = 1 - too_much / np.where(of_errors > 0, of_errors, 1.0)
         return np.sqrt(np.maximum(left, _LEAST**2))

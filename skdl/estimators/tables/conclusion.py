@@ -140,6 +140,9 @@ class Conclusion:
             None if weight is None else weight.cpu().numpy(),
             None if self._shares is None else np.array(self._shares),
             self._share_of_error(each, added),
+            None
+            if self.has_classes or added is None
+            else self.parts.objective.n_members,
         )
 
     def _share_of_error(

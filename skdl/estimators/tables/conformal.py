@@ -179,6 +179,7 @@ def conformal(
     weight: np.ndarray | None,
     shares: np.ndarray | None = None,
     share_of_error: np.ndarray | None = None,
+    n_around: int | None = None,
 ) -> Conformal:
     """Return what held-out rows say.
 
@@ -196,6 +197,10 @@ def conformal(
         By how much each network counts; None is alike.
     share_of_error : ndarray of shape (K,), optional
         By what residuals are multiplied; see `chance`.
+    n_around : int, optional
+        New rows are around the mean of so many networks, which is all, whose chance is
+        then not in the places that residuals are counted from. Otherwise of those of
+        each fold.
     """
     times = np.zeros(len(target))
     for _, rows, _ in predictions:
@@ -210,5 +215,6 @@ def conformal(
             values = target[rows] - predicted
             if share_of_error is not None:
                 values = values * share_of_error
-        folds.append(held_out(members, values, share[rows] / times[rows], shares))
+        of = members if n_around is None else np.arange(n_around)
+        folds.append(held_out(of, values, share[rows] / times[rows], shares))
     return Conformal(folds, float(np.count_nonzero(times)), shares)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, r2_score
 from sklearn.model_selection import GroupKFold, KFold
 
@@ -16,6 +17,8 @@ from skdl import (
     NeuralClassifier,
     NeuralRegressor,
 )
+from skdl.estimators.tables.corrections.columns import columns_of
+from skdl.estimators.tables.corrections.neighborhoods import SameValues
 
 N, NEW = 1200, 600
 SMALL = {
@@ -99,14 +102,17 @@ def test_out_of_fold_each_row_is_corrected_by_the_others(regressor, days):
 def test_intervals_are_of_the_corrected(regressor, days):
     X, y = days
     low, high = regressor.predict_interval(X[N:], coverage=0.9).T
-    assert 0.86 < np.mean((low <= y[N:]) & (y[N:] <= high)) < 0.95
+    assert 0.87 < np.mean((low <= y[N:]) & (y[N:] <= high)) < 0.95
     assert np.mean(high - low) < 0.8 * np.std(y)
 
 
-def test_a_day_that_was_never_seen_is_not_corrected(regressor, days):
-    X = days[0][:5].assign(day=[3.5, -1.0, 80.0, 1e6, np.nan])
-    plain = without(regressor, "predict", X)
-    np.testing.assert_array_equal(regressor.predict(X)[:4], plain[:4])
+def test_a_day_that_was_never_seen_is_not_corrected():
+    known = torch.arange(20.0).unsqueeze(1)
+    seen = columns_of(np.zeros((60, 0)), known.repeat(3, 1).numpy(), [0], [False], {})
+    table = SameValues(seen).grid(1).table(np.ones((20, 1)))
+    assert table(torch.zeros(20, 0), known).flatten().tolist() == [1.0] * 20
+    unknown = torch.tensor([[3.5], [-1.0], [20.0], [1e6], [7.001]])
+    assert table(torch.zeros(5, 0), unknown).flatten().tolist() == [0.0] * 5
 
 
 def test_places_near_by_are_found(places):
@@ -322,3 +328,117 @@ def test_twins_are_corrected_alike(days):
     unseen = np.mean((y[N:] - model.predict(X[N:])) ** 2)
     out_of_fold = np.mean((y[twice] - model.oof_prediction_) ** 2)
     assert out_of_fold < 2 * unseen < 4 * out_of_fold
+
+
+@pytest.mark.parametrize("nuisance", ["row number", "measured again"])
+def test_a_twin_may_differ_in_one_column_of_many_values(nuisance):
+    rng = np.random.RandomState(0)
+    X, noise = rng.randn(1000, 4), rng.randn(1000)
+    y = X[:, 0] + noise
+    twice = rng.permutation(np.repeat(np.arange(1000), 2))
+    rows, target = X[twice], y[twice]
+    if nuisance == "row number":
+        rows = np.column_stack([rows, np.arange(2000)])
+    else:
+        target = target + 0.3 * rng.randn(2000)
+    assert len(NeuralRegressor(**SMALL).fit(rows, target).corrections_) == 0
+
+
+def test_rows_that_are_the_same_by_chance_are_no_twins():
+    rng = np.random.RandomState(0)
+    day, hour = rng.randint(60, size=24_000), rng.randint(4, size=24_000)
+    y = (2.5 * rng.randn(60)[day] + rng.logistic(size=24_000) > 0).astype(int)
+    X = np.column_stack([day, hour]).astype(float)
+    model = NeuralClassifier(**SMALL).fit(X[:4000], y[:4000])
+    unseen = log_loss(y[4000:], model.predict_proba(X[4000:]))
+    out_of_fold = log_loss(y[:4000], model.oof_prediction_)
+    assert len(model.corrections_)
+    assert out_of_fold == pytest.approx(unseen, 0.05)
+
+
+@pytest.mark.parametrize("waves", [20, 200])
+def test_what_a_table_is_too_coarse_for_does_not_count(waves):
+    rng = np.random.RandomState(0)
+    X = rng.rand(5000, 1)
+    y = np.sin(2 * np.pi * waves * X[:, 0]) + 0.3 * rng.randn(5000)
+    model = NeuralRegressor(**SMALL).fit(X[:4000], y[:4000])
+    score = r2_score(y[4000:], model.predict(X[4000:]))
+    assert score == pytest.approx(model.oof_score_, abs=0.08)
+    low, high = model.predict_interval(X[4000:], coverage=0.9).T
+    assert np.mean((low <= y[4000:]) & (y[4000:] <= high)) > 0.85
+
+
+def test_missing_values_are_not_those_that_stand_for_them():
+    rng = np.random.RandomState(0)
+    z, w = rng.randn(6000), rng.randint(40, size=6000).astype(float)
+    z[rng.rand(6000) < 0.3] = np.nan
+    effect = np.where(np.isnan(z), 2 * rng.randn(40)[w.astype(int)], z)
+    X, y = np.column_stack([z, w]), effect + 0.3 * rng.randn(6000)
+    model = NeuralRegressor(**SMALL).fit(X[:3000], y[:3000])
+    X, y = X[3000:], y[3000:]
+    middle = np.abs(X[:, 0]) < 0.1
+    error, before = (
+        np.mean((y - predicted)[middle] ** 2)
+        for predicted in (model.predict(X), without(model, "predict", X))
+    )
+    assert error < 1.2 * before
+
+
+@pytest.mark.parametrize("days_later", [20, 60, 100])
+def test_known_days_stay_known_when_others_come(regressor, days, days_later):
+    X, y = days
+    model = pickle.loads(pickle.dumps(regressor))
+    for _ in range(2):
+        model.partial_fit(X.assign(day=X["day"] + days_later), y)
+    added = model.predict(X) - without(model, "predict", X)
+    before = regressor.predict(X) - without(regressor, "predict", X)
+    assert np.corrcoef(added, before)[0, 1] > 0.95
+
+
+def test_one_target_does_not_pay_for_another():
+    X, size, level, noise = drawn()
+    both = np.column_stack([size + 2 * level, size + noise])
+    model = EntityEmbeddingRegressor(**SMALL).fit(X[:N], both[:N])
+    found, plain = model.predict(X[N:]), without(model, "predict", X[N:])
+    np.testing.assert_allclose(found[:, 1], plain[:, 1], atol=1e-6)
+    assert r2_score(both[N:, 0], found[:, 0]) > r2_score(both[N:, 0], plain[:, 0]) + 0.2
+
+
+@pytest.mark.parametrize("seed", [0, 20])
+def test_a_few_rows_of_a_rare_class_tell_little(seed):
+    rng = np.random.RandomState(seed)
+    numbers = {f"c{i}": rng.randint(600, size=7000) * 1.0 for i in range(4)}
+    kinds = {f"k{i}": rng.randint(12, size=7000).astype(str) for i in range(4)}
+    X, y = pd.DataFrame(numbers | kinds), (rng.rand(7000) < 0.01).astype(int)
+    model = EntityEmbeddingClassifier(**SMALL | {"random_state": seed})
+    model.fit(X[:2000], y[:2000])
+    found, plain = (
+        log_loss(y[2000:], p)
+        for p in (
+            model.predict_proba(X[2000:]),
+            without(model, "predict_proba", X[2000:]),
+        )
+    )
+    assert found < 1.1 * plain
+
+
+def test_probabilities_as_targets_are_corrected_too(days):
+    X, y = days
+    student = EntityEmbeddingClassifier(**SMALL)
+    found = skdl.distill(
+        LogisticRegression(), X[["size", "day"]][:N], y[:N] > 0, student
+    )
+    assert 0.5 < np.mean(found.predict(X[["size", "day"]][N:]) == (y[N:] > 0)) <= 1
+
+
+def test_intervals_of_several_fits_cover():
+    covers = []
+    for seed in range(5):
+        X, size, level, noise = drawn(3000, seed)
+        y = size + 2 * level + 0.3 * noise
+        parameters = SMALL | {"random_state": seed}
+        model = EntityEmbeddingRegressor(**parameters).fit(X[:N], y[:N])
+        low, high = model.predict_interval(X[N:], coverage=0.9).T
+        covers.append(np.mean((low <= y[N:]) & (y[N:] <= high)))
+    assert 0.88 < np.mean(covers) < 0.93
+    assert min(covers) > 0.86
