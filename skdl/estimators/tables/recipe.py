@@ -31,7 +31,7 @@ _VALUES_FOR_MORE_FOLDS = 20_000
 # take the place of four; their largest batch, how many times more steps they may take,
 # and the rows from which on they may take all of these.
 _ROWS_FOR_NARROW, _COLUMNS_FOR_NARROW = range(6000, 100_000), 64
-_BATCH_OF_NARROW, _STEPS_OF_NARROW, _ROWS_FOR_MOST_OF_NARROW = 64, 2, 13_000
+_BATCH_OF_NARROW, _STEPS_OF_NARROW, _ROWS_FOR_MOST_OF_NARROW = 64, 3.5, 30_000
 # Bins of the histogram that they learn numbers beside, and passes over the rows before
 # the first look: of rare or far targets it must not be chance that ends a training.
 _TARGET_BINS, _PASSES_TO_LOOK = 32, 2
@@ -145,26 +145,27 @@ def recipe_for(
         are predicted by eight networks or more, these have half the width and batches a
         quarter as large, 64 rows at most: noisy steps learn fewer rows by heart, and
         the mean of many small networks is ahead of that of few large ones. They may
-        take twice as many steps, each of which is shorter. They learn numbers beside a
-        histogram of these. The first look comes after two passes, so that a few lucky
-        batches do not end a training. Below 500 and 100 rows layers are narrower and
-        the first look is earlier: as good there, and soon done. From 1,000 rows on what
-        predicts numbers has a third layer. What tells classes has more decay, and more
-        dropout of vectors, than what tells numbers; there is none in columns whose
-        categories have many rows, unless there are many such columns: a few that tell
-        all must not be dropped. Networks that tell classes are best early and take
-        3,000 steps at most, those that predict numbers get better for longer and take
-        8,000, fewer below 4,000, 10,000 and, narrow ones, 13,000 rows; but no fewer
-        than ten passes over the rows. Vectors are as good from networks of 64 units and
-        two layers, which learn at a higher rate; those that tell classes after a third
-        of the steps. Bins of few rows are quantiles alone, so that targets of blind
-        rows stay unknown. Categories of one to three rows, the more of them the larger
-        the table, count as unknown: a vector of so few rows knows these rows by heart.
-        Where there are hundreds of columns of numbers, each has fewer bins and a
-        shorter vector, so that the first layer stays about as wide as the others. The
-        more columns of numbers there are, the more of them may be noise, and the faster
-        gates move: where a few columns all counted fast ones did harm. Where vectors
-        are what is wanted there are no gates, which would take a part of their lengths.
+        take three and a half times as many steps, each of which is shorter. They learn
+        numbers beside a histogram of these. The first look comes after two passes, so
+        that a few lucky batches do not end a training. Below 500 and 100 rows layers
+        are narrower and the first look is earlier: as good there, and soon done. From
+        1,000 rows on what predicts numbers has a third layer. What tells classes has
+        more decay, and more dropout of vectors, than what tells numbers; there is none
+        in columns whose categories have many rows, unless there are many such columns:
+        a few that tell all must not be dropped. Networks that tell classes are best
+        early and take 3,000 steps at most, those that predict numbers get better for
+        longer and take 8,000, fewer below 4,000, 10,000 and, narrow ones, 30,000 rows;
+        but no fewer than ten passes over the rows. Vectors are as good from networks of
+        64 units and two layers, which learn at a higher rate; those that tell classes
+        after a third of the steps. Bins of few rows are quantiles alone, so that
+        targets of blind rows stay unknown. Categories of one to three rows, the more of
+        them the larger the table, count as unknown: a vector of so few rows knows these
+        rows by heart. Where there are hundreds of columns of numbers, each has fewer
+        bins and a shorter vector, so that the first layer stays about as wide as the
+        others. The more columns of numbers there are, the more of them may be noise,
+        and the faster gates move: where a few columns all counted fast ones did harm.
+        Where vectors are what is wanted there are no gates, which would take a part of
+        their lengths.
     """
     narrow = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NARROW
     narrow = narrow and not (n_classes or for_vectors)
