@@ -52,6 +52,11 @@ class Rescaling:
     before: "NumericEncoder"
     after: "NumericEncoder"
 
+    def indicators(self) -> dict[int, int]:
+        """Return where missing values are told, by the columns that may have some."""
+        start = len(self.slope)
+        return {int(j): start + i for i, j in enumerate(self.after.missing)}
+
     def moved(self, column: int, values: Tensor) -> Tensor:
         """Return how what was encoded as these values is encoded now."""
         raw = self.before._raw(values.double().cpu().numpy(), column)

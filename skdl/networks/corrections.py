@@ -4,14 +4,14 @@ A network is smooth. What holds for one value of a column and not for the next, 
 one small place, is looked up in tables of numbers beside it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-# By how much of the largest value rounding may move one.
-_ROUNDING = 1e-5
+# By how much of the values' range rounding may move one.
+_ROUNDING = 1e-3
 # Bounds that are compared at once where there is no search.
 _BLOCK = 128
 
@@ -78,7 +78,7 @@ class Axis(nn.Module):
         )
         # Rounding may move a number, but never half way to the next.
         reach = torch.minimum(gaps[1:], gaps[:-1]) / 4
-        most = _ROUNDING * values.abs().max()
+        most = _ROUNDING * (values[-1] - values[0]) if len(values) > 1 else reach
         self.register_buffer("reach", torch.minimum(reach, most))
 
     def __len__(self) -> int:
@@ -116,6 +116,11 @@ class Axis(nn.Module):
         """Take numbers in new units, to which `moved` takes values of a column."""
         if not self.is_code:
             self._take(moved(self.column, self.values))
+
+    def tell_missing(self, indicators: Mapping[int, int]) -> None:
+        """Know where among the numbers missing ones of some columns are told."""
+        if not self.is_code and self.indicator is None:
+            self.indicator = indicators.get(self.column)
 
     @torch.no_grad()
     def move(self, by: Sequence[int]) -> None:
@@ -209,6 +214,11 @@ class Corrections(nn.Module):
         """Take numbers in new units, to which `moved` takes values of a column."""
         for axis in self._axes():
             axis.rescale(moved)
+
+    def tell_missing(self, indicators: Mapping[int, int]) -> None:
+        """Know where among the numbers missing ones of some columns are told."""
+        for axis in self._axes():
+            axis.tell_missing(indicators)
 
     def move(self, by: Sequence[int]) -> None:
         """Take codes that are larger by so much, in each column."""

@@ -4,7 +4,7 @@ What a network computes stays what it was; only the units of what goes in or com
 are others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -43,6 +43,7 @@ def rescale_inputs(
     shift: Tensor,
     n_added: int,
     moved: Callable[[int, Tensor], Tensor] | None = None,
+    indicators: Mapping[int, int] | None = None,
 ) -> None:
     """Make a network take numbers in new units, and some more inputs, in place.
 
@@ -58,6 +59,8 @@ def rescale_inputs(
     moved : callable, optional
         Takes a number's place and old values, and returns them in the new units as they
         are, where a line is only near to that.
+    indicators : mapping of int to int, optional
+        Where among the inputs missing values are told, by the number.
     """
     if moved is None:
         moved = partial(_along_a_line, slope, shift)
@@ -76,6 +79,7 @@ def rescale_inputs(
         corrections = _corrections(member)
         if corrections is not None:
             corrections.rescale(moved)
+            corrections.tell_missing(indicators or {})
         if n_added:
             _add_inputs(first, n_added)
 

@@ -45,7 +45,8 @@ def with_new_scales(
     if takes_inputs_anew(network):
         network = copy.deepcopy(network)
         slope, shift = map(torch.from_numpy, (rescaling.slope, rescaling.shift))
-        rescale_inputs(network, slope, shift, rescaling.n_added, rescaling.moved)
+        how = rescaling.moved, rescaling.indicators()
+        rescale_inputs(network, slope, shift, rescaling.n_added, *how)
         return encoder, network
     if rescaling.n_added:
         added = [names[j] for j in encoder.missing[-rescaling.n_added :]]

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from skdl.data.categories import UNKNOWN
 from skdl.estimators.core.fitting import FittedParts
 from skdl.estimators.tables.chance import spread
 from skdl.estimators.tables.conformal import Conformal, conformal
+from skdl.estimators.tables.corrections.columns import Layout
 from skdl.estimators.tables.corrections.fitting import Found, corrections_of
 from skdl.estimators.tables.corrections.search import Correction
 from skdl.estimators.tables.pack_rows import PackRows
@@ -81,12 +83,13 @@ class Conclusion:
             )
         self.verdict = self.judge(temperature=held_out)
         found = self._left_over(raw, held_out)
-        corrected, added = raw, None
+        corrected, of_all, added = raw, raw, None
+        if found is not None:  # outputs are divided by a temperature
+            added = found.added * self.temperature
+            of_all = look.with_added(raw, added)
+            corrected = look.with_added(raw, found.added * held_out)
+        self.conformal = self._held_out(raw, of_all, added)
         if found is not None:
-            added = found.added * held_out
-            corrected = look.with_added(raw, added)
-        self.conformal = self._held_out(raw, corrected, added)
-        if found is not None:  # each member's outputs are divided by a temperature
             self.corrections = found.corrections
             parts.network.corrections = found.network
             found.network.scale(held_out)
@@ -112,15 +115,16 @@ class Conclusion:
             self.rows.weight,
             self.rows.inputs,
             [int(j) for j in order if j not in self.harmful],
-            self.estimator._is_categorical,
-            self._indicators(),
+            self._layout(),
         )
 
-    def _indicators(self) -> dict[int, int]:
-        """Return where among the numbers it is told which of them are missing."""
+    def _layout(self) -> Layout:
+        """Return where columns are among the inputs."""
         encoder = self.parts.encoder
         start = encoder.numeric.n_outputs - len(encoder.missing)
-        return {int(j): start + i for i, j in enumerate(encoder.missing)}
+        indicators = {int(j): start + i for i, j in enumerate(encoder.missing)}
+        unknown = encoder.offsets[encoder.vocabulary_of_column] + UNKNOWN
+        return Layout(self.estimator._is_categorical, unknown, indicators)
 
     def _held_out(
         self, each: torch.Tensor, raw: torch.Tensor, added: torch.Tensor | None

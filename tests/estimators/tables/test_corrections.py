@@ -19,6 +19,7 @@ from skdl import (
 )
 from skdl.estimators.tables.corrections.columns import columns_of
 from skdl.estimators.tables.corrections.neighborhoods import SameValues
+from skdl.estimators.tables.corrections.twins import without_twins
 
 N, NEW = 1200, 600
 SMALL = {
@@ -108,10 +109,11 @@ def test_intervals_are_of_the_corrected(regressor, days):
 
 def test_a_day_that_was_never_seen_is_not_corrected():
     known = torch.arange(20.0).unsqueeze(1)
-    seen = columns_of(np.zeros((60, 0)), known.repeat(3, 1).numpy(), [0], [False], {})
+    numbers = known.repeat(3, 1).numpy()
+    seen = columns_of(np.zeros((60, 0)), numbers, [0], Layout([False], [], {}))
     table = SameValues(seen).grid(1).table(np.ones((20, 1)))
     assert table(torch.zeros(20, 0), known).flatten().tolist() == [1.0] * 20
-    unknown = torch.tensor([[3.5], [-1.0], [20.0], [1e6], [7.001]])
+    unknown = torch.tensor([[3.5], [-1.0], [20.0], [1e6], [7.1]])
     assert table(torch.zeros(5, 0), unknown).flatten().tolist() == [0.0] * 5
 
 
@@ -344,6 +346,16 @@ def test_a_twin_may_differ_in_one_column_of_many_values(nuisance):
     assert len(NeuralRegressor(**SMALL).fit(rows, target).corrections_) == 0
 
 
+def test_rows_that_share_a_frequent_value_are_no_twins():
+    X, size, level, noise = drawn()
+    rng = np.random.RandomState(0)
+    spiked = rng.rand(2, len(X)) * (rng.rand(2, len(X)) < 0.15)
+    columns = X[["day"]].assign(first=spiked[0], second=spiked[1])
+    first, twin_of = without_twins([*columns.to_numpy().T, level])
+    assert len(first) == len(columns)
+    np.testing.assert_array_equal(twin_of, np.arange(len(columns)))
+
+
 def test_rows_that_are_the_same_by_chance_are_no_twins():
     rng = np.random.RandomState(0)
     day, hour = rng.randint(60, size=24_000), rng.randint(4, size=24_000)
@@ -442,3 +454,46 @@ def test_intervals_of_several_fits_cover():
         covers.append(np.mean((low <= y[N:]) & (y[N:] <= high)))
     assert 0.88 < np.mean(covers) < 0.93
     assert min(covers) > 0.86
+
+
+def test_rare_categories_are_predicted_as_out_of_fold():
+    rng = np.random.RandomState(0)
+    day, rare = rng.randint(40, size=3000), rng.rand(3000) < 0.4
+    names = np.where(rare, rng.randint(5, 2000, size=3000), rng.randint(5, size=3000))
+    X = pd.DataFrame({"size": rng.randn(3000), "day": day * 1.0, "name": names})
+    X["name"] = X["name"].astype(str)
+    y = X["size"] + 3 * rng.randn(40)[day] * rare
+    model = EntityEmbeddingRegressor(**SMALL).fit(X, y)
+    error, out_of_fold = (
+        np.mean((y - predicted)[rare] ** 2)
+        for predicted in (model.predict(X), model.oof_prediction_)
+    )
+    assert error == pytest.approx(out_of_fold, 0.5)
+
+
+def test_numbers_of_fewer_digits_are_known():
+    rng = np.random.RandomState(0)
+    days = rng.randint(80, size=4000)
+    X = np.column_stack([rng.randn(4000), 2020 + days / 365.25])
+    y = X[:, 0] + 2 * rng.randn(80)[days] + 0.3 * rng.randn(4000)
+    model = NeuralRegressor(**SMALL).fit(X[:2000], y[:2000])
+    assert len(model.corrections_)
+    expected = r2_score(y, model.predict(X))
+    assert r2_score(y, model.predict(X.astype(np.float32))) > expected - 0.02
+
+
+def test_what_goes_missing_later_is_not_corrected(regressor, days):
+    X, y = days
+    model = pickle.loads(pickle.dumps(regressor))
+    gaps = X[N:].copy()
+    gaps.loc[gaps.index[::2], "day"] = np.nan
+    model.partial_fit(gaps, y[N:])
+    missing = gaps[gaps["day"].isna()]
+    inputs = model._encoder.of_all(model._check_inputs(missing, reset=False))[:2]
+    by_day = [
+        table
+        for table in model.network_.corrections.tables
+        if any(axis.column == 1 and not axis.is_code for axis in table.axes)
+    ]
+    assert by_day
+    assert all(not table(*inputs).any() for table in by_day)

@@ -8,6 +8,8 @@ import torch
 
 from skdl.networks.corrections import Axis
 
+# Columns that are looked at.
+MOST_COLUMNS = 16
 # Values from which on rows may be near each other; rows of a value, in the mean, from
 # which on it can have something of its own.
 _FEWEST_VALUES, _ROWS_OF_A_VALUE = 20, 3
@@ -33,7 +35,7 @@ class Column:
     at : ndarray of int, shape (n_rows,)
         Which of them a row has.
     is_known : ndarray of bool, shape (n_rows,)
-        Whether a row has a value; categories have one for those that are missing.
+        Whether a row has a value; a missing category may be one, an unknown one is not.
     indicator : int or None
         Where among the numbers missing values of the column are told.
     """
@@ -74,14 +76,40 @@ class Column:
         )
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Where the columns of a table are among what networks are given.
+
+    Attributes
+    ----------
+    is_category : sequence of bool
+        Of all columns of the table.
+    unknown : sequence of int
+        The code of unknown categories, by column of codes.
+    indicators : mapping of int to int
+        Of columns of numbers that may be missing, by their places, where among the
+        numbers that is told.
+    """
+
+    is_category: Sequence[bool]
+    unknown: Sequence[int]
+    indicators: Mapping[int, int]
+
+    def place(self, number: int) -> int:
+        """Return where a column is among the codes, or among the numbers."""
+        own = bool(self.is_category[number])
+        return sum(bool(other) == own for other in self.is_category[:number])
+
+    def of(self, number: int, indices: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Return the values of a column, (n_rows,)."""
+        given = indices if self.is_category[number] else numbers
+        return given[:, self.place(number)]
+
+
 def columns_of(
-    indices: np.ndarray,
-    numbers: np.ndarray,
-    chosen: Sequence[int],
-    is_category: Sequence[bool],
-    indicators: Mapping[int, int],
+    indices: np.ndarray, numbers: np.ndarray, chosen: Sequence[int], layout: Layout
 ) -> list[Column]:
-    """Return columns of a table that have several values.
+    """Return columns of a table that have several values, so many at most.
 
     Parameters
     ----------
@@ -91,22 +119,22 @@ def columns_of(
         Beginning with the columns of numbers, in the table's order.
     chosen : sequence of int
         Which columns.
-    is_category : sequence of bool
-        Of all columns of the table.
-    indicators : mapping of int to int
-        Of columns of numbers that may be missing, by their places, where among the
-        numbers that is told.
+    layout : Layout
+        Where these are.
     """
-    is_code = np.asarray(is_category, dtype=bool)
-    places = np.where(is_code, np.cumsum(is_code), np.cumsum(~is_code)) - 1
-    found = []
+    found: list[Column] = []
     for number in chosen:
-        place, of_code = int(places[number]), bool(is_code[number])
-        indicator = None if of_code else indicators.get(place)
-        is_known = np.ones(len(indices), dtype=bool)
-        if indicator is not None:
+        if len(found) == MOST_COLUMNS:
+            break
+        place, of_code = layout.place(number), bool(layout.is_category[number])
+        given = layout.of(number, indices, numbers)
+        indicator = None if of_code else layout.indicators.get(place)
+        if of_code:  # what is rare is unknown here, and has a code of its own later
+            is_known = given != layout.unknown[place]
+        elif indicator is None:
+            is_known = np.ones(len(given), dtype=bool)
+        else:
             is_known = numbers[:, indicator] < 0.5
-        given = (indices if of_code else numbers)[:, place]
         values, at = _values(given, is_known, is_exact=of_code)
         if len(values) > 1:
             about = number, place, of_code, values, at, is_known, indicator

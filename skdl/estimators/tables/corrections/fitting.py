@@ -1,6 +1,6 @@
 """Corrections of the networks of a pack, from what they leave over out of fold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skdl.estimators.tables.corrections.columns import columns_of
+from skdl.estimators.tables.corrections.columns import Layout, columns_of
 from skdl.estimators.tables.corrections.remainder import remainder_of
 from skdl.estimators.tables.corrections.search import Correction, find_corrections
 from skdl.estimators.tables.corrections.twins import without_twins
@@ -18,6 +18,8 @@ from skdl.training.objectives import SquaredError
 # Rows that corrections are found in: fewer say too little, and more take too long.
 # Of several outputs rows times these count.
 _FEWEST_ROWS, _MOST_ROWS, _MOST_OUTPUTS = 200, 1 << 17, 1 << 20
+# Columns that tell twins.
+_MOST_KNOWN = 64
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,7 @@ def corrections_of(
     weight: Tensor | None,
     inputs: tuple[Tensor, ...],
     columns: Sequence[int],
-    is_category: Sequence[bool],
-    indicators: Mapping[int, int],
+    layout: Layout,
 ) -> Found | None:
     """Find what predictions of rows leave over that networks have not learned from.
 
@@ -64,8 +65,8 @@ def corrections_of(
         Codes of categories and numbers come first.
     columns : sequence of int
         Of the table, the most important first.
-    is_category, indicators
-        As `columns_of` takes them.
+    layout : Layout
+        Where these are among the inputs.
 
     Returns
     -------
@@ -77,11 +78,10 @@ def corrections_of(
     most = min(_MOST_ROWS, _MOST_OUTPUTS // predictions.shape[1])
     if len(told) > most:  # the same ones of the same rows
         told = np.sort(np.random.RandomState(0).permutation(told)[:most])
-    codes, numbers, targets = (
-        _numpy(tensor[torch.from_numpy(told).to(tensor.device)])
-        for tensor in (*inputs[:2], target)
-    )
-    first, twin_of = without_twins(codes, numbers, targets.reshape(len(targets), -1))
+    rows: Any = slice(None) if len(told) == len(target) else told
+    codes, numbers, targets = (_numpy(t)[rows] for t in (*inputs[:2], target))
+    known = [layout.of(j, codes, numbers) for j in columns[:_MOST_KNOWN]]
+    first, twin_of = without_twins([*known, *targets.reshape(len(told), -1).T])
     if len(first) < _FEWEST_ROWS:
         return None
     raw = predictions[torch.from_numpy(told[first]).to(predictions.device)]
@@ -91,9 +91,11 @@ def corrections_of(
     if remainder is None:
         return None
     before = remainder.raw
-    given = codes[first], numbers[first], columns, is_category, indicators
+    if len(first) < len(told):
+        codes, numbers = codes[first], numbers[first]
+    looked_at = columns_of(codes, numbers, columns, layout)
     found = find_corrections(
-        remainder, columns_of(*given), np.bincount(twin_of, weights=weights[told])
+        remainder, looked_at, np.bincount(twin_of, weights=weights[told])
     )
     if not found:
         return None

@@ -21,8 +21,8 @@ from skdl.networks.corrections import CorrectionTable
 
 # Rows that a correction of nothing counts as: the more, the smaller corrections are.
 _PRIORS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-# Corrections at most; columns whose values, and whose distances, are looked at.
-_MOST, _COLUMNS, _NEAR_COLUMNS = 4, 16, 8
+# Corrections at most; columns whose distances are looked at.
+_MOST, _NEAR_COLUMNS = 4, 8
 # Cells of a table for each row, at most, and nodes at which a number is looked at
 # within each value of another column, at least.
 _CELLS_OF_A_ROW, _FEWEST_NODES = 8, 8
@@ -102,13 +102,12 @@ def find_corrections(
 
 
 def _candidates(columns: Sequence[Column], n_outputs: int) -> Iterator[Neighborhood]:
-    chosen = columns[:_COLUMNS]
-    near = [column for column in chosen if column.has_distances][:_NEAR_COLUMNS]
-    same = [column for column in chosen if column.has_repeats]
+    near = [column for column in columns if column.has_distances][:_NEAR_COLUMNS]
+    same = [column for column in columns if column.has_repeats]
     most = MOST_CELLS // n_outputs
     for column in same:
         yield SameValues([column])
-    for pair in combinations(chosen, 2):
+    for pair in combinations(columns, 2):
         n_cells = len(pair[0].values) * len(pair[1].values)
         n_rows = _known_in_both(*pair)
         if n_rows and n_cells <= min(most, _CELLS_OF_A_ROW * n_rows):

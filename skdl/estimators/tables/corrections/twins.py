@@ -1,6 +1,6 @@
 """Rows that are there twice, of which one would be corrected by the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -8,12 +8,12 @@ from scipy.sparse.csgraph import connected_components
 
 # Odd, and of no pattern: the golden ratio in bits.
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
-# Rows of a value, in the mean, below which it is no chance that two rows have the same;
-# so many such columns that agree make twins, and so many are looked at.
-_ROWS_OF_A_VALUE, _FEWEST, _MOST = 8, 2, 64
+# Rows that have the value of a row, in the mean, below which that is no chance; so many
+# such columns that agree make twins.
+_ROWS_OF_A_VALUE, _FEWEST = 8, 2
 
 
-def without_twins(*of_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def without_twins(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return the first of rows that are the same, and which of these each row is.
 
     They have the same in all columns of few values, and in all but one of those of
@@ -22,8 +22,8 @@ def without_twins(*of_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    *of_rows : ndarray of shape (n_rows, n_columns)
-        All that is known of rows.
+    columns : sequence of ndarray of shape (n_rows,)
+        What is known of rows.
 
     Returns
     -------
@@ -32,12 +32,12 @@ def without_twins(*of_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     twin_of : ndarray of int, shape (n_rows,)
         Which of these a row is.
     """
-    n_rows = len(of_rows[0])
+    n_rows = len(columns[0])
     few, many = np.zeros(n_rows, dtype=np.uint64), []
-    for j, column in enumerate(column for values in of_rows for column in values.T):
+    for j, column in enumerate(columns):
         key = _hashed(column, j)
-        n_values = len(np.unique(key))
-        if n_values * _ROWS_OF_A_VALUE > n_rows:
+        counts = np.unique(key, return_counts=True)[1].astype(np.float64)
+        if counts @ counts <= _ROWS_OF_A_VALUE * n_rows:  # those that a row shares
             many.append(key)
         else:
             few += key
@@ -61,7 +61,7 @@ def _keys(few: np.ndarray, many: list[np.ndarray]) -> Iterator[np.ndarray]:
     every = few + np.sum(many, axis=0, dtype=np.uint64)
     yield every
     if len(many) > _FEWEST:
-        for key in many[:_MOST]:
+        for key in many:
             yield every - key
 
 
