@@ -17,7 +17,7 @@ from skdl import (
     NeuralClassifier,
     NeuralRegressor,
 )
-from skdl.estimators.tables.corrections.columns import columns_of
+from skdl.estimators.tables.corrections.columns import Layout, columns_of
 from skdl.estimators.tables.corrections.neighborhoods import SameValues
 from skdl.estimators.tables.corrections.twins import without_twins
 
