@@ -52,11 +52,6 @@ class Rescaling:
     before: "NumericEncoder"
     after: "NumericEncoder"
 
-    def indicators(self) -> dict[int, int]:
-        """Return where missing values are told, by the columns that may have some."""
-        start = len(self.slope)
-        return {int(j): start + i for i, j in enumerate(self.after.missing)}
-
     def moved(self, column: int, values: Tensor) -> Tensor:
         """Return how what was encoded as these values is encoded now."""
         raw = self.before._raw(values.double().cpu().numpy(), column)
@@ -104,6 +99,12 @@ class NumericEncoder:
     def n_outputs(self) -> int:
         """Columns of the encoded tensor."""
         return len(self.center) + len(self.missing)
+
+    @property
+    def indicators(self) -> dict[int, int]:
+        """Where among the outputs missing values are told, by column."""
+        start = len(self.center)
+        return {int(j): start + i for i, j in enumerate(self.missing)}
 
     def fit(self, X: np.ndarray, rng: np.random.RandomState):
         """Learn medians, ranges and which columns have missing values.

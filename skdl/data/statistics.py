@@ -8,6 +8,8 @@ chance.
 
 import numpy as np
 
+from skdl.data.keys import GOLDEN, mixed
+
 # Rows that are kept, and values of all columns together above which there are fewer: a
 # sample is small beside the weights of a network that takes such rows.
 _MOST_ROWS, _FEWEST_ROWS = 128, 32
@@ -126,12 +128,5 @@ def _has_missing(X: np.ndarray) -> np.ndarray:
 
 
 def _keys_of(first: int, n: int) -> np.ndarray:
-    """Return the keys of rows by their number (Steele et al. 2014, SplitMix)."""
-    key = np.arange(first + 1, first + n + 1, dtype=np.uint64)
-    key *= np.uint64(0x9E3779B97F4A7C15)
-    key ^= key >> np.uint64(30)
-    key *= np.uint64(0xBF58476D1CE4E5B9)
-    key ^= key >> np.uint64(27)
-    key *= np.uint64(0x94D049BB133111EB)
-    key ^= key >> np.uint64(31)
-    return key
+    """Return the keys of rows by their number."""
+    return mixed(np.arange(first + 1, first + n + 1, dtype=np.uint64) * GOLDEN)

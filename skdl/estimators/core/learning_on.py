@@ -45,7 +45,7 @@ def with_new_scales(
     if takes_inputs_anew(network):
         network = copy.deepcopy(network)
         slope, shift = map(torch.from_numpy, (rescaling.slope, rescaling.shift))
-        how = rescaling.moved, rescaling.indicators()
+        how = rescaling.moved, rescaling.after.indicators
         rescale_inputs(network, slope, shift, rescaling.n_added, *how)
         return encoder, network
     if rescaling.n_added:

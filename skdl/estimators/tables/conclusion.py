@@ -121,10 +121,9 @@ class Conclusion:
     def _layout(self) -> Layout:
         """Return where columns are among the inputs."""
         encoder = self.parts.encoder
-        start = encoder.numeric.n_outputs - len(encoder.missing)
-        indicators = {int(j): start + i for i, j in enumerate(encoder.missing)}
         unknown = encoder.offsets[encoder.vocabulary_of_column] + UNKNOWN
-        return Layout(self.estimator._is_categorical, unknown, indicators)
+        is_category = self.estimator._is_categorical
+        return Layout(is_category, unknown, encoder.numeric.indicators)
 
     def _held_out(
         self, each: torch.Tensor, raw: torch.Tensor, added: torch.Tensor | None

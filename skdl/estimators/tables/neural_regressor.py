@@ -187,8 +187,9 @@ class NeuralRegressor(
         What is added to the networks' outputs for rows with some values, one row a
         correction: the `columns`; whether their `values` are the "same", "near", or, of
         the first the same and of the second near, "same, near"; the `gain`, which is
-        the share of the loss out of fold that it takes away. Empty where nothing was
-        left over, and where rows are held out in other ways than at random.
+        the share that it takes away of the loss out of fold that those before it have
+        left. Empty where nothing was left over, and where rows are held out in other
+        ways than at random.
     settings_ : DataFrame
         With ``diversity="settings"``, one row a setting: what it is; its lowest
         `validation_loss` and the epoch of that; its `share` of the predictions.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ class Column:
         """Whether other rows of the same value may say something of a row."""
         return 1 < len(self.values) * _ROWS_OF_A_VALUE <= self.is_known.sum()
 
-    @property
+    @cached_property
     def deviation(self) -> float:
         """Standard deviation of the rows' values; 1 where it is zero."""
         known = self.values[self.at[self.is_known]].astype(np.float64)

@@ -24,6 +24,9 @@ class Remainder(ABC):
 
     Attributes
     ----------
+    losses : ndarray of shape (n_rows, K) or (n_rows, 1)
+        Of each row, by the parts of the loss: the second where outputs do not go by
+        themselves.
     gradient : ndarray of shape (n_rows, K)
         By how much the loss falls as an output rises.
     hessian : ndarray of shape (n_rows, K)
@@ -32,30 +35,27 @@ class Remainder(ABC):
         By how much a correction moves outputs at most.
     """
 
+    raw: np.ndarray
+    losses: np.ndarray
     gradient: np.ndarray
     hessian: np.ndarray
     farthest = _FAR
 
     def __init__(self, raw: np.ndarray, target: np.ndarray) -> None:
-        self.raw = raw.astype(np.float64)
         self.target = target.astype(np.float64)
-        self._look()
+        self._take(raw.astype(np.float64))
 
     def gain(self, added: np.ndarray) -> np.ndarray:
-        """Return by how much the loss of each row is lower, by the parts of the loss.
-
-        (n_rows, K), or (n_rows, 1) where outputs do not go by themselves.
-        """
-        return self.losses() - self._losses(self.raw + added)
+        """Return by how much the losses are lower with a correction."""
+        return self.losses - self._losses(self.raw + added)
 
     def add(self, added: np.ndarray) -> None:
         """Correct the outputs."""
-        self.raw = self.raw + added
-        self._look()
+        self._take(self.raw + added)
 
-    def losses(self) -> np.ndarray:
-        """Return the loss of each row, by its parts."""
-        return self._losses(self.raw)
+    def _take(self, raw: np.ndarray) -> None:
+        self.raw, self.losses = raw, self._losses(raw)
+        self._look()
 
     def units(self) -> np.ndarray:
         """Return the hessian that a row of nothing has, (K,).

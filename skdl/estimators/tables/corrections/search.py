@@ -50,7 +50,7 @@ class Correction:
         "same" values, "near" ones, or "same, near": those of the first column the same
         and of the second near.
     gain : float
-        The share of the loss that it takes away.
+        The share that it takes away of the loss that those before it have left.
     """
 
     table: CorrectionTable
@@ -89,12 +89,9 @@ def find_corrections(
         search = _Search(remainder, weight)
         scores = [search.promise(c, some) for c in candidates]
         order = np.argsort(scores)[::-1][:_BEST]
-        best = None
-        for i in order:
-            trial = search.trial(candidates[i])
-            if best is None or trial.gain > best.gain:
-                best = trial
-        if best is None or not best.gain:
+        trials = (search.trial(candidates[i]) for i in order)
+        best = max(trials, key=lambda trial: trial.gain)
+        if not best.gain:
             break
         found.append(best.correction())
         remainder.add(best.added)
@@ -167,7 +164,7 @@ class _Search:
         self._gradient = remainder.gradient * self._weight
         self._hessian = remainder.hessian * self._weight
         self._units = remainder.units()
-        self._losses = (remainder.losses() * self._weight).mean(0)  # (J,)
+        self._losses = (remainder.losses * self._weight).mean(0)  # (J,)
 
     def promise(self, candidate: Neighborhood, rows: np.ndarray) -> float:
         """Return by how much the loss of some rows would be lower, about."""
@@ -186,14 +183,15 @@ class _Search:
         """Return what a correction does, by the priors that suit it."""
         grid = candidate.grid(len(self._units))
         sums = grid.sums(self._gradient), grid.sums(self._hessian)
-        tried = [self._gains(self._added(grid, *sums, prior)) for prior in _PRIORS]
-        gains = np.stack([gain for gain, _ in tried])  # (n_priors, J)
-        counts = np.stack([is_sure for _, is_sure in tried])
+        tried = [self._added(grid, *sums, prior) for prior in _PRIORS]
+        told = zip(*(self._gains(added) for added in tried), strict=True)
+        gains, counts = map(np.stack, told)  # (n_priors, J)
         best = gains.argmax(axis=0), np.arange(gains.shape[1])
-        counts, gain = counts[best], gains[best]
-        priors = np.array(_PRIORS)[best[0]]
-        values = np.where(counts, self._step(*sums, priors), 0.0)
-        added = np.where(counts, self._added(grid, *sums, priors), 0.0)
+        gain, counts = gains[best], counts[best]
+        of_output = np.broadcast_to(best[0], self._units.shape)
+        values = self._step(*sums, np.array(_PRIORS)[of_output])
+        added = np.stack([tried[p][:, k] for k, p in enumerate(of_output)], axis=1)
+        values, added = (np.where(counts, v, 0.0) for v in (values, added))
         share = float(gain[counts].sum() / self._losses.sum())
         return _Trial(candidate, values, grid, added, share)
 

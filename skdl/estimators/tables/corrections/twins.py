@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-# Odd, and of no pattern: the golden ratio in bits.
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+from skdl.data.keys import GOLDEN, mixed
+
 # Rows that have the value of a row, in the mean, below which that is no chance; so many
 # such columns that agree make twins.
 _ROWS_OF_A_VALUE, _FEWEST = 8, 2
@@ -68,6 +68,4 @@ def _keys(few: np.ndarray, many: list[np.ndarray]) -> Iterator[np.ndarray]:
 def _hashed(column: np.ndarray, number: int) -> np.ndarray:
     """Return a key of each value; sums of keys are keys, too."""
     bits = (column.astype(np.float64) + 0.0).view(np.uint64)  # one zero
-    for shift in (32, 29, 31):
-        bits = (bits ^ (bits >> np.uint64(shift))) * (_FACTOR + np.uint64(2 * number))
-    return bits
+    return mixed(bits + np.array([1 + number], dtype=np.uint64) * GOLDEN)
