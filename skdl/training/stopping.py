@@ -14,6 +14,10 @@ class EarlyStopping:
     tolerance : float, default=0.0
         By what share of itself the loss has to be lower for patience to begin anew.
         The best epoch is the best one however little better it is.
+    if_rising : int, optional
+        Epochs after which training stops where the last of them has a higher loss than
+        the one before it: that two losses in a row go up is seldom chance. `patience`
+        by default.
 
     Attributes
     ----------
@@ -21,16 +25,21 @@ class EarlyStopping:
         The epoch (from 1) of the lowest loss, the last among ties; 0 before any.
     """
 
-    def __init__(self, patience: int, tolerance: float = 0.0) -> None:
+    def __init__(
+        self, patience: int, tolerance: float = 0.0, if_rising: int | None = None
+    ) -> None:
         self.patience = patience
         self.tolerance = tolerance
+        self.if_rising = patience if if_rising is None else if_rising
         self.best_epoch = 0
-        self._best = self._bar = math.inf
+        self._best = self._bar = self._last = math.inf
         self._since = 0
+        self._rises = False
 
     def is_best(self, epoch: int, loss: float) -> bool:
         """Take the loss of an epoch and tell whether it is the lowest so far."""
         self._since += 1
+        self._rises, self._last = loss > self._last, loss
         if loss < self._bar:
             self._since = 0
             self._bar = loss - self.tolerance * abs(loss) if self.tolerance else loss
@@ -46,6 +55,8 @@ class EarlyStopping:
             "bar": self._bar,
             "epoch": self.best_epoch,
             "since": self._since,
+            "last": self._last,
+            "rises": self._rises,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -53,8 +64,10 @@ class EarlyStopping:
         self._best, self.best_epoch = state["best"], state["epoch"]
         self._bar = state["bar"]
         self._since = state["since"]
+        # Files from before there were any have neither.
+        self._last, self._rises = state.get("last", math.inf), state.get("rises", False)
 
     @property
     def should_stop(self) -> bool:
         """Whether patience has run out."""
-        return self._since >= self.patience
+        return self._since >= (self.if_rising if self._rises else self.patience)

@@ -225,7 +225,7 @@ class Interrupting:
 finder = Interrupting()
 sys.meta_path.insert(0, finder)
 X = np.random.default_rng(0).normal(size=(64, 3))
-model = skdl.NeuralRegressor(max_epochs=2, random_state=0)
+model = skdl.NeuralRegressor(max_epochs=2, random_state=0, optimizer="sgd")
 try:
     model.fit(X, X[:, 0])
 except KeyboardInterrupt:
@@ -253,6 +253,22 @@ def in_a_new_process(script):
 @pytest.mark.parametrize("make", MAKES)
 def test_the_first_step_of_a_process_imports_nothing_of_torch(make):
     done = in_a_new_process(NO_IMPORTS.format(make=MAKES[make]))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_fit_does_not_import_the_compiler():
+    """That takes a second, in each process of a search anew."""
+    script = """
+    import sys, tempfile
+    import numpy as np, skdl
+    X = np.random.default_rng(0).normal(size=(64, 3))
+    with tempfile.TemporaryDirectory() as folder:
+        for options in {}, dict(validation=None, checkpoint=folder + "/file"):
+            model = skdl.NeuralRegressor(max_epochs=2, **options).fit(X, X[:, 0])
+    model.partial_fit(X, X[:, 0]).predict(X)
+    assert "torch._dynamo" not in sys.modules
+    """
+    done = in_a_new_process(script)
     assert done.returncode == 0, done.stderr
 
 

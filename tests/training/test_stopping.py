@@ -34,6 +34,27 @@ def test_many_small_gains_are_a_large_one():
     assert told(losses, tolerance=0.01)[1] == 6
 
 
+def test_a_loss_that_rises_takes_less_patience():
+    for losses, end in (([2.0, 2.1, 2.2, 2.0], 3), ([2.0, 2.2, 2.1, 2.0, 2.1], 4)):
+        rule = EarlyStopping(3, if_rising=2)
+        for epoch, loss in enumerate(losses, start=1):
+            rule.is_best(epoch, loss)
+            if rule.should_stop:
+                break
+        assert epoch == end
+
+
+def test_whether_it_rises_goes_on_with_the_state():
+    rule = EarlyStopping(3, if_rising=2)
+    for epoch, loss in enumerate([2.0, 2.1], start=1):
+        rule.is_best(epoch, loss)
+    other = EarlyStopping(3, if_rising=2)
+    other.load_state_dict(rule.state_dict())
+    assert not other.should_stop
+    other.is_best(3, 2.2)
+    assert other.should_stop
+
+
 def test_its_state_goes_on():
     rule, _ = told([3.0, 2.0, 1.995], tolerance=0.01)
     other = EarlyStopping(2, 0.01)

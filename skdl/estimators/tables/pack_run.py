@@ -209,7 +209,8 @@ class PackRun(Conclusion):
             stretches.begin()
             reporter.epoch_begin()
 
-        work = 3 * work_per_row(self.parts.network) * self.recipe.batch_size
+        recipe = self.recipe
+        work = 3 * work_per_row(self.parts.network) * recipe.batch_size
         with self.runtime.threads(work):
             trainer = self._trainer()
             outcome = train(
@@ -217,7 +218,9 @@ class PackRun(Conclusion):
                 stretches,
                 max_epochs=len(self.steps),
                 validate=self._validate,
-                stopping=EarlyStopping(self.recipe.patience, self.recipe.tolerance),
+                stopping=EarlyStopping(
+                    recipe.patience, recipe.tolerance, recipe.patience_if_rising
+                ),
                 on_epoch_begin=begin,
                 on_epoch_end=end,
             )

@@ -84,9 +84,10 @@ class Recipe:
         the first half of them and stays.
     growth : float
         By how much later each look comes than the one before.
-    patience, tolerance : int, float
+    patience, patience_if_rising, tolerance : int, int, float
         Looks before training ends whose loss is not lower than the lowest by this share
-        of it.
+        of it, and how many are enough where the last of them has a higher loss than the
+        one before.
     """
 
     hidden_layer_sizes: Any = (256, 256)
@@ -108,6 +109,7 @@ class Recipe:
     first_look: int = 150
     growth: float = 1.25
     patience: int = 3
+    patience_if_rising: int = 2
     tolerance: float = 1e-3
 
 

@@ -1,11 +1,19 @@
 """AdamW whose steps cost little more than their arithmetic."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
+
+# The first call of each, as torch wraps it, imports all of its compiler, which takes a
+# second and which nothing here needs.
+_ADD_PARAM_GROUP = inspect.unwrap(Optimizer.add_param_group)
+_STATE_DICT = inspect.unwrap(Optimizer.state_dict)
+_LOAD_STATE_DICT = inspect.unwrap(Optimizer.load_state_dict)
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,8 @@ class LeanAdamW(torch.optim.AdamW):
 
     It takes the steps of `torch.optim.AdamW` with ``fused=True``, bit for bit, and has
     the same state. What it leaves out is looking up and sorting all tensors anew in
-    every step, which for small networks takes longer than the step itself.
+    every step, which for small networks takes longer than the step itself, and the
+    import of torch's compiler in the first.
 
     Attributes
     ----------
@@ -49,7 +58,15 @@ class LeanAdamW(torch.optim.AdamW):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group; the tensors are gathered anew."""
         self._gathered: list[_Group] = []
-        super().add_param_group(param_group)
+        _ADD_PARAM_GROUP(self, param_group)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state."""
+        return _STATE_DICT(self)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take a state."""
+        _LOAD_STATE_DICT(self, state_dict)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take a state; the tensors are gathered anew."""
@@ -63,9 +80,9 @@ class LeanAdamW(torch.optim.AdamW):
         if closure is not None or any(g is None for part in gradients for g in part):
             return super().step(closure)
         if not self._gathered:
-            super().step()
+            if any(g.is_sparse for part in gradients for g in part):
+                return super().step()  # which refuses them
             self._gathered = [self._gather(group) for group in self.param_groups]
-            return None
         for group, tensors, part in zip(
             self.param_groups, self._gathered, gradients, strict=True
         ):
@@ -89,6 +106,13 @@ class LeanAdamW(torch.optim.AdamW):
         return None
 
     def _gather(self, group: dict[str, Any]) -> _Group:
+        for p in group["params"]:
+            if not self.state[p]:
+                self.state[p] = {
+                    "step": torch.zeros((), dtype=torch.float32, device=p.device),
+                    "exp_avg": torch.zeros_like(p),
+                    "exp_avg_sq": torch.zeros_like(p),
+                }
         states = [self.state[p] for p in group["params"]]
         return _Group(
             list(group["params"]),

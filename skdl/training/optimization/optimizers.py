@@ -164,8 +164,9 @@ def build_optimizer(
     torch.optim.Optimizer
         One that has no state yet.
     """
-    rehearse_step()
     groups = parameter_groups(network, settings.weight_decay, settings.layer_lr_decay)
+    is_lean = optimizer == "adamw" and _can_fuse(groups) and _on_cpu(groups)
+    rehearse_step(LeanAdamW if is_lean else torch.optim.AdamW)
     if optimizer == "muon":
         groups = split_matrices(network, groups)
     if isinstance(optimizer, str):

@@ -4,7 +4,7 @@ import functools
 import io
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -33,15 +33,21 @@ def interrupts_held() -> Iterator[None]:
 
 
 @functools.cache  # once is enough; a call that is interrupted is made again
-def rehearse_step() -> None:
+def rehearse_step(kind: Callable[..., torch.optim.Optimizer]) -> None:
     """Take a step with nothing in it, so that torch imports what steps need.
 
-    Torch imports hundreds of modules in the first step. An interrupt in one of them
-    would leave it half imported, and every later step in the process would fail.
+    Torch imports hundreds of modules in the first step of its own optimizers. An
+    interrupt in one of them would leave it half imported, and every later step in the
+    process would fail.
+
+    Parameters
+    ----------
+    kind : callable
+        Takes parameters and `lr`, as the optimizer does whose steps come.
     """
     with interrupts_held():
         weight = torch.zeros(1, 1, requires_grad=True)
-        optimizer = torch.optim.AdamW([weight], lr=0.0, fused=True)
+        optimizer = kind([weight], lr=0.0)
         weight.sum().backward()
         optimizer.step()
         save(optimizer.state_dict(), io.BytesIO())  # checkpoints

@@ -34,6 +34,8 @@ _ROWS, _BEST = 2048, 4
 # A correction counts where the loss is lower by so many standard errors, and by this
 # share of it, and not by a few rows alone.
 _ERRORS, _SHARE, _FEW = 4.0, 0.005, 10
+# What promises less than this part of either is not tried.
+_HOPE = 0.5
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,11 @@ def find_corrections(
     found: list[Correction] = []
     while candidates and len(found) < _MOST:
         search = _Search(remainder, weight)
-        scores = [search.promise(c, some) for c in candidates]
+        scores = np.array([search.promise(c, some) for c in candidates])
         order = np.argsort(scores)[::-1][:_BEST]
-        trials = (search.trial(candidates[i]) for i in order)
-        best = max(trials, key=lambda trial: trial.gain)
-        if not best.gain:
+        trials = [search.trial(candidates[i]) for i in order if scores[i] > 0]
+        best = max(trials, key=lambda trial: trial.gain, default=None)
+        if best is None or not best.gain:
             break
         found.append(best.correction())
         remainder.add(best.added)
@@ -167,17 +169,25 @@ class _Search:
         self._losses = (remainder.losses * self._weight).mean(0)  # (J,)
 
     def promise(self, candidate: Neighborhood, rows: np.ndarray) -> float:
-        """Return by how much the loss of some rows would be lower, about."""
+        """Return by how much the loss of some rows would be lower, about.
+
+        It is 0 where there is no hope that this would count.
+        """
         gradient, hessian = self._gradient[rows], self._hessian[rows]
         gradients = candidate.sums(self._gradient, rows) - gradient
         hessians = candidate.sums(self._hessian, rows) - hessian
-        gains = [0.0 * self._units]
+        told = []
         for prior in _PRIORS:
             added = self._step(gradients, hessians, prior)
-            gains.append(((gradient - hessian * added / 2) * added).mean(0))
-        if len(self._losses) == 1:
-            return float(np.sum(gains, axis=1).max())
-        return float(np.max(gains, axis=0).sum())
+            gains = (gradient - hessian * added / 2) * added
+            if len(self._losses) == 1:
+                gains = gains.sum(axis=1, keepdims=True)
+            told.append((gains.mean(axis=0), gains.std(axis=0)))
+        means, deviations = map(np.stack, zip(*told, strict=True))  # (n_priors, J)
+        best = means.argmax(axis=0), np.arange(means.shape[1])
+        mean, error = means[best], deviations[best] / np.sqrt(len(self._weight))
+        least = np.maximum(_ERRORS * error, _SHARE * self._losses)
+        return float(mean[mean > _HOPE * least].sum())
 
     def trial(self, candidate: Neighborhood) -> _Trial:
         """Return what a correction does, by the priors that suit it."""
