@@ -15,9 +15,9 @@ class EarlyStopping:
         By what share of itself the loss has to be lower for patience to begin anew.
         The best epoch is the best one however little better it is.
     if_rising : int, optional
-        Epochs after which training stops where the last of them has a higher loss than
-        the one before it: that two losses in a row go up is seldom chance. `patience`
-        by default.
+        Epochs after which training stops where the loss rises faster and faster: by
+        more in the last of them than in all before since the lowest. `patience` by
+        default.
 
     Attributes
     ----------
@@ -39,7 +39,8 @@ class EarlyStopping:
     def is_best(self, epoch: int, loss: float) -> bool:
         """Take the loss of an epoch and tell whether it is the lowest so far."""
         self._since += 1
-        self._rises, self._last = loss > self._last, loss
+        self._rises = loss - self._last > self._last - self._best
+        self._last = loss
         if loss < self._bar:
             self._since = 0
             self._bar = loss - self.tolerance * abs(loss) if self.tolerance else loss

@@ -34,8 +34,8 @@ def test_many_small_gains_are_a_large_one():
     assert told(losses, tolerance=0.01)[1] == 6
 
 
-def test_a_loss_that_rises_takes_less_patience():
-    for losses, end in (([2.0, 2.1, 2.2, 2.0], 3), ([2.0, 2.2, 2.1, 2.0, 2.1], 4)):
+def test_a_loss_that_rises_faster_and_faster_takes_less_patience():
+    for losses, end in (([2.0, 2.1, 2.3, 2.0], 3), ([2.0, 2.2, 2.3, 2.1, 2.1], 4)):
         rule = EarlyStopping(3, if_rising=2)
         for epoch, loss in enumerate(losses, start=1):
             rule.is_best(epoch, loss)
@@ -51,7 +51,7 @@ def test_whether_it_rises_goes_on_with_the_state():
     other = EarlyStopping(3, if_rising=2)
     other.load_state_dict(rule.state_dict())
     assert not other.should_stop
-    other.is_best(3, 2.2)
+    other.is_best(3, 2.3)
     assert other.should_stop
 
 

@@ -22,18 +22,21 @@ _ROWS_FOR_TREES = 1000
 _ROWS_FOR_NO_DROPOUT, _COLUMNS_FOR_DROPOUT = 200, 30
 # Rows from which on networks that predict numbers have a third layer.
 _ROWS_FOR_THREE_LAYERS = 1000
-# Folds, and more of them for so many rows, of numbers to predict and of classes, and so
-# many values at most.
+# Folds, and more of them for so many rows, of numbers to predict and of classes; where
+# rows are few, only if they have so many values at most.
 _FOLDS, _MORE_FOLDS = 4, 8
-_ROWS_FOR_MORE_FOLDS = range(200, 500), range(200, 1500)
-_VALUES_FOR_MORE_FOLDS = 20_000
-# Rows, with numbers to predict, and columns at most for which eight narrow networks
-# take the place of four; their largest batch, how many times more steps they may take,
-# and the rows from which on they may take all of these.
-_ROWS_FOR_NARROW, _COLUMNS_FOR_NARROW = range(6000, 100_000), 64
-_BATCH_OF_NARROW, _STEPS_OF_NARROW, _ROWS_FOR_MOST_OF_NARROW = 64, 3.5, 30_000
-# Bins of the histogram that they learn numbers beside, and passes over the rows before
-# the first look: of rare or far targets it must not be chance that ends a training.
+_ROWS_FOR_MORE_FOLDS = range(200, 1500), range(200, 100_000)
+_FEW_ROWS, _VALUES_OF_FEW_ROWS = 500, 20_000
+# Units of a layer, and steps before the first look, below so many rows.
+_SIZES = {100: (64, 40), 500: (128, 60), 100_000: (128, 150)}
+_LARGEST_SIZE = (256, 150)
+# Rows, with numbers to predict, and columns at most for which eight networks learn from
+# small batches; the largest, how many times more steps they may take, and the rows from
+# which on they may take all of these.
+_ROWS_FOR_NOISE, _COLUMNS_FOR_NOISE = range(6000, 100_000), 64
+_BATCH_WITH_NOISE, _STEPS_WITH_NOISE, _ROWS_FOR_MOST_STEPS = 64, 3.5, 30_000
+# Bins of the histogram that these learn numbers beside, and passes over the rows before
+# their first look: of rare or far targets it must not be chance that ends a training.
 _TARGET_BINS, _PASSES_TO_LOOK = 32, 2
 # Units of each layer where vectors alone are wanted, and the learning rates for numbers
 # and classes: at a higher one classes are learned by heart before it shows.
@@ -86,11 +89,10 @@ class Recipe:
         By how much later each look comes than the one before.
     patience, patience_if_rising, tolerance : int, int, float
         Looks before training ends whose loss is not lower than the lowest by this share
-        of it, and how many are enough where the last of them has a higher loss than the
-        one before.
+        of it, and how many are enough where the loss rises faster and faster.
     """
 
-    hidden_layer_sizes: Any = (256, 256)
+    hidden_layer_sizes: Any = (128, 128)
     dropout: float = 0.0
     embedding_dropout: float = 0.2
     dropout_rows: float = 200.0
@@ -144,49 +146,49 @@ def recipe_for(
     Recipe
         The batch is the power of two next below a 50th of the rows, from 32 to 256: few
         rows need many steps, many rows fast ones. Where numbers of 6,000 rows or more
-        are predicted by eight networks or more, these have half the width and batches a
-        quarter as large, 64 rows at most: noisy steps learn fewer rows by heart, and
-        the mean of many small networks is ahead of that of few large ones. They may
-        take three and a half times as many steps, each of which is shorter. They learn
-        numbers beside a histogram of these. The first look comes after two passes, so
-        that a few lucky batches do not end a training. Below 500 and 100 rows layers
-        are narrower and the first look is earlier: as good there, and soon done. From
-        1,000 rows on what predicts numbers has a third layer. What tells classes has
-        more decay, and more dropout of vectors, than what tells numbers; there is none
-        in columns whose categories have many rows, unless there are many such columns:
-        a few that tell all must not be dropped. Networks that tell classes are best
-        early and take 3,000 steps at most, those that predict numbers get better for
-        longer and take 8,000, fewer below 4,000, 10,000 and, narrow ones, 30,000 rows;
-        but no fewer than ten passes over the rows. Vectors are as good from networks of
-        64 units and two layers, which learn at a higher rate; those that tell classes
-        after a third of the steps. Bins of few rows are quantiles alone, so that
-        targets of blind rows stay unknown. Categories of one to three rows, the more of
-        them the larger the table, count as unknown: a vector of so few rows knows these
-        rows by heart. Where there are hundreds of columns of numbers, each has fewer
-        bins and a shorter vector, so that the first layer stays about as wide as the
-        others. The more columns of numbers there are, the more of them may be noise,
-        and the faster gates move: where a few columns all counted fast ones did harm.
-        Where vectors are what is wanted there are no gates, which would take a part of
-        their lengths.
+        are predicted by eight networks or more, batches are a quarter as large, 64 rows
+        at most: noisy steps learn fewer rows by heart. They may be three and a half
+        times as many, each of which is shorter. These networks learn numbers beside a
+        histogram of them. The first look comes after two passes, so that a few lucky
+        batches do not end a training. The mean of many small networks is ahead of that
+        of few large ones, and sooner trained: layers have 128 units, 64 below 100 rows
+        and 256 from 100,000 on. Below 500 rows the first look is earlier. From 1,000
+        rows on what predicts numbers has a third layer. What tells classes has more
+        decay, and more dropout of vectors, than what tells numbers; there is none in
+        columns whose categories have many rows, unless there are many such columns: a
+        few that tell all must not be dropped. Networks that tell classes are mostly
+        best early, and take 6,000 steps at most where the loss falls to the end. Those
+        that predict numbers get better for longer and take 8,000. Both take fewer below
+        4,000, 5,000 and, with small batches, 30,000 rows; but no fewer than ten passes
+        over the rows. Vectors are as good from networks of 64 units and two layers,
+        which learn at a higher rate; those that tell classes after a sixth of the
+        steps. Bins of few rows are quantiles alone, so that targets of blind rows stay
+        unknown. Categories of one to three rows, the more of them the larger the table,
+        count as unknown: a vector of so few rows knows these rows by heart. Where there
+        are hundreds of columns of numbers, each has fewer bins and a shorter vector, so
+        that the first layer stays about as wide as the others. The more columns of
+        numbers there are, the more of them may be noise, and the faster gates move:
+        where a few columns all counted fast ones did harm. Where vectors are what is
+        wanted there are no gates, which would take a part of their lengths.
     """
-    narrow = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NARROW
-    narrow = narrow and not (n_classes or for_vectors)
-    batch_size = resolve_batch_size("auto", n_rows // 4 if narrow else n_rows)
-    if narrow:
-        batch_size = min(_BATCH_OF_NARROW, batch_size)
+    noisy = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NOISE
+    noisy = noisy and not (n_classes or for_vectors)
+    batch_size = resolve_batch_size("auto", n_rows // 4 if noisy else n_rows)
+    if noisy:
+        batch_size = min(_BATCH_WITH_NOISE, batch_size)
     batches = math.ceil(n_rows / batch_size)
-    most, for_most = (3000, 4000) if n_classes else (8000, 10_000)
-    if narrow:
-        most, for_most = round(most * _STEPS_OF_NARROW), _ROWS_FOR_MOST_OF_NARROW
+    most, for_most = (6000, 4000) if n_classes else (8000, 5000)
+    if noisy:
+        most, for_most = round(most * _STEPS_WITH_NOISE), _ROWS_FOR_MOST_STEPS
     passes = 10
     if for_vectors and n_classes:
-        most, passes = most // 3, 4
+        most, passes = most // 6, 4
     steps = round(most * min(1.0, (n_rows / for_most) ** 0.6))
     columns = max(1, n_numbers)
     share = min(1.0, _BINS / (64 * columns))
     width, first_look = _size(n_rows)
-    if narrow:
-        width, first_look = width // 2, max(first_look, _PASSES_TO_LOOK * batches)
+    if noisy:
+        first_look = max(first_look, _PASSES_TO_LOOK * batches)
     drops_all = for_vectors or n_categorical >= _COLUMNS_FOR_DROPOUT
     depth = 3 if not n_classes and n_rows >= _ROWS_FOR_THREE_LAYERS else 2
     recipe = Recipe(
@@ -196,7 +198,7 @@ def recipe_for(
         embedding_dropout=0.4 if n_classes else 0.2,
         dropout_rows=math.inf if drops_all else _ROWS_FOR_NO_DROPOUT,
         batch_size=batch_size,
-        target_bins=_TARGET_BINS if narrow else 0,
+        target_bins=_TARGET_BINS if noisy else 0,
         rare_rows=min(3, n_rows // 300),
         gate_pace=0.0 if for_vectors else min(20.0, max(2.0, columns / 2)),
         max_steps=max(steps, _FEWEST_STEPS, passes * batches),
@@ -214,11 +216,12 @@ def recipe_for(
 def default_folds(n_rows: int, n_columns: int, has_classes: bool) -> int:
     """Return in how many folds rows are parted if nobody says it.
 
-    Eight from 200 rows to 1,500 where there are classes, to 500 where there are numbers
-    to predict, which takes longer: then a network learns from seven eighths of the rows
-    in place of three fourths, and twice as many vote. With more rows a fit would take
-    twice as long for little, unless networks are narrower: as numbers are predicted
-    from 6,000 rows on, in tables of at most 64 columns.
+    Eight from 200 rows on where there are classes, and to 1,500 rows where there are
+    numbers to predict: then a network learns from seven eighths of the rows in place of
+    three fourths, and twice as many vote. Numbers of more rows are as well predicted by
+    four, and sooner, but from 6,000 rows on, in tables of at most 64 columns, where
+    eight learn from small batches. So there are four from 100,000 rows on. Below 500
+    rows of many columns eight would take twice as long for little.
 
     Parameters
     ----------
@@ -227,19 +230,18 @@ def default_folds(n_rows: int, n_columns: int, has_classes: bool) -> int:
     has_classes : bool
         Whether classes are predicted.
     """
-    has_few = n_columns <= _COLUMNS_FOR_NARROW
-    if has_few and not has_classes and n_rows in _ROWS_FOR_NARROW:
-        return _MORE_FOLDS
-    is_cheap = n_rows * n_columns <= _VALUES_FOR_MORE_FOLDS
-    few = n_rows in _ROWS_FOR_MORE_FOLDS[has_classes]
-    return _MORE_FOLDS if few and is_cheap else _FOLDS
+    if n_rows < _FEW_ROWS and n_rows * n_columns > _VALUES_OF_FEW_ROWS:
+        return _FOLDS
+    has_few = n_columns <= _COLUMNS_FOR_NOISE
+    is_noisy = has_few and not has_classes and n_rows in _ROWS_FOR_NOISE
+    more = is_noisy or n_rows in _ROWS_FOR_MORE_FOLDS[has_classes]
+    return _MORE_FOLDS if more else _FOLDS
 
 
 def _size(n_rows: int) -> tuple[int, int]:
     """Return the units of a layer and the steps before the first look."""
-    if n_rows < 100:
-        return 64, 40
-    return (128, 60) if n_rows < 500 else (256, 150)
+    sizes = (size for most, size in _SIZES.items() if n_rows < most)
+    return next(sizes, _LARGEST_SIZE)
 
 
 def with_parameters(recipe: Recipe, estimator: Any) -> Recipe:

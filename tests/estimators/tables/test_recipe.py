@@ -23,22 +23,22 @@ def test_training_is_never_shorter_than_some_passes():
     assert recipe_for(10**6, 5, 0).max_steps == 10 * -(-(10**6) // 256)
 
 
-def test_few_rows_are_soon_done_and_numbers_take_longer_than_classes():
-    steps = [recipe_for(n, 5, 0).max_steps for n in (20, 1_000, 10_000, 20_000)]
+def test_few_rows_are_soon_done():
+    steps = [recipe_for(n, 5, 0).max_steps for n in (20, 1_000, 5_000, 20_000)]
     assert steps == sorted(steps)
-    assert steps[0] == 250
-    assert steps[1] < 2_500
+    assert steps[0] < 300
+    assert steps[1] < 3_500
     assert steps[-2:] == [8_000, 8_000]
-    assert recipe_for(1_000, 5, 3).max_steps < steps[1]
+    assert recipe_for(20_000, 5, 3).max_steps == 6_000
 
 
-def test_vectors_come_from_narrow_networks_for_classes_after_a_third_of_the_steps():
-    for n_classes, share in ((2, 1 / 3), (0, 1)):
+def test_vectors_come_from_small_networks_for_classes_after_a_sixth_of_the_steps():
+    for n_classes, share in ((2, 1 / 6), (0, 1)):
         whole, vectors = (
             recipe_for(20_000, 5, n_classes, for_vectors=w) for w in (False, True)
         )
         assert vectors.max_steps == whole.max_steps * share
-        assert sum(vectors.hidden_layer_sizes) <= sum(whole.hidden_layer_sizes) / 4
+        assert sum(vectors.hidden_layer_sizes) <= sum(whole.hidden_layer_sizes) / 2
         own = EntityEmbeddingRegressor(hidden_layer_sizes=(32,))
         assert with_parameters(vectors, own).hidden_layer_sizes == (32,)
 
@@ -77,22 +77,21 @@ def test_vectors_of_many_rows_have_no_dropout_unless_there_are_many_or_it_is_giv
     assert with_parameters(few, EntityEmbeddingRegressor()) == few
 
 
-@pytest.mark.parametrize(("has_classes", "end"), [(True, 1_500), (False, 500)])
-def test_few_rows_have_more_folds_unless_that_takes_long(has_classes, end):
+@pytest.mark.parametrize(("has_classes", "end"), [(True, 100_000), (False, 1_500)])
+def test_eight_folds_from_some_rows_on(has_classes, end):
     numbers = (20, 199, 200, end - 1, end, 10**6)
     folds = [default_folds(n, 10, has_classes) for n in numbers]
     assert folds == [4, 4, 8, 8, 4, 4]
-    assert default_folds(end - 1, 1_000, has_classes) == 4
+    assert default_folds(400, 1_000, has_classes) == 4  # that would take long
 
 
-def test_many_rows_of_numbers_have_eight_networks_and_classes_four():
+def test_thousands_of_rows_of_numbers_have_eight_folds_again():
     assert [default_folds(n, 10, False) for n in (5_999, 6_000, 99_999)] == [4, 8, 8]
-    assert default_folds(6_000, 10, True) == 4
+    assert default_folds(6_000, 65, False) == 4
 
 
-def test_eight_networks_on_many_rows_are_narrow_and_learn_from_small_batches():
+def test_eight_networks_on_many_rows_of_numbers_learn_from_small_batches():
     four, eight = (recipe_for(20_000, 5, 0, n_members=m) for m in (4, 8))
-    assert eight.hidden_layer_sizes == (128, 128, 128)
     assert eight.batch_size == four.batch_size / 4
     assert eight.max_steps > 2 * four.max_steps
     assert (eight.target_bins, four.target_bins) == (32, 0)
