@@ -17,6 +17,9 @@ _NEAREST, _CUT = 30, 3.0
 # Values along a side of a grid, at most, half of them as rows have them and half at
 # the same distances; cells of a table, times outputs.
 _NODES, MOST_CELLS = 256, 1 << 18
+# Cells of a table for each row, at most, and nodes at which a number is looked at
+# within each value of another column, at least.
+CELLS_OF_A_ROW, FEWEST_NODES = 8, 8
 
 
 @dataclass(frozen=True)
@@ -248,7 +251,9 @@ class NearWithinSame(NearValues):
 
     def _sides(self, most: int) -> tuple[list[Axis], list[np.ndarray]]:
         same, near = self.columns
-        nodes = _nodes(near, most // self._shape[0])
+        by_rows = CELLS_OF_A_ROW * len(self._place) // self._shape[0]
+        n_nodes = min(most // self._shape[0], max(by_rows, FEWEST_NODES))
+        nodes = _nodes(near, n_nodes)
         at = [self._coordinates()[0], nodes / near.deviation]
         return [same.axis(), near.axis(nodes)], at
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from skdl.estimators.tables.corrections.columns import Column
 from skdl.estimators.tables.corrections.neighborhoods import (
+    CELLS_OF_A_ROW,
+    FEWEST_NODES,
     MOST_CELLS,
     Grid,
     NearValues,
@@ -23,9 +25,6 @@ from skdl.networks.corrections import CorrectionTable
 _PRIORS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 # Corrections at most; columns whose distances are looked at.
 _MOST, _NEAR_COLUMNS = 4, 8
-# Cells of a table for each row, at most, and nodes at which a number is looked at
-# within each value of another column, at least.
-_CELLS_OF_A_ROW, _FEWEST_NODES = 8, 8
 # Rows that have both values, at least.
 _FEWEST_KNOWN = 100
 # Rows that neighborhoods are first looked at with, and how many of the best are looked
@@ -109,7 +108,7 @@ def _candidates(columns: Sequence[Column], n_outputs: int) -> Iterator[Neighborh
     for pair in combinations(columns, 2):
         n_cells = len(pair[0].values) * len(pair[1].values)
         n_rows = _known_in_both(*pair)
-        if n_rows and n_cells <= min(most, _CELLS_OF_A_ROW * n_rows):
+        if n_rows and n_cells <= min(most, CELLS_OF_A_ROW * n_rows):
             yield SameValues(pair)
     for column in near:
         yield NearValues([column])
@@ -117,7 +116,7 @@ def _candidates(columns: Sequence[Column], n_outputs: int) -> Iterator[Neighborh
         if _known_in_both(*pair):
             yield NearValues(pair)
     for first, second in product(same[:_NEAR_COLUMNS], near):
-        fits = len(first.values) * _FEWEST_NODES <= most
+        fits = len(first.values) * FEWEST_NODES <= most
         if first is not second and fits and _known_in_both(first, second):
             yield NearWithinSame([first, second])
 
