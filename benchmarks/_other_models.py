@@ -1,14 +1,16 @@
 """Models that `tables.py` runs when they are asked for by name.
 
-catboost needs catboost; realmlp_s, realmlp and tabm need pytabkit; all by their
-defaults. lightgbm_tuned is the best of 50 random settings by three folds of training
-rows. mlp is scikit-learn's with scaled numbers and one-hot categories.
+catboost needs catboost, fastai fastai, and realmlp_s, realmlp and tabm pytabkit; all
+by their defaults, fastai for five epochs. lightgbm_tuned is the best of 50 random
+settings by three folds of training rows. mlp is scikit-learn's with scaled numbers and
+one-hot categories.
 """
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from _fastai import FastaiTabular
 from _tables import Split
 from lightgbm import LGBMClassifier, LGBMRegressor
 from scipy.stats import loguniform, randint, uniform
@@ -110,8 +112,13 @@ def mlp(split: Split, frames: Frames, seed: int, threads: int) -> tuple:
     return make_pipeline(columns, kind(random_state=seed)), *frames
 
 
+def fastai(split: Split, frames: Frames, seed: int, threads: int) -> tuple:
+    return FastaiTabular(split.is_classification, seed), *map(_as_text, frames)
+
+
 OTHERS = {
     "catboost": catboost,
+    "fastai": fastai,
     "realmlp_s": _pytabkit("RealMLP_TD_S"),
     "realmlp": _pytabkit("RealMLP_TD"),
     "tabm": _pytabkit("TabM_D"),

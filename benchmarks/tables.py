@@ -10,8 +10,9 @@ split. No model is told more than the columns: text is categories, numbers are n
 
 `--tables` takes names, "small" (at most 4,200 rows; minutes) or "all". `--models` also
 takes skdl_settings, sixteen networks of four settings that are chosen out of fold, and
-skdl_16, sixteen of one setting; and those of `_other_models.py`: catboost, realmlp_s,
-realmlp, tabm, lightgbm_tuned, mlp, which may refuse a table and are left out there.
+skdl_16, sixteen of one setting; and those of `_other_models.py`: catboost, fastai,
+realmlp_s, realmlp, tabm, lightgbm_tuned, mlp, which may refuse a table and are left out
+there.
 Figures go to output/tables.csv, with versions and the command; with `--picture` errors
 against seconds to output/tables.png.
 """
@@ -187,6 +188,7 @@ def summary(results: pd.DataFrame) -> None:
         if chosen.any()
     ]
     rows.append(["tables ahead", *(int((ratios[m] < 1).sum()) for m in models)])
+    rows.append(["mean rank", *errors.dropna().rank(axis=1).mean()])
     print_table([f"error over {BASE}'s", *models], rows)
 
 

@@ -15,7 +15,6 @@ out.
 import argparse
 import functools
 import importlib.util
-import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _common import bar, begin, load, print_table, rmse
+from _fastai import FastaiTabular
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
@@ -68,31 +68,9 @@ def lightgbm(split: Split, classifier: bool, seed: int) -> np.ndarray:
 
 
 def fastai(split: Split, classifier: bool, seed: int, lr: float) -> np.ndarray:
-    from fastai.tabular import all as tabular
-
     X, y, X_test, _ = split
-    text = [c for c in X if not pd.api.types.is_numeric_dtype(X[c])]
-    numbers = [c for c in X if c not in text]
-    tabular.set_seed(seed)
-    block = tabular.CategoryBlock() if classifier else tabular.RegressionBlock()
-    with tempfile.TemporaryDirectory() as folder:
-        loaders = tabular.TabularDataLoaders.from_df(
-            X.assign(target=y),
-            path=folder,
-            procs=[tabular.Categorify, tabular.FillMissing, tabular.Normalize],
-            cat_names=text,
-            cont_names=numbers,
-            y_names="target",
-            y_block=block,
-            valid_idx=[0],
-            bs=64,
-        )
-        learner = tabular.tabular_learner(loaders, path=folder)
-        with learner.no_bar(), learner.no_logging():
-            learner.fit_one_cycle(5, lr)
-            rows = learner.dls.test_dl(X_test)
-            predicted, _ = learner.get_preds(dl=rows)
-    return predicted[:, 1].numpy() if classifier else predicted[:, 0].numpy()
+    model = FastaiTabular(classifier, seed, lr=lr).fit(X, y)
+    return model.predict_proba(X_test)[:, 1] if classifier else model.predict(X_test)
 
 
 def contenders() -> dict[str, Callable[[Split, bool, int], np.ndarray]]:
