@@ -127,8 +127,9 @@ def main() -> None:
             rows.append([*size, *(ratio(seconds, n, "one") for n in names)])
         heads = ["numbers", "pack", "with piecewise linear", "with cosines", "both"]
         print_table([f"threads={threads}, categories: rows", *heads], rows)
-        for size, _, plain, piecewise, _ in rows:
-            bar(f"piecewise / plain, {size} rows", piecewise / plain, 2, at_most=True)
+        for n_rows, n_numbers, plain, piecewise, *_ in rows:
+            what = f"piecewise / plain, {n_rows} rows of {n_numbers} numbers"
+            bar(what, piecewise / plain, 2, at_most=True)
         print()
 
 
