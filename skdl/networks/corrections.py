@@ -10,12 +10,17 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from skdl.networks.straight import Function
+
 # By how much of the values' range rounding may move one.
 _ROUNDING = 1e-3
 # Bounds that are compared at once where there is no search.
 _BLOCK = 128
 
 Corners = list[tuple[Tensor, Tensor]]
+# Those of one row, from its codes and numbers as arrays.
+RowCorners = list[tuple[int, float]]
+OfOneRow = Callable[[Any, Any], RowCorners]
 
 
 class Axis(nn.Module):
@@ -104,6 +109,28 @@ class Axis(nn.Module):
         share = ((x - own) / (values[place + 1] - own)).clamp(0, 1)
         return [(place, 1 - share), (place + 1, share)]
 
+    def of_one_row(self) -> OfOneRow:
+        """Return what this does with one row as a function of arrays."""
+        values, bounds, reach = (
+            t.numpy() for t in (self.values, self.bounds, self.reach)
+        )
+        column, indicator = self.column, self.indicator
+        is_code, is_between = self.is_code, self.is_between
+
+        def corners(indices: Any, numbers: Any) -> RowCorners:
+            if indicator is not None and not numbers[indicator] < 0.5:
+                return []
+            x = (indices if is_code else numbers)[column]
+            place = int(bounds.searchsorted(x, "right"))
+            own = values[place]
+            if not is_between:
+                return [(place, 1.0)] if abs(x - own) <= reach[place] else []
+            share = (x - own) / (values[place + 1] - own)
+            share = min(max(float(share), 0.0), 1.0)
+            return [(place, 1 - share), (place + 1, share)]
+
+        return corners
+
     def extra_repr(self) -> str:
         """Show whose values these are, and how many."""
         of = "codes" if self.is_code else "numbers"
@@ -169,8 +196,24 @@ class CorrectionTable(nn.Module):
         found = [self.values[place] * w.unsqueeze(-1) for place, w in places]
         return sum(found[1:], found[0])
 
+    def of_one_row(self) -> Callable[[Any, Any], Any]:
+        """Return what this does with one row as a function of arrays."""
+        sides = [cast(Axis, axis).of_one_row() for axis in self.axes]
+        sizes = [len(cast(Axis, axis)) for axis in self.axes]
+        values = self.values.numpy()
 
-def corners_of(sides: Sequence[Corners], sizes: Sequence[int]) -> Corners:
+        def looked_up(indices: Any, numbers: Any) -> Any:
+            found = 0 * values[0]
+            for place, weight in corners_of(
+                [side(indices, numbers) for side in sides], sizes
+            ):
+                found += values[place] * weight
+            return found
+
+        return looked_up
+
+
+def corners_of(sides: Sequence[Any], sizes: Sequence[int]) -> Any:
     """Return places in a table, counted row by row, from those along its sides."""
     corners = sides[0]
     for side, size in zip(sides[1:], sizes[1:], strict=True):
@@ -209,6 +252,21 @@ class Corrections(nn.Module):
         """Add up, (B, C) int and (B, D) -> (B, K); or (M, B, ...) each."""
         first, *others = (table(indices, numbers) for table in self.tables)
         return sum(others, first)
+
+    def straight(self) -> Function:
+        """Return what this does with one row as a function, (1, C) and (1, D).
+
+        Arrays share their memory with tensors, and take a tenth of the time.
+        """
+        if any(buffer.device.type != "cpu" for buffer in self.buffers()):
+            return self.forward
+        tables = [cast(CorrectionTable, table).of_one_row() for table in self.tables]
+
+        def added(indices: Tensor, numbers: Tensor) -> Tensor:
+            row = indices[0].numpy(), numbers[0].numpy()
+            return torch.from_numpy(sum(table(*row) for table in tables)).unsqueeze(0)
+
+        return added
 
     def rescale(self, moved: Callable[[int, Tensor], Tensor]) -> None:
         """Take numbers in new units, to which `moved` takes values of a column."""

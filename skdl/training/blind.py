@@ -7,6 +7,7 @@ rows take part in.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,11 +72,22 @@ class BlindMean(MemberMean):
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         """Return the mean of the members' predictions."""
-        each: Sequence[Tensor] = self.each(raw).unbind(1)
+        each = self.each(raw)
+        is_one = len(raw) == 1 and not (each.requires_grad or torch.jit.is_tracing())
+        if not is_one or each.device.type != "cpu":
+            return self._mean(each.unbind(1))
+        # For one row arrays, with the same bits, take less than half the time.
+        return torch.from_numpy(self._mean(each.transpose(0, 1).numpy()))
+
+    def _mean(self, each: Any) -> Any:
+        """Return the mean of predictions.
+
+        They are added one after the other: a mean by `torch.mean` has other bits with
+        other rows beside it.
+        """
         if self.shares is not None:
             pairs = zip(each, self.shares, strict=True)
             each = [predictions * share for predictions, share in pairs]
-        # Added one after the other: a mean has other bits with other rows beside it.
         total = each[0]
         for predictions in each[1:]:
             total = total + predictions

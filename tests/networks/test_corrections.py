@@ -125,6 +125,26 @@ def test_as_a_function_it_is_the_same():
     assert torch.equal(straight(pack)(*given), pack(*given))
 
 
+@pytest.mark.parametrize("indicator", [None, 1])
+def test_as_a_function_each_row_has_what_it_has_among_others(indicator):
+    found, (codes, numbers) = corrections(), rows()
+    for side in found._axes():
+        side.indicator = indicator
+    numbers[:8] *= 3  # beyond the ends
+    of_one = straight(found)
+    for i in range(len(codes)):
+        row = codes[i : i + 1], numbers[i : i + 1]
+        torch.testing.assert_close(of_one(*row), found(*row))
+
+
+def test_as_a_function_they_are_seen_to_change_in_place():
+    found, row = corrections(), [t[:1] for t in rows()]
+    of_one, before = straight(found), found(*row)
+    found.scale(2.0)
+    assert before.any()
+    torch.testing.assert_close(of_one(*row), 2 * before)
+
+
 def test_numbers_in_other_units_are_corrected_as_before():
     pack, (codes, numbers) = network(), rows()
     slope, shift = torch.tensor([0.5, 3.0]).double(), torch.tensor([1.0, -2.0]).double()

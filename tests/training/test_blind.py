@@ -156,3 +156,15 @@ def test_a_temperature_makes_probabilities_more_or_less_certain():
         mean.inverse_link(torch.cat([raw, raw], 1)),
         functional.softmax(raw.double() * 2, 1),
     )
+
+
+@pytest.mark.parametrize("n_members", [3, 8])
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("member", [CrossEntropy(4), SquaredError(1)])
+def test_a_row_by_itself_has_the_mean_it_has_among_others(member, shared, n_members):
+    shares = [1 / n_members] * n_members if shared else None
+    objective = BlindMean(member, n_members, shares)
+    raw = torch.randn(9, n_members * member.n_outputs)
+    together = objective.inverse_link(raw)
+    alone = torch.cat([objective.inverse_link(row) for row in raw.split(1)])
+    assert torch.equal(alone, together)
