@@ -15,9 +15,8 @@ class EarlyStopping:
         By what share of itself the loss has to be lower for patience to begin anew.
         The best epoch is the best one however little better it is.
     if_rising : int, optional
-        Epochs after which training stops where the loss rises faster and faster: by
-        more in the last of them than in all before since the lowest. `patience` by
-        default.
+        Epochs since the lowest loss after which training stops where it rises faster
+        and faster: by more in the last of them than in all before. None by default.
 
     Attributes
     ----------
@@ -30,10 +29,10 @@ class EarlyStopping:
     ) -> None:
         self.patience = patience
         self.tolerance = tolerance
-        self.if_rising = patience if if_rising is None else if_rising
+        self.if_rising = math.inf if if_rising is None else if_rising
         self.best_epoch = 0
         self._best = self._bar = self._last = math.inf
-        self._since = 0
+        self._since = self._behind = 0
         self._rises = False
 
     def is_best(self, epoch: int, loss: float) -> bool:
@@ -45,8 +44,9 @@ class EarlyStopping:
             self._since = 0
             self._bar = loss - self.tolerance * abs(loss) if self.tolerance else loss
         if not loss <= self._best:  # also when the loss is NaN
+            self._behind += 1
             return False
-        self._best, self.best_epoch = loss, epoch
+        self._best, self.best_epoch, self._behind = loss, epoch, 0
         return True
 
     def state_dict(self) -> dict[str, Any]:
@@ -56,6 +56,7 @@ class EarlyStopping:
             "bar": self._bar,
             "epoch": self.best_epoch,
             "since": self._since,
+            "behind": self._behind,
             "last": self._last,
             "rises": self._rises,
         }
@@ -65,10 +66,12 @@ class EarlyStopping:
         self._best, self.best_epoch = state["best"], state["epoch"]
         self._bar = state["bar"]
         self._since = state["since"]
-        # Files from before there were any have neither.
+        # Files from before there were any have none of these.
+        self._behind = state.get("behind", 0)
         self._last, self._rises = state.get("last", math.inf), state.get("rises", False)
 
     @property
     def should_stop(self) -> bool:
         """Whether patience has run out."""
-        return self._since >= (self.if_rising if self._rises else self.patience)
+        is_rising = self._rises and self._behind >= self.if_rising
+        return is_rising or self._since >= self.patience

@@ -44,6 +44,15 @@ def test_a_loss_that_rises_faster_and_faster_takes_less_patience():
         assert epoch == end
 
 
+def test_one_rise_after_a_small_gain_is_not_enough():
+    rule = EarlyStopping(3, 0.01, if_rising=2)
+    for epoch, loss in enumerate([0.1031, 0.1027, 0.1056], start=1):
+        rule.is_best(epoch, loss)
+        assert not rule.should_stop
+    rule.is_best(4, 0.11)
+    assert rule.should_stop
+
+
 def test_whether_it_rises_goes_on_with_the_state():
     rule = EarlyStopping(3, if_rising=2)
     for epoch, loss in enumerate([2.0, 2.1], start=1):

@@ -112,7 +112,7 @@ class Recipe:
     growth: float = 1.25
     patience: int = 3
     patience_if_rising: int = 2
-    tolerance: float = 1e-2
+    tolerance: float = 5e-3
 
 
 def recipe_for(
