@@ -102,6 +102,14 @@ def _narrower(recipe: Recipe) -> dict[str, Any]:
     return {"hidden_layer_sizes": [n // 2 for n in recipe.hidden_layer_sizes]}
 
 
+def _wider(recipe: Recipe) -> dict[str, Any]:
+    return {"hidden_layer_sizes": [n * 2 for n in recipe.hidden_layer_sizes]}
+
+
+def _patient(recipe: Recipe) -> dict[str, Any]:
+    return {"patience_if_rising": recipe.patience}
+
+
 PIECES = {
     "gates": Piece("no gates of columns", lambda _: {"gate_pace": 0.0}),
     "vectors": Piece("numbers alone", parameters={"numeric_embedding": None}),
@@ -143,6 +151,11 @@ PIECES = {
     ),
     "eight_folds": Piece("8 networks, 8 folds", parameters={"validation": 8}),
     "four_folds": Piece("4 networks, 4 folds", parameters={"validation": 4}),
+    "four_wide": Piece(
+        "4 networks of twice the width", _wider, parameters={"validation": 4}
+    ),
+    "steps": Piece("half the steps", lambda r: {"max_steps": r.max_steps // 2}),
+    "rises": Piece("three looks also where the loss rises", _patient),
     "average": Piece(
         "no mean of the weights",
         within=partial(mock.patch.object, growing_average, "_SHARE", 0.0),
