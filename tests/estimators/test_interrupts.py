@@ -261,7 +261,15 @@ def test_a_fit_does_not_import_the_compiler():
     script = """
     import sys, tempfile
     import numpy as np, skdl
+    from torch import nn
+
+    class Unused(nn.Linear):
+        def __init__(self):
+            super().__init__(3, 1)
+            self.other = nn.Linear(3, 1)
+
     X = np.random.default_rng(0).normal(size=(64, 3))
+    skdl.NeuralRegressor(network=Unused, max_epochs=2).fit(X, X[:, 0])
     with tempfile.TemporaryDirectory() as folder:
         for options in {}, dict(validation=None, checkpoint=folder + "/file"):
             model = skdl.NeuralRegressor(max_epochs=2, **options).fit(X, X[:, 0])

@@ -166,5 +166,17 @@ def test_a_row_by_itself_has_the_mean_it_has_among_others(member, shared, n_memb
     objective = BlindMean(member, n_members, shares)
     raw = torch.randn(9, n_members * member.n_outputs)
     together = objective.inverse_link(raw)
-    alone = torch.cat([objective.inverse_link(row) for row in raw.split(1)])
+    with torch.inference_mode():
+        alone = torch.cat([objective.inverse_link(row) for row in raw.split(1)])
     assert torch.equal(alone, together)
+
+
+def test_a_row_by_itself_goes_through_other_kinds_of_tensors():
+    objective, rows = BlindMean(SquaredError(1), 3), torch.randn(4, 1, 3)
+    mapped = torch.func.vmap(objective.inverse_link)(rows)
+    assert torch.equal(mapped, objective.inverse_link(rows.flatten(0, 1))[:, None])
+    row = rows[0].clone().requires_grad_()
+    objective.inverse_link(row).backward()
+    assert torch.equal(row.grad, torch.full((1, 3), 1 / 3))
+    with torch.inference_mode():
+        assert objective.inverse_link(rows[0].bfloat16()).shape == (1, 1)

@@ -164,7 +164,8 @@ def cross_fit(
                 outcome = replace(outcome, failure=found and found.failure)
                 break
             run, outcome = other, found
-        run.conclude()
+        with run.threads():
+            run.conclude()
         attributes = run.attributes(kept, n_rows)
     attributes |= run.told_in_epochs(outcome)
     history = run.history(outcome)

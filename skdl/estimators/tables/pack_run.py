@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -213,9 +214,7 @@ class PackRun(Conclusion):
             reporter.epoch_begin()
 
         recipe = self.recipe
-        work = 3 * work_per_row(self.parts.network) * recipe.batch_size
-        work *= _WORTH_OF_WORK
-        with self.runtime.threads(work):
+        with self.threads():
             trainer = self._trainer()
             outcome = train(
                 trainer,
@@ -234,6 +233,11 @@ class PackRun(Conclusion):
             # The mean of the weights is where a falling rate would have ended.
             self.parts.pace = late_rate(SCHEDULES["one_cycle"])
         return outcome
+
+    def threads(self) -> AbstractContextManager:
+        """Use as many threads inside as the networks are worth."""
+        work = 3 * work_per_row(self.parts.network) * self.recipe.batch_size
+        return self.runtime.threads(_WORTH_OF_WORK * work)
 
     def _harmful_now(self, trainer: Trainer, most: int | None) -> tuple[int, ...]:
         """Return columns of categories that the networks would do better without.

@@ -22,14 +22,20 @@ _ROWS_FOR_TREES = 1000
 _ROWS_FOR_NO_DROPOUT, _COLUMNS_FOR_DROPOUT = 200, 30
 # Rows from which on networks that predict numbers have a third layer.
 _ROWS_FOR_THREE_LAYERS = 1000
-# Folds, and more of them for so many rows, of numbers to predict and of classes; where
-# rows are few, only if they have so many values at most.
+# Folds, and more of them for so many rows, of numbers to predict and of classes; below
+# so many rows only if they have so many values at most.
 _FOLDS, _MORE_FOLDS = 4, 8
 _ROWS_FOR_MORE_FOLDS = range(200, 1500), range(200, 100_000)
-_FEW_ROWS, _VALUES_OF_FEW_ROWS = 500, 20_000
+_VALUES_FOR_MORE_FOLDS = {500: 20_000, 1500: 300_000}
 # Units of a layer, and steps before the first look, below so many rows.
 _SIZES = {100: (64, 40), 500: (128, 60), 100_000: (128, 150)}
 _LARGEST_SIZE = (256, 150)
+# Columns of numbers from which on steps take long, and there are fewer of them.
+_MANY_COLUMNS = 65
+# Steps at most, and from how many rows on so many, for classes and for numbers, and
+# where there are many columns.
+_STEPS = (6000, 4000), (8000, 5000)
+_FEWER_STEPS = (3000, 4000), (8000, 10_000)
 # Rows, with numbers to predict, and columns at most for which eight networks learn from
 # small batches; the largest, how many times more steps they may take, and the rows from
 # which on they may take all of these.
@@ -160,16 +166,18 @@ def recipe_for(
         best early, and take 6,000 steps at most where the loss falls to the end. Those
         that predict numbers get better for longer and take 8,000. Both take fewer below
         4,000, 5,000 and, with small batches, 30,000 rows; but no fewer than ten passes
-        over the rows. Vectors are as good from networks of 64 units and two layers,
-        which learn at a higher rate; those that tell classes after a sixth of the
-        steps. Bins of few rows are quantiles alone, so that targets of blind rows stay
-        unknown. Categories of one to three rows, the more of them the larger the table,
-        count as unknown: a vector of so few rows knows these rows by heart. Where there
-        are hundreds of columns of numbers, each has fewer bins and a shorter vector, so
-        that the first layer stays about as wide as the others. The more columns of
-        numbers there are, the more of them may be noise, and the faster gates move:
-        where a few columns all counted fast ones did harm. Where vectors are what is
-        wanted there are no gates, which would take a part of their lengths.
+        over the rows. Where there are more than 64 columns of numbers steps take long,
+        and for classes there are half as many, for numbers fewer below 10,000 rows.
+        Vectors are as good from networks of 64 units and two layers, which learn at a
+        higher rate; those that tell classes after a sixth of the steps. Bins of few
+        rows are quantiles alone, so that targets of blind rows stay unknown. Categories
+        of one to three rows, the more of them the larger the table, count as unknown: a
+        vector of so few rows knows these rows by heart. Where there are hundreds of
+        columns of numbers, each has fewer bins and a shorter vector, so that the first
+        layer stays about as wide as the others. The more columns of numbers there are,
+        the more of them may be noise, and the faster gates move: where a few columns
+        all counted fast ones did harm. Where vectors are what is wanted there are no
+        gates, which would take a part of their lengths.
     """
     noisy = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NOISE
     noisy = noisy and not (n_classes or for_vectors)
@@ -177,14 +185,15 @@ def recipe_for(
     if noisy:
         batch_size = min(_BATCH_WITH_NOISE, batch_size)
     batches = math.ceil(n_rows / batch_size)
-    most, for_most = (6000, 4000) if n_classes else (8000, 5000)
+    columns = max(1, n_numbers)
+    is_wide = columns >= _MANY_COLUMNS and not for_vectors
+    most, for_most = (_FEWER_STEPS if is_wide else _STEPS)[not n_classes]
     if noisy:
         most, for_most = round(most * _STEPS_WITH_NOISE), _ROWS_FOR_MOST_STEPS
     passes = 10
     if for_vectors and n_classes:
         most, passes = most // 6, 4
     steps = round(most * min(1.0, (n_rows / for_most) ** 0.6))
-    columns = max(1, n_numbers)
     share = min(1.0, _BINS / (64 * columns))
     width, first_look = _size(n_rows)
     if noisy:
@@ -220,8 +229,9 @@ def default_folds(n_rows: int, n_columns: int, has_classes: bool) -> int:
     numbers to predict: then a network learns from seven eighths of the rows in place of
     three fourths, and twice as many vote. Numbers of more rows are as well predicted by
     four, and sooner, but from 6,000 rows on, in tables of at most 64 columns, where
-    eight learn from small batches. So there are four from 100,000 rows on. Below 500
-    rows of many columns eight would take twice as long for little.
+    eight learn from small batches. There are four from 100,000 rows on, and below 500
+    rows of more than 20,000 values or 1,500 of more than 300,000, where eight would
+    take long for little.
 
     Parameters
     ----------
@@ -230,8 +240,9 @@ def default_folds(n_rows: int, n_columns: int, has_classes: bool) -> int:
     has_classes : bool
         Whether classes are predicted.
     """
-    if n_rows < _FEW_ROWS and n_rows * n_columns > _VALUES_OF_FEW_ROWS:
-        return _FOLDS
+    for few, most in _VALUES_FOR_MORE_FOLDS.items():
+        if n_rows < few and n_rows * n_columns > most:
+            return _FOLDS
     has_few = n_columns <= _COLUMNS_FOR_NOISE
     is_noisy = has_few and not has_classes and n_rows in _ROWS_FOR_NOISE
     more = is_noisy or n_rows in _ROWS_FOR_MORE_FOLDS[has_classes]

@@ -77,15 +77,19 @@ class LeanAdamW(torch.optim.AdamW):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step."""
         gradients = [[p.grad for p in g["params"]] for g in self.param_groups]
-        if closure is not None or any(g is None for part in gradients for g in part):
-            return super().step(closure)
-        if not self._gathered:
-            if any(g.is_sparse for part in gradients for g in part):
-                return super().step()  # which refuses them
-            self._gathered = [self._gather(group) for group in self.param_groups]
+        gathered = self._gathered
+        if closure is not None or not gathered or _any_is_none(gradients):
+            found = [[g for g in part if g is not None] for part in gradients]
+            if closure is not None or any(g.is_sparse for part in found for g in part):
+                return super().step(closure)  # which refuses sparse ones
+            gathered = [self._gather(group) for group in self.param_groups]
+            self._gathered = [] if _any_is_none(gradients) else gathered
+            gradients = found
         for group, tensors, part in zip(
-            self.param_groups, self._gathered, gradients, strict=True
+            self.param_groups, gathered, gradients, strict=True
         ):
+            if not part:
+                continue
             torch._foreach_add_(tensors.steps, 1)
             torch._fused_adamw_(
                 tensors.parameters,
@@ -106,17 +110,23 @@ class LeanAdamW(torch.optim.AdamW):
         return None
 
     def _gather(self, group: dict[str, Any]) -> _Group:
-        for p in group["params"]:
+        """Return the tensors of parameters that have a gradient."""
+        learning = [p for p in group["params"] if p.grad is not None]
+        for p in learning:
             if not self.state[p]:
                 self.state[p] = {
                     "step": torch.zeros((), dtype=torch.float32, device=p.device),
                     "exp_avg": torch.zeros_like(p),
                     "exp_avg_sq": torch.zeros_like(p),
                 }
-        states = [self.state[p] for p in group["params"]]
+        states = [self.state[p] for p in learning]
         return _Group(
-            list(group["params"]),
+            learning,
             [s["exp_avg"] for s in states],
             [s["exp_avg_sq"] for s in states],
             [s["step"] for s in states],
         )
+
+
+def _any_is_none(gradients: list[list[Tensor | None]]) -> bool:
+    return any(g is None for part in gradients for g in part)

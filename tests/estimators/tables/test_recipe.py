@@ -32,6 +32,17 @@ def test_few_rows_are_soon_done():
     assert recipe_for(20_000, 5, 3).max_steps == 6_000
 
 
+def test_wide_tables_whose_steps_take_long_have_fewer_of_them():
+    for n_classes in (0, 2):
+        narrow, wide = (recipe_for(2_000, n, n_classes).max_steps for n in (64, 65))
+        assert wide < narrow
+        vectors = [
+            recipe_for(2_000, n, n_classes, for_vectors=True).max_steps
+            for n in (64, 65)
+        ]
+        assert vectors[0] == vectors[1]
+
+
 def test_vectors_come_from_small_networks_for_classes_after_a_sixth_of_the_steps():
     for n_classes, share in ((2, 1 / 6), (0, 1)):
         whole, vectors = (
@@ -82,7 +93,8 @@ def test_eight_folds_from_some_rows_on(has_classes, end):
     numbers = (20, 199, 200, end - 1, end, 10**6)
     folds = [default_folds(n, 10, has_classes) for n in numbers]
     assert folds == [4, 4, 8, 8, 4, 4]
-    assert default_folds(400, 1_000, has_classes) == 4  # that would take long
+    for n_rows in (400, 1_400):  # that would take long
+        assert default_folds(n_rows, 1_000, has_classes) == 4
 
 
 def test_thousands_of_rows_of_numbers_have_eight_folds_again():
