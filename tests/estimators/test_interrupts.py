@@ -264,8 +264,8 @@ def test_a_fit_does_not_import_the_compiler():
     from torch import nn
 
     class Unused(nn.Linear):
-        def __init__(self):
-            super().__init__(3, 1)
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
             self.other = nn.Linear(3, 1)
 
     X = np.random.default_rng(0).normal(size=(64, 3))
