@@ -49,7 +49,7 @@ from skdl.training.trainer import Trainer
 _SUSPECTS = 8
 # What members' products count for where threads might share them: they are small, and
 # what is between them takes one thread's time.
-_WORTH_OF_WORK = 0.4
+_WORTH_OF_WORK = 0.6
 
 
 class PackRun(Conclusion):

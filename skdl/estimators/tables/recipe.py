@@ -34,7 +34,7 @@ _LARGEST_SIZE = (256, 150)
 _MANY_COLUMNS = 65
 # Steps at most, and from how many rows on so many, for classes and for numbers, and
 # where there are many columns.
-_STEPS = (6000, 4000), (8000, 5000)
+_STEPS = (6000, 4000), (8000, 6000)
 _FEWER_STEPS = (3000, 4000), (8000, 10_000)
 # Rows, with numbers to predict, and columns at most for which eight networks learn from
 # small batches; the largest, how many times more steps they may take, and the rows from
@@ -165,7 +165,7 @@ def recipe_for(
         few that tell all must not be dropped. Networks that tell classes are mostly
         best early, and take 6,000 steps at most where the loss falls to the end. Those
         that predict numbers get better for longer and take 8,000. Both take fewer below
-        4,000, 5,000 and, with small batches, 30,000 rows; but no fewer than ten passes
+        4,000, 6,000 and, with small batches, 30,000 rows; but no fewer than ten passes
         over the rows. Where there are more than 64 columns of numbers steps take long,
         and for classes there are half as many, for numbers fewer below 10,000 rows.
         Vectors are as good from networks of 64 units and two layers, which learn at a
