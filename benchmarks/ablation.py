@@ -98,16 +98,8 @@ def _deeper(recipe: Recipe, n_layers: int) -> dict[str, Any]:
     return {"hidden_layer_sizes": recipe.hidden_layer_sizes[:1] * n_layers}
 
 
-def _narrower(recipe: Recipe) -> dict[str, Any]:
-    return {"hidden_layer_sizes": [n // 2 for n in recipe.hidden_layer_sizes]}
-
-
-def _wider(recipe: Recipe) -> dict[str, Any]:
-    return {"hidden_layer_sizes": [n * 2 for n in recipe.hidden_layer_sizes]}
-
-
-def _patient(recipe: Recipe) -> dict[str, Any]:
-    return {"patience_if_rising": recipe.patience}
+def _widened(recipe: Recipe, factor: float) -> dict[str, Any]:
+    return {"hidden_layer_sizes": [int(n * factor) for n in recipe.hidden_layer_sizes]}
 
 
 PIECES = {
@@ -152,10 +144,15 @@ PIECES = {
     "eight_folds": Piece("8 networks, 8 folds", parameters={"validation": 8}),
     "four_folds": Piece("4 networks, 4 folds", parameters={"validation": 4}),
     "four_wide": Piece(
-        "4 networks of twice the width", _wider, parameters={"validation": 4}
+        "4 networks of twice the width",
+        lambda r: _widened(r, 2),
+        parameters={"validation": 4},
     ),
     "steps": Piece("half the steps", lambda r: {"max_steps": r.max_steps // 2}),
-    "rises": Piece("three looks also where the loss rises", _patient),
+    "rises": Piece(
+        "three looks also where the loss rises",
+        lambda r: {"patience_if_rising": r.patience},
+    ),
     "average": Piece(
         "no mean of the weights",
         within=partial(mock.patch.object, growing_average, "_SHARE", 0.0),
@@ -184,7 +181,7 @@ PIECES = {
     ),
     "two_layers": Piece("two layers", lambda r: _deeper(r, 2)),
     "three_layers": Piece("three layers", lambda r: _deeper(r, 3)),
-    "width": Piece("half the width", _narrower),
+    "width": Piece("half the width", lambda r: _widened(r, 0.5)),
     "muon": Piece("Muon", parameters={"optimizer": "muon"}),
 }
 UNCHANGED = Piece("")

@@ -256,7 +256,7 @@ class Corrections(nn.Module):
     def straight(self) -> Function:
         """Return what this does with one row as a function, (1, C) and (1, D).
 
-        Arrays share their memory with tensors, and take a tenth of the time.
+        Arrays share their memory with tensors, and take a third of the time.
         """
         if any(buffer.device.type != "cpu" for buffer in self.buffers()):
             return self.forward

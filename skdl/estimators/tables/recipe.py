@@ -30,16 +30,16 @@ _VALUES_FOR_MORE_FOLDS = {500: 20_000, 1500: 300_000}
 # Units of a layer, and steps before the first look, below so many rows.
 _SIZES = {100: (64, 40), 500: (128, 60), 100_000: (128, 150)}
 _LARGEST_SIZE = (256, 150)
-# Columns of numbers from which on steps take long, and there are fewer of them.
-_MANY_COLUMNS = 65
+# Columns up to which steps are short; where there are more of numbers there are fewer.
+_FEW_COLUMNS = 64
 # Steps at most, and from how many rows on so many, for classes and for numbers, and
 # where there are many columns.
 _STEPS = (6000, 4000), (8000, 6000)
 _FEWER_STEPS = (3000, 4000), (8000, 10_000)
-# Rows, with numbers to predict, and columns at most for which eight networks learn from
+# Rows of few columns, with numbers to predict, for which eight networks learn from
 # small batches; the largest, how many times more steps they may take, and the rows from
 # which on they may take all of these.
-_ROWS_FOR_NOISE, _COLUMNS_FOR_NOISE = range(6000, 100_000), 64
+_ROWS_FOR_NOISE = range(6000, 100_000)
 _BATCH_WITH_NOISE, _STEPS_WITH_NOISE, _ROWS_FOR_MOST_STEPS = 64, 3.5, 30_000
 # Bins of the histogram that these learn numbers beside, and passes over the rows before
 # their first look: of rare or far targets it must not be chance that ends a training.
@@ -186,7 +186,7 @@ def recipe_for(
         batch_size = min(_BATCH_WITH_NOISE, batch_size)
     batches = math.ceil(n_rows / batch_size)
     columns = max(1, n_numbers)
-    is_wide = columns >= _MANY_COLUMNS and not for_vectors
+    is_wide = columns > _FEW_COLUMNS and not for_vectors
     most, for_most = (_FEWER_STEPS if is_wide else _STEPS)[not n_classes]
     if noisy:
         most, for_most = round(most * _STEPS_WITH_NOISE), _ROWS_FOR_MOST_STEPS
@@ -243,7 +243,7 @@ def default_folds(n_rows: int, n_columns: int, has_classes: bool) -> int:
     for few, most in _VALUES_FOR_MORE_FOLDS.items():
         if n_rows < few and n_rows * n_columns > most:
             return _FOLDS
-    has_few = n_columns <= _COLUMNS_FOR_NOISE
+    has_few = n_columns <= _FEW_COLUMNS
     is_noisy = has_few and not has_classes and n_rows in _ROWS_FOR_NOISE
     more = is_noisy or n_rows in _ROWS_FOR_MORE_FOLDS[has_classes]
     return _MORE_FOLDS if more else _FOLDS
