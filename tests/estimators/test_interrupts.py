@@ -274,6 +274,7 @@ def test_a_fit_does_not_import_the_compiler():
         for options in {}, dict(validation=None, checkpoint=folder + "/file"):
             model = skdl.NeuralRegressor(max_epochs=2, **options).fit(X, X[:, 0])
     model.partial_fit(X, X[:, 0]).predict(X)
+    skdl.TextClassifier(max_epochs=1).fit(["a good day", "a bad day"] * 20, [1, 0] * 20)
     assert "torch._dynamo" not in sys.modules
     """
     done = in_a_new_process(script)

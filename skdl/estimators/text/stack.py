@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.optimize import minimize
 from torch import Tensor
 
 _SMALL = 0.05  # where the search for a weight begins that is expected to be none
@@ -64,25 +65,21 @@ class Stack:
         expected = torch.full((len(raws),), 1.0 / len(raws), dtype=torch.float64)
         if self._expected is not None:
             expected = torch.tensor(self._expected, dtype=torch.float64)
-        logs = expected.clamp(min=_SMALL).log()
-        bias = torch.zeros(together.shape[2], dtype=torch.float64)
-        values = [logs.requires_grad_(), bias.requires_grad_()]
-        optimizer = torch.optim.LBFGS(
-            values, max_iter=100, line_search_fn="strong_wolfe"
-        )
 
-        def step() -> Tensor:
-            optimizer.zero_grad()
-            raw = torch.tensordot(logs.exp(), together, 1) + bias
+        @torch.enable_grad()
+        def loss_and_slope(values: np.ndarray) -> tuple[float, np.ndarray]:
+            at = torch.tensor(values, requires_grad=True)
+            weights, bias = at[: len(raws)].exp(), at[len(raws) :]
+            raw = torch.tensordot(weights, together, 1) + bias
             loss = self._objective.loss(raw, target, w)
-            far = (logs.exp() - expected).square().sum() + bias.square().sum()
+            far = (weights - expected).square().sum() + bias.square().sum()
             total = loss + self._pull * far / len(weight)
             total.backward()
-            return total
+            return float(total.detach()), at.grad.numpy()
 
-        optimizer.step(step)
-        self.weights = logs.detach().exp().numpy()
-        self.bias = bias.detach().numpy()
+        start = np.append(expected.clamp(min=_SMALL).log(), np.zeros(together.shape[2]))
+        found = minimize(loss_and_slope, start, jac=True, method="L-BFGS-B").x
+        self.weights, self.bias = np.exp(found[: len(raws)]), found[len(raws) :]
         return self.loss(self.combined(raws), target, weight)
 
     def combined(self, raws: list[np.ndarray]) -> np.ndarray:

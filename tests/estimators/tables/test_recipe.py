@@ -77,6 +77,12 @@ def test_numbers_of_wide_tables_take_bounded_room(n_numbers):
     assert 2 * entries * n_numbers <= 8_192
 
 
+def test_vectors_of_numbers_are_shorter_where_numbers_are_predicted_from_many():
+    counts = (0, 10, 16, 20, 32, 500, 1_024)
+    entries = {k: [recipe_for(2_000, n, k).entries for n in counts] for k in (0, 3)}
+    assert entries == {0: [8, 8, 8, 6, 4, 4, 2], 3: [8, 8, 8, 8, 8, 4, 2]}
+
+
 def test_vectors_of_many_rows_have_no_dropout_unless_there_are_many_or_it_is_given():
     few, many = (recipe_for(1_000, 5, 2, n_categorical=n) for n in (5, 50))
     assert 50 < few.dropout_rows < 1_000
