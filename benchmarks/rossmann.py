@@ -238,18 +238,18 @@ def check(kind: str, found: dict[str, float]) -> None:
 def defaults(title: str, split: Split, effects: Any) -> None:
     """Print what default settings give, without and, if given, with random effects."""
     for chosen in (None, effects) if effects else (None,):
-        for n in (1, 5):
+        for what, options in {"": {}, ", one network": {"validation": None}}.items():
             net = EntityEmbeddingRegressor(
                 categorical_features=list(COLUMNS),
                 random_effects=chosen,
-                n_estimators=n,
                 random_state=0,
+                **options,
             )
             started = time.perf_counter()
             net.fit(split.X, split.y)
             seconds = time.perf_counter() - started
             print(
-                f"{title}: default settings, {n} network(s)"
+                f"{title}: default settings{what}"
                 f"{', random effects' if chosen else ''}: "
                 f"{error(net, split):.4f} in {seconds:.0f} s",
                 flush=True,

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import nn
 
 from skdl.data.bins import BinEncoder
+from skdl.data.categories import FIRST, UNKNOWN
 from skdl.data.table import TableEncoder
 from skdl.estimators.tables.frames import Schema
 from skdl.estimators.tables.members import embedded_numbers, embeddings_of
@@ -30,9 +32,10 @@ def column_table(schema: Schema, encoder: TableEncoder, network: nn.Module) -> A
     -------
     DataFrame
         Indexed by the columns' names: `kind`, "category" or "number"; `categories`,
-        how many are known, and `bins` of a number, 0 where there are none; `entries` of
-        the vectors that a value has, 0 where it has none; `missing`, whether training
-        rows had missing values.
+        how many are known, and where they have vectors how many have one of their own;
+        `bins` of a number, 0 where there are none; `entries` of the vectors that a
+        value has, 0 where it has none; `missing`, whether training rows had missing
+        values.
     """
     rows: list[Any] = [None] * len(schema.categorical)
     for j, row in zip(
@@ -51,13 +54,25 @@ def column_table(schema: Schema, encoder: TableEncoder, network: nn.Module) -> A
 
 
 def _categories(encoder: TableEncoder, network: nn.Module) -> list[tuple]:
-    dims = embeddings_of(network)[0].dims if encoder.vocabularies else []
+    if not encoder.vocabularies:
+        return []
+    embeddings = embeddings_of(network)
+    dims, parts = embeddings[0].dims, [e.parts() for e in embeddings]
     found = []
     for number in encoder.vocabulary_of_column:
-        vocabulary = encoder.vocabularies[number]
+        vocabulary, dim = encoder.vocabularies[number], dims[number]
         known = len(vocabulary.categories)
-        found.append((CATEGORY, known, 0, dims[number], vocabulary.knows_missing))
+        if dim:
+            own = _have_their_own(torch.stack([part[number] for part in parts]))
+            known = int(own[FIRST : FIRST + known].sum())
+        found.append((CATEGORY, known, 0, dim, vocabulary.knows_missing))
     return found
+
+
+def _have_their_own(vectors: torch.Tensor) -> torch.Tensor:
+    """Tell which vectors (M, n, dim) any member has in place of the unknown one."""
+    unknown = vectors[:, UNKNOWN : UNKNOWN + 1]
+    return (vectors != unknown).any(2).any(0)
 
 
 def _numbers(encoder: TableEncoder, network: nn.Module, n_numbers: int) -> list[tuple]:

@@ -26,12 +26,13 @@ from skdl.estimators.tables.frames import learn_schema, make_table
 from skdl.estimators.tables.members import embeddings_of
 from skdl.estimators.tables.shrinkage import mean_vector
 from skdl.estimators.tables.validation import FEWEST_ROWS, MOST_FOLDS, folds_for
-from skdl.estimators.tables.verdicts import MOST_ROWS
 
 # Unseen rows of a fold are judged in this many blocks or more, of at most so many rows.
 _BLOCKS, _BLOCK_ROWS = 10, 8192
 # Folds that judge where the user gives none, and rows from which on they do.
 _FOLDS, _FEWEST_ROWS = 5, 50
+# Rows, of many, that folds hold out where the network of all rows gives the vectors.
+_ROWS_HELD_OUT = 4096
 # A column is harmful where its mean benefit is this many standard errors below zero.
 _ERRORS = 2.0
 
@@ -229,10 +230,10 @@ def _enough_folds(
     when to stop and what does harm: of many rows a few folds do. None at all where all
     are needed, which the estimator draws by itself.
     """
-    if len(y) <= MOST_ROWS:
+    if len(y) <= _ROWS_HELD_OUT:
         return []
     splits = default_splits()
-    n_folds = -(-MOST_ROWS * len(splits) // len(y))
+    n_folds = -(-_ROWS_HELD_OUT * len(splits) // len(y))
     return splits[:n_folds]
 
 

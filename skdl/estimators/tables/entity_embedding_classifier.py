@@ -198,8 +198,9 @@ class EntityEmbeddingClassifier(
         The labels, sorted; for label indicators the numbers of the columns.
     columns_ : DataFrame
         How each column is treated, a row a column: its `kind`, "category" or "number";
-        the `categories` that are known; the `bins` of a number and the `entries` of a
-        value's vector, 0 where there are none; whether there were `missing` values.
+        the `categories` that have a vector of their own, since with folds those of few
+        rows count as unknown; the `bins` of a number and the `entries` of a value's
+        vector, 0 where there are none; whether there were `missing` values.
     harmful_features_ : list
         With folds as `validation`: columns of categories that have no vectors, since
         with them rows that a network had not seen were predicted worse, by three
@@ -227,7 +228,7 @@ class EntityEmbeddingClassifier(
         With folds as `validation`: how much the loss of rows that a network has not
         learned from rises where a column says nothing, which is where all rows have
         the mean of what the column gives the network. Below zero where the networks do
-        better without. Of at most 4,096 rows, and without `corrections_`, which say for
+        better without. Of at most 16,384 rows, and without `corrections_`, which say for
         themselves what they are worth.
     feature_importances_std_ : ndarray of shape (n_features,)
         Standard errors of these, from 20 parts of the rows.

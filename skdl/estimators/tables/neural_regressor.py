@@ -179,7 +179,7 @@ class NeuralRegressor(
         With folds as `validation`: how much the loss of rows that a network has not
         learned from rises where a column says nothing, which is where all rows have
         the mean of what the column gives the network. Below zero where the networks do
-        better without. Of at most 4,096 rows, and without `corrections_`, which say for
+        better without. Of at most 16,384 rows, and without `corrections_`, which say for
         themselves what they are worth.
     feature_importances_std_ : ndarray of shape (n_features,)
         Standard errors of these, from 20 parts of the rows.

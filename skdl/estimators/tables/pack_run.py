@@ -188,7 +188,8 @@ class PackRun(Conclusion):
     def train(self, reporter: EpochReporter, *, drops: bool) -> Outcome:
         """Train until the out-of-fold loss has not fallen for some looks.
 
-        With `drops` also until it has not fallen and columns are found to be harmful.
+        With `drops` also until it has not fallen and columns are found to be harmful;
+        and what it ends with is judged, too, since the loss may have fallen to the end.
         Where vectors are wanted, columns that look most like identifiers are judged at
         every look: the loss that these networks are at does not matter by itself, and
         what is dropped soon costs little.
@@ -201,9 +202,11 @@ class PackRun(Conclusion):
                 return True
             loss = record.validation_loss or 0.0
             if drops and not loss < lowest:
-                self.found_harmful = self._harmful_now(trainer, None)
+                with trainer.average.applied():
+                    self.found_harmful = self._harmful_now(None)
             elif drops and self._for_vectors:
-                self.found_harmful = self._harmful_now(trainer, _SUSPECTS)
+                with trainer.average.applied():
+                    self.found_harmful = self._harmful_now(_SUSPECTS)
             lowest = min(loss, lowest)
             return bool(self.found_harmful)
 
@@ -232,6 +235,9 @@ class PackRun(Conclusion):
             self.parts.lr = trainer.lr
             # The mean of the weights is where a falling rate would have ended.
             self.parts.pace = late_rate(SCHEDULES["one_cycle"])
+            if drops and outcome.reason in ("finished", "early_stopping"):
+                self.out_of_fold.calibrated_loss(self.out_of_fold.raw())
+                self.found_harmful = self._harmful_now(None)
         return outcome
 
     def threads(self) -> AbstractContextManager:
@@ -239,7 +245,7 @@ class PackRun(Conclusion):
         work = 3 * work_per_row(self.parts.network) * self.recipe.batch_size
         return self.runtime.threads(_WORTH_OF_WORK * work)
 
-    def _harmful_now(self, trainer: Trainer, most: int | None) -> tuple[int, ...]:
+    def _harmful_now(self, most: int | None) -> tuple[int, ...]:
         """Return columns of categories that the networks would do better without.
 
         Only so many of the most doubtful are judged.
@@ -247,8 +253,7 @@ class PackRun(Conclusion):
         rest = self._doubtful[~np.isin(self._doubtful, self.harmful)][:most]
         if not len(rest):
             return ()
-        with trainer.average.applied():
-            verdict = self.judge(rest, self.out_of_fold.temperature)
+        verdict = self.judge(rest, self.out_of_fold.temperature)
         found = tuple(sorted(rest[verdict.is_harmful].tolist()))
         left = self.estimator.n_features_in_ - len(self.harmful) - len(found)
         return found if left else ()

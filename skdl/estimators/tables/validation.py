@@ -188,12 +188,13 @@ def check_groups(groups: Any, X: Any) -> np.ndarray | None:
     """
     if groups is None:
         return None
+    wanted = f"groups must name the group of each of the {X.shape[0]} rows of X, but "
+    shape = np.shape(groups)
+    if len(shape) != 1 and not (len(shape) == 2 and shape[1] == 1):
+        raise ValueError(f"{wanted}has the shape {shape}.")
     groups = column_or_1d(groups)
     if len(groups) != X.shape[0]:
-        raise ValueError(
-            f"groups must name the group of each of the {X.shape[0]} rows of X, but "
-            f"has {len(groups)} entries."
-        )
+        raise ValueError(f"{wanted}has {len(groups)} entries.")
     codes, _ = pd.factorize(np.asarray(groups))
     if (codes < 0).any():
         raise ValueError(

@@ -22,7 +22,7 @@ from skdl.training.objectives import Objective
 
 # Rows that columns are judged by at most; fewer of hundreds of columns, so that rows
 # times columns stay below a number, but not below `_FEWEST`.
-MOST_ROWS, _ROWS_TIMES_COLUMNS, _FEWEST_ROWS = 4096, 1 << 18, 256
+_MOST_ROWS, _ROWS_TIMES_COLUMNS, _FEWEST_ROWS = 16_384, 1 << 18, 256
 # A column whose categories have so many rows in the mean cannot be learned by heart.
 MANY_ROWS = 200
 # Parts of these rows, whose verdicts tell how sure the mean of all is.
@@ -171,7 +171,7 @@ class Judge:
         self._network, self._places, self._member = network, places, member
         most = max(_FEWEST_ROWS, _ROWS_TIMES_COLUMNS // max(1, len(places)))
         rows = rng.permutation(np.flatnonzero(blind.any(axis=1)))
-        rows = rows[: min(most, MOST_ROWS)]
+        rows = rows[: min(most, _MOST_ROWS)]
         device = target.device
         chosen = torch.from_numpy(rows).to(device)
         self._blind = BlindRows(torch.from_numpy(blind[rows]).to(device))

@@ -39,6 +39,18 @@ def test_of_one_network_numbers_are_as_they_are():
     assert found.loc[0, ["bins", "entries"]].tolist() == [0, 0]
 
 
+def test_categories_that_count_as_unknown_are_not_known():
+    frame = FRAME[["city"]].assign(pair=[f"p{i // 2}" for i in range(80)])
+    rows = pd.concat([frame] * 10, ignore_index=True)
+    rows.loc[:199, "pair"] = [f"q{i // 2}" for i in range(200)]
+    options = {"max_epochs": 1, "random_state": 0}
+    model = EntityEmbeddingRegressor(validation=2, **options).fit(rows, np.tile(Y, 10))
+    # Of 800 rows categories of two rows or fewer are rare: 40 of 140 are not.
+    assert model.columns_["categories"].tolist() == [2, 40]
+    one = EntityEmbeddingRegressor(validation=None, **options).fit(rows, np.tile(Y, 10))
+    assert one.columns_["categories"].tolist() == [2, 140]
+
+
 def test_before_fit_there_are_none():
     with pytest.raises(NotFittedError):
         _ = EntityEmbeddingRegressor().columns_

@@ -83,6 +83,17 @@ def test_an_identifier_costs_nothing(fitted, shops):
     assert fitted.oof_score_ > without.oof_score_ - 0.005
 
 
+def test_an_identifier_is_found_where_the_loss_falls_to_the_end():
+    rng = np.random.default_rng(0)
+    n = 1500
+    X = pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n)})
+    X["identifier"] = rng.integers(0, 200, n).astype(str)
+    y = np.sin(3 * X.a) * X.b + np.where(X.a > 0, X.b, 0) + 0.05 * rng.normal(size=n)
+    model = EntityEmbeddingRegressor(validation=4, max_epochs=20, random_state=1)
+    assert model.fit(X, y).harmful_features_ == ["identifier"]
+    assert model.history_["validation_loss"].diff().max() < 0
+
+
 def test_the_only_column_is_not_dropped(shops):
     X, y = shops
     model = EntityEmbeddingRegressor(**VECTORS).fit(X[["identifier"]], y)

@@ -368,6 +368,7 @@ def test_groups_are_held_out_together():
     [
         (np.zeros(N), "at least 2 groups"),
         (np.zeros(N - 1), "each of the 90 rows of X, but has 89 entries"),
+        (np.zeros((N, 2)), r"groups must name .* has the shape \(90, 2\)"),
         (np.r_[np.nan, np.arange(N - 1)], "1 missing entries"),
     ],
 )
@@ -379,6 +380,11 @@ def test_groups_that_make_no_folds_are_refused(groups, message):
 def test_groups_without_folds_are_refused():
     with pytest.raises(ValueError, match="needs folds"):
         NeuralRegressor(**SMALL).fit(*numbers(), groups=np.arange(N))
+
+
+def test_groups_do_not_go_with_the_last_rows():
+    with pytest.raises(ValueError, match="holds out the last rows, whatever"):
+        NeuralRegressor(validation="last", **SMALL).fit(*numbers(), groups=np.arange(N))
 
 
 def test_rows_that_no_fold_holds_out_have_no_prediction():
