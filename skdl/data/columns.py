@@ -122,10 +122,15 @@ def check_kind(kind: str, name: Any, dtype: Any) -> None:
     what = "X" if name is None else f"Column {name!r}"
     if kind == DATES:
         column = "pd.DataFrame(X)[0]" if name is None else f"X[{name!r}]"
+        matters = (
+            f"{column}.dt.total_seconds()"
+            if "timedelta" in str(dtype) or "duration" in str(dtype)
+            else f"{column}.dt.year, .dt.month and .dt.dayofweek; pd.to_datetime gives "
+            "a column of objects its .dt"
+        )
         raise ValueError(
             f"{what} holds dates or times ({dtype}), which are neither categories nor "
-            f"numbers. Expand it to what matters, such as {column}.dt.year, .dt.month "
-            "and .dt.dayofweek; pd.to_datetime gives a column of objects its .dt."
+            f"numbers. Expand it to what matters, such as {matters}."
         )
     if kind == COMPLEX:
         raise ValueError(f"Complex data not supported: {what} holds complex numbers.")

@@ -23,7 +23,8 @@ def blind_rows(
     rng: np.random.RandomState,
     *,
     strata: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
+    groups: Any = None,
+    X: Any = None,
 ) -> np.ndarray:
     """Return which rows each network is blind to.
 
@@ -44,8 +45,10 @@ def blind_rows(
         Draws the folds.
     strata : ndarray of shape (n_rows,), optional
         Classes.
-    groups : ndarray of shape (n_rows,), optional
+    groups : array-like of shape (n_rows,), optional
         Which rows belong together.
+    X : array-like of shape (n_rows, n_features), optional
+        What a splitter is shown; zeros by default.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def blind_rows(
     if isinstance(validation, str):
         held_out = [np.arange(n_rows - max(1, int(n_rows * LAST)), n_rows)]
     elif hasattr(validation, "split"):
-        held_out = _of_splitter(validation, n_rows, strata, groups)
+        held_out = _of_splitter(validation, n_rows, strata, groups, X)
     else:
         held_out = _drawn(n_rows, validation, rng, strata, groups)
     n_members = max(n_members, len(held_out))
@@ -173,11 +176,10 @@ def rows_named(part: Any, n_rows: int) -> np.ndarray:
 
 
 def _of_splitter(
-    splitter: Any, n_rows: int, strata: np.ndarray | None, groups: np.ndarray | None
+    splitter: Any, n_rows: int, strata: np.ndarray | None, groups: Any, X: Any = None
 ) -> list[np.ndarray]:
     """Return the test parts of a splitter."""
-    rows = np.zeros((n_rows, 1))
-    folds = splitter.split(rows, strata, groups)
+    folds = splitter.split(np.zeros((n_rows, 1)) if X is None else X, strata, groups)
     held_out = [rows_named(test, n_rows) for _, test in folds]
     if not held_out or not any(map(len, held_out)):
         raise ValueError(

@@ -89,6 +89,16 @@ BAD_FITS = {
         lambda X, y: (X, np.eye(3, dtype=int)[y]),
         "not defined for label indicators",
     ),
+    "indicators of -1 and 1": (
+        classifier(),
+        lambda X, y: (X, 2 * np.eye(3, dtype=int)[y] - 1),
+        "tells by 0 and 1 .* but holds -1, 1",
+    ),
+    "indicators of words": (
+        classifier(),
+        lambda X, y: (X, np.array(["no", "yes"])[np.eye(3, dtype=int)[y]]),
+        "tells by 0 and 1 .* but holds 'no', 'yes'",
+    ),
     "batch norm over one row": (
         regressor(batch_norm=True),
         lambda X, y: (X[:1], y[:1]),

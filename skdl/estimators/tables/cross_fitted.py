@@ -57,8 +57,8 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         With folds as `validation`: how much the loss of rows that a network has not
         learned from rises where a column says nothing, which is where all rows have
         the mean of what the column gives the network. Below zero where the networks do
-        better without. Of at most 16,384 rows, and without `corrections_`, which say for
-        themselves what they are worth.
+        better without. Of at most 16,384 rows, and without `corrections_`, which say
+        for themselves what they are worth.
     feature_importances_std_ : ndarray of shape (n_features,)
         Standard errors of these, from 20 parts of the rows.
     corrections_ : DataFrame
@@ -133,8 +133,8 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
             Weights of the held-out samples.
         groups : array-like of shape (n_samples,), default=None
             With folds as `validation`, which samples belong together: a network that is
-            blind to one is blind to all of them; not with ``validation="last"``. Of rows read piece by piece also the
-            name of a column.
+            blind to one is blind to all of them; not with ``validation="last"``. Of
+            rows read piece by piece also the name of a column.
 
         Returns
         -------
@@ -168,9 +168,9 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
             )
         if groups is not None and isinstance(folds, str):
             raise ValueError(
-                f"groups say which rows are held out together, but validation={folds!r} "
-                "holds out the last rows, whatever their groups. Set validation=4, or "
-                "a splitter of scikit-learn, or leave groups out."
+                "groups say which rows are held out together, but "
+                f"validation={folds!r} holds out the last rows, whatever their groups. "
+                "Set validation=4, or a splitter of scikit-learn, or leave groups out."
             )
         if folds is not None:
             return self._cross_fit(X, y, sample_weight, groups, folds, held_out)

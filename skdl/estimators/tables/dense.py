@@ -42,8 +42,9 @@ class DenseParameters:
     ----------
     hidden_layer_sizes : int, sequence of int or None
         Units of each hidden layer of the default network; empty for a linear model.
-        None is (256, 256) with folds as `validation` (narrower below 500 rows, a third
-        layer for real targets from 1,000 rows on) and (256, 128) of one network.
+        None is (128, 128) with folds as `validation` (of 64 units below 100 rows and
+        256 from 100,000 on, a third layer for real targets from 1,000 rows on) and
+        (256, 128) of one network.
     activation : str
         "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
         or "identity".

@@ -59,8 +59,9 @@ class EntityEmbeddingClassifier(
         ones to come keep theirs.
     hidden_layer_sizes : int, sequence of int or None, default=None
         Units of each hidden layer of the default network; empty for a linear model.
-        None is (256, 256) with folds as `validation` (narrower below 500 rows, a third
-        layer for real targets from 1,000 rows on) and (256, 128) of one network.
+        None is (128, 128) with folds as `validation` (of 64 units below 100 rows and
+        256 from 100,000 on, a third layer for real targets from 1,000 rows on) and
+        (256, 128) of one network.
     activation : str, default="silu"
         "relu", "silu", "gelu", "selu", "mish", "elu", "leaky_relu", "tanh", "sigmoid"
         or "identity".
@@ -228,8 +229,8 @@ class EntityEmbeddingClassifier(
         With folds as `validation`: how much the loss of rows that a network has not
         learned from rises where a column says nothing, which is where all rows have
         the mean of what the column gives the network. Below zero where the networks do
-        better without. Of at most 16,384 rows, and without `corrections_`, which say for
-        themselves what they are worth.
+        better without. Of at most 16,384 rows, and without `corrections_`, which say
+        for themselves what they are worth.
     feature_importances_std_ : ndarray of shape (n_features,)
         Standard errors of these, from 20 parts of the rows.
     corrections_ : DataFrame

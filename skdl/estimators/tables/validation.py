@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils.validation import _num_samples
 
 from skdl.data.folds import FoldNumbers, blind_rows, hashed_folds
 from skdl.data.streamed import is_long
@@ -228,10 +229,12 @@ def draw_blind_rows(
     validation: Any,
     groups: np.ndarray | None,
     rng: np.random.RandomState,
+    as_given: tuple[Any, Any],
 ) -> tuple[np.ndarray | slice, np.ndarray | FoldNumbers]:
     """Return which rows have a weight, and to which of these each member is blind.
 
-    A splitter splits all rows, since it may know them by their positions; other folds
+    A splitter splits all rows, since it may know them by their positions, and sees X
+    and groups `as_given`, since their values may have an order; other folds
     are made of the rows that have a weight. Where there are more rows than memory may
     hold, folds are drawn by a hash.
 
@@ -250,8 +253,15 @@ def draw_blind_rows(
         return some, _hashed(n_rows, least, validation, groups, rng)
     kept = _rows_with_weight(rows)
     if hasattr(validation, "get_n_splits"):
+        X, given_groups = as_given
         of_all = blind_rows(
-            len(rows), least, validation, rng, strata=rows.y, groups=groups
+            len(rows),
+            least,
+            validation,
+            rng,
+            strata=rows.y,
+            groups=given_groups,
+            X=X if _has_rows(X, len(rows)) else None,
         )
         blind = of_all[kept]
     else:
@@ -272,6 +282,14 @@ def draw_blind_rows(
     if blind.shape[1] > least:
         check_number_of_folds(blind.shape[1])
     return kept, blind
+
+
+def _has_rows(X: Any, n_rows: int) -> bool:
+    """Tell whether X holds so many rows, and does not name where they are."""
+    try:
+        return bool(_num_samples(X) == n_rows)
+    except (TypeError, ValueError):
+        return False
 
 
 def _hashed(

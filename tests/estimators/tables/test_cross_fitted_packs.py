@@ -382,6 +382,32 @@ def test_groups_without_folds_are_refused():
         NeuralRegressor(**SMALL).fit(*numbers(), groups=np.arange(N))
 
 
+class ByTime:
+    """Holds out the last rows by the first column, or by the groups."""
+
+    def __init__(self, by_groups):
+        self.by_groups = by_groups
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return 1
+
+    def split(self, X, y=None, groups=None):
+        times = np.asarray(groups) if self.by_groups else X["time"].to_numpy()
+        order = np.argsort(times)
+        yield order[:-20], order[-20:]
+
+
+@pytest.mark.parametrize("by_groups", [False, True])
+def test_a_splitter_is_shown_what_fit_was_given(by_groups):
+    X, y = numbers()
+    times = np.random.RandomState(0).permutation(N) / 7
+    frame = pd.DataFrame(X).rename(columns=str).assign(time=times)
+    model = EntityEmbeddingRegressor(validation=ByTime(by_groups), max_epochs=1)
+    model.fit(frame, y, groups=times if by_groups else None)
+    held_out = ~np.isnan(model.oof_prediction_)
+    np.testing.assert_array_equal(held_out, times > np.sort(times)[-21])
+
+
 def test_groups_do_not_go_with_the_last_rows():
     with pytest.raises(ValueError, match="holds out the last rows, whatever"):
         NeuralRegressor(validation="last", **SMALL).fit(*numbers(), groups=np.arange(N))
