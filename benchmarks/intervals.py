@@ -7,7 +7,7 @@ varies: its standard error is printed beside it. Lengths are in standard
 deviations of the target. Where more predictions than 90% are right, no set is larger
 than one and the coverage is the accuracy.
 
-    python benchmarks/intervals.py [--tables small] [--seeds 1 2 3 4 5 6]
+    python benchmarks/intervals.py [--tables small jumps] [--seeds 1 2 3 4 5 6]
         [--threads 1]
 """
 
@@ -77,7 +77,10 @@ def summary(results: pd.DataFrame) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--tables", nargs="+", default=["small"], choices=[*TABLES, "small", "all"]
+        "--tables",
+        nargs="+",
+        default=["small", "jumps"],
+        choices=[*TABLES, "small", "all"],
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5, 6])
     parser.add_argument("--threads", type=int, default=1)

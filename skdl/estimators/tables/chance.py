@@ -10,6 +10,9 @@ from skdl.training.crossing import OutOfFold
 
 # Rows that tell it, at most, and what is kept of an error at least.
 _MOST_ROWS, _LEAST = 4096, 0.5
+# The share of rows, those of the smallest gaps, that tell how large gaps are, and their
+# part of the variance where gaps are normal: cut off are 1.96 standard deviations.
+_ORDINARY, _OF_VARIANCE = 0.95, 0.759
 
 
 @dataclass(frozen=True)
@@ -53,25 +56,41 @@ class Spread:
         predict for it. So the mean squares of errors and gaps and their mean product,
         three numbers, follow from three: the variance of the noise, the part, and u,
         which solves a quadratic equation.
+
+        At a jump, or where one network has learned little, a few rows have most of the
+        chance, and nothing is to be taken for that from the errors of all others. So
+        the numbers are those of rows with ordinary gaps, as if all gaps were normal.
         """
-        of_errors = self._mean(self.errors**2)
-        of_gaps = self._mean(self.gaps**2)
-        product = -self._mean(self.errors * self.gaps)
+        ordinary = self._mean(self.gaps**2)
+        of_gaps = ordinary / _OF_VARIANCE
+        rest = of_gaps - ordinary
+        slope = -self._slope(self.errors)
+        product = slope * of_gaps
+        of_errors = self._mean(self.errors**2) + slope**2 * rest
         more = self.n_blind / self.n_seeing
         half = product - (of_gaps + (1 + more) * of_errors) / 2
-        rest = np.maximum(0.0, of_gaps * of_errors - product**2)
-        root = np.sqrt(np.maximum(0.0, half**2 - more * rest))
+        beside = np.maximum(0.0, of_gaps * of_errors - product**2)
+        root = np.sqrt(np.maximum(0.0, half**2 - more * beside))
         chance = np.clip((-half - root) / more, 0.0, of_errors)
         too_much = (1 - self.n_blind / self.n_all) * chance
         if self.corrected is None:
             too_much = 2 * too_much
         else:
-            of_errors = self._mean(self.corrected**2)
+            slope = self._slope(self.corrected)
+            of_errors = self._mean(self.corrected**2) + slope**2 * rest
         left = 1 - too_much / np.where(of_errors > 0, of_errors, 1.0)
         return np.sqrt(np.maximum(left, _LEAST**2))
 
     def _mean(self, values: np.ndarray) -> np.ndarray:
-        return np.average(values, axis=0, weights=self.weight)
+        """Return means over the rows of ordinary gaps."""
+        sizes = np.abs(self.gaps)
+        is_ordinary = sizes <= np.quantile(sizes, _ORDINARY, axis=0)
+        return np.average(values, axis=0, weights=self.weight[:, None] * is_ordinary)
+
+    def _slope(self, values: np.ndarray) -> np.ndarray:
+        """Return by how much values rise with gaps."""
+        squares = self._mean(self.gaps**2)
+        return self._mean(values * self.gaps) / np.where(squares > 0, squares, 1.0)
 
 
 def spread(

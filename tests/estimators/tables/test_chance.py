@@ -43,6 +43,28 @@ def test_errors_without_chance_count_whole():
     assert Spread(0 * noise, 0 * noise, spread.weight, 1, 3, 4).share() == 1
 
 
+def test_chance_of_a_few_rows_is_not_taken_from_the_errors_of_all():
+    ordinary = drawn(1, 7, 0.2)
+    few = np.arange(len(ordinary.errors)) % 33 == 0
+    jump = np.where(few[:, None], 3.0, 0.0)
+    given = ordinary.weight, 1, 7, 8
+    with_jumps = Spread(ordinary.errors - jump, ordinary.gaps + jump, *given)
+    assert with_jumps.share() == pytest.approx(ordinary.share(), abs=0.02)
+
+
+def test_intervals_hold_beside_a_jump():
+    def table(n, seed):
+        rng = np.random.default_rng(seed)
+        X = rng.uniform(-1, 1, size=(n, 6))
+        return X, np.sign(X[:, 0] * X[:, 1]) + 0.1 * rng.normal(size=n)
+
+    X, y = table(NEW, 140)
+    low, high = (
+        NeuralRegressor(random_state=40).fit(*table(1200, 40)).predict_interval(X).T
+    )
+    assert 0.87 < ((low <= y) & (y <= high)).mean() < 0.94
+
+
 def test_never_less_than_half_of_an_error_counts():
     rng = np.random.RandomState(0)
     own, of_three = rng.randn(1000, 1), rng.randn(1000, 1) / np.sqrt(3)
