@@ -28,8 +28,10 @@ MANY_ROWS = 200
 # Parts of these rows, whose verdicts tell how sure the mean of all is.
 _BLOCKS = 20
 # A column is harmful where its mean worth is this many standard errors below zero, and
-# this share of the loss: to train anew for less is not worth the time.
+# this share of the loss: to train anew for less is not worth the time. Beside one that
+# is, less is enough, so that many are not found one after the other.
 _ERRORS, _SHARE = 3.0, 0.01
+_ERRORS_BESIDE, _SHARE_BESIDE = 1.5, 0.001
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,12 @@ class Verdict:
     @property
     def is_harmful(self) -> np.ndarray:
         """Whether the loss is clearly lower without a column."""
-        least = np.maximum(_ERRORS * self.error, _SHARE * abs(self.loss))
-        return self.mean < -least
+        is_clear = self._costs(_ERRORS, _SHARE)
+        return is_clear.any() & self._costs(_ERRORS_BESIDE, _SHARE_BESIDE)
+
+    def _costs(self, n_errors: float, share: float) -> np.ndarray:
+        """Tell whether the loss is lower by so many errors and this share of it."""
+        return self.mean < -np.maximum(n_errors * self.error, share * abs(self.loss))
 
 
 def places(
