@@ -237,13 +237,18 @@ def check(kind: str, found: dict[str, float]) -> None:
 
 def defaults(title: str, split: Split, effects: Any) -> None:
     """Print what default settings give, without and, if given, with random effects."""
+    named = {"categorical_features": list(COLUMNS)}
+    kinds = {
+        "": named,
+        ", one network": {**named, "validation": None},
+        ", integers as numbers": {},
+    }
     for chosen in (None, effects) if effects else (None,):
-        for what, options in {"": {}, ", one network": {"validation": None}}.items():
+        for what, options in kinds.items():
+            if chosen and not options:
+                continue  # effects are of categories
             net = EntityEmbeddingRegressor(
-                categorical_features=list(COLUMNS),
-                random_effects=chosen,
-                random_state=0,
-                **options,
+                random_effects=chosen, random_state=0, **options
             )
             started = time.perf_counter()
             net.fit(split.X, split.y)
