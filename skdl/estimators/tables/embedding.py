@@ -22,7 +22,6 @@ from skdl.estimators.core.learning_on import with_new_scales
 from skdl.estimators.tables.column_table import column_table
 from skdl.estimators.tables.dense import DenseEstimator, are_few_numbers
 from skdl.estimators.tables.embedding_sizes import (
-    MOST_ENTRIES,
     check_embedding_dim,
     embedding_dims,
     rows_of_each,
@@ -157,10 +156,11 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
                 )
         return joined(names, self.shared_embeddings or ())
 
-    def _embedding_dims(
-        self, encoder: TableEncoder, most: int = MOST_ENTRIES
-    ) -> list[int]:
-        """Return the entries of each vocabulary's vectors; 0 where it has none."""
+    def _embedding_dims(self, encoder: TableEncoder, *at_most: float) -> list[int]:
+        """Return the entries of each vocabulary's vectors; 0 where it has none.
+
+        `at_most` are as `embedding_dims` takes them.
+        """
         numbers, names = encoder.vocabulary_of_column, self._schema.categorical_names
         columns = dict(zip(reversed(numbers), reversed(names), strict=True))
         alone = vocabularies_without_vectors(encoder.columns_of_groups, numbers, names)
@@ -168,7 +168,7 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         dims = embedding_dims(
             self.embedding_dim,
             {columns[i]: encoder.vocabularies[i] for i in embedded},
-            most,
+            *at_most,
         )
         found = dict(zip(embedded, dims, strict=True))
         return [found.get(i, 0) for i in range(len(encoder.vocabularies))]
@@ -224,7 +224,8 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         harmful: Sequence[int],
     ) -> PackedEmbedding:
         n_codes, _ = encoder.sizes
-        dims = self._embedding_dims(encoder, recipe.most_entries)
+        at_most = recipe.most_entries, recipe.rows_of_an_entry
+        dims = self._embedding_dims(encoder, *at_most)
         categorical = np.flatnonzero(self._is_categorical)
         numbers = np.array(encoder.vocabulary_of_column)
         shown = numbers[~np.isin(categorical, harmful)]

@@ -1,5 +1,6 @@
 """How many entries the vectors of a column have."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ def embedding_dims(
     embedding_dim: str | int | Mapping | Callable[[int], int],
     vocabularies: Mapping[Any, Vocabulary],
     most: int = MOST_ENTRIES,
+    rows_of_an_entry: float = math.inf,
 ) -> list[int]:
     """Return the entries of each vocabulary's vectors.
 
@@ -44,6 +46,8 @@ def embedding_dims(
         By the name of the first column that uses each.
     most : int, default=50
         Entries that "auto" gives at most.
+    rows_of_an_entry : float, default=inf
+        Or one for so many rows of a category, in the mean, where that is more.
     """
     if isinstance(embedding_dim, Mapping):
         absent = [name for name in embedding_dim if name not in vocabularies]
@@ -60,7 +64,8 @@ def embedding_dims(
             choice = choice.get(name, "auto")
         if _is_auto(choice):
             n_rows = int(vocabulary.counts[FIRST:].sum())
-            choice = min(most, auto_dim(n_categories, n_rows))
+            longest = max(most, int(n_rows / n_categories / rows_of_an_entry))
+            choice = min(longest, auto_dim(n_categories, n_rows))
         dims.append(_checked(choice, name, n_categories))
     return dims
 

@@ -23,6 +23,9 @@ from skdl.estimators.core.inputs import refuse_no_table
 from skdl.estimators.core.user_warnings import warn_user
 
 FROM_DTYPE = "from_dtype"
+# Rows that tell whether text spells numbers, and how many different ones are too many
+# for names of categories.
+_LOOKED_AT, _MANY = 1000, 20
 # Types that are kept: a category is compared at the width it comes in.
 _FLOATS = (np.float64, np.float32, np.float16)
 
@@ -188,6 +191,8 @@ def learn_schema(frame: pd.DataFrame, categorical_features: Any) -> Schema:
         mask = found
     else:
         mask = _mask_of(names, list(categorical_features), found)
+    if categorical_features is None or isinstance(categorical_features, str):
+        warn_of_numbers({names[j]: frame.iloc[:, j] for j in np.flatnonzero(mask)})
     warn_of_rounding({names[j]: frame.iloc[:, j] for j in np.flatnonzero(~mask)})
     empty = []
     for j in np.flatnonzero(~mask):
@@ -210,6 +215,36 @@ def warn_of_rounding(columns: dict[Any, Any]) -> None:
             "categorical_features of an EntityEmbedding estimator.",
             UserWarning,
         )
+
+
+def warn_of_numbers(columns: dict[Any, Any]) -> None:
+    """Say which columns of text spell numbers with decimals, which are no names."""
+    names = [name for name, column in columns.items() if _spells_numbers(column)]
+    if names:
+        warn_user(
+            f"The columns {names} hold numbers as text, so that each of them is a "
+            "category that knows nothing of the next. Make them numbers "
+            "(pd.to_numeric; an array of text and numbers is all text), or name them "
+            "in categorical_features.",
+            UserWarning,
+        )
+
+
+def _spells_numbers(column: pd.Series) -> bool:
+    text = column.iloc[:_LOOKED_AT].dropna()
+    if len(text) <= _MANY or isinstance(text.dtype, pd.CategoricalDtype):
+        return False
+    values = set(text)
+    if len(values) <= _MANY or not all(isinstance(value, str) for value in values):
+        return False
+    return any("." in v for v in values) and all(map(_is_number, values))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return np.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _mask_of(names: Sequence[Any], chosen: list[Any], found: np.ndarray) -> np.ndarray:

@@ -72,8 +72,9 @@ class Recipe:
     ----------
     hidden_layer_sizes, dropout, embedding_dropout, lr, betas, weight_decay, batch_size
         As the parameters of estimators; a user's own value takes their place.
-    most_entries : int
-        Entries of a category's vector at most.
+    most_entries, rows_of_an_entry : int, float
+        Entries of a category's vector at most; or, where that is more, one for so many
+        rows that a category has in the mean.
     dropout_rows : float
         Vectors of columns whose categories have so many rows or more, in the mean, have
         no dropout.
@@ -109,6 +110,7 @@ class Recipe:
     weight_decay: float = 0.02
     batch_size: int = 256
     most_entries: int = 12
+    rows_of_an_entry: float = 4.0
     n_quantiles: int = 32
     n_leaves: int = 32
     entries: int = 8
@@ -223,7 +225,7 @@ def recipe_for(
         return recipe
     units = (_UNITS_FOR_VECTORS,) * 2
     rate = _RATES_FOR_VECTORS[n_classes > 0]
-    return replace(recipe, hidden_layer_sizes=units, lr=rate)
+    return replace(recipe, hidden_layer_sizes=units, lr=rate, rows_of_an_entry=math.inf)
 
 
 def default_folds(n_rows: int, n_columns: int, has_classes: bool) -> int:

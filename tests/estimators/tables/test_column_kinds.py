@@ -2,6 +2,7 @@
 
 import datetime as dt
 import pickle
+import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -353,3 +354,18 @@ def test_target_type_decides():
         EmbeddingTransformer(target_type="binary").fit(FRAME, y)
     with pytest.raises(ValueError, match="target_type"):
         EmbeddingTransformer(target_type="number").fit(FRAME, y)
+
+
+def test_numbers_that_come_as_text_are_told():
+    numbers = np.random.RandomState(0).randn(60).round(3)
+    texts = np.array([["ab"[i % 2], number] for i, number in enumerate(numbers)])
+    with pytest.warns(UserWarning, match=r"columns \[1\] hold numbers as text"):
+        EntityEmbeddingRegressor(max_epochs=1).fit(texts, numbers)
+    frame = pd.DataFrame(texts, columns=["letter", "number"])
+    codes = [f"{i:05d}" for i in range(60)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        named = EntityEmbeddingRegressor(max_epochs=1, categorical_features=["number"])
+        named.fit(frame, numbers)
+        few = frame.assign(number=np.where(numbers > 0, "1.5", "2"), code=codes)
+        EntityEmbeddingRegressor(max_epochs=1).fit(few, numbers)
