@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from skdl.networks.packed import batched_linear
 from skdl.networks.straight import Function
@@ -13,6 +14,9 @@ from skdl.randomness import generator_on
 
 # A number of Python's takes longer to multiply by.
 _TURN = torch.tensor(2 * math.pi, dtype=torch.float64, device="cpu")
+# Of what is below zero in a vector that bends so much is left: where all entries of a
+# vector were zero over some bins, nothing would ever be learned of the numbers there.
+_SLOPE = 0.01
 # Cosines' frequencies are cut at this many of their standard deviations.
 _CUT = 3.0
 
@@ -23,8 +27,8 @@ class PiecewiseLinearEmbedding(nn.Module):
     A number at position t, which is the number of bins below it and the fraction of
     its own bin, has the piecewise-linear encoding clamp(t - j, 0, 1) over the bins j
     (Gorishniy et al. 2022, arXiv 2203.05556, section 3.1). A linear layer for each
-    column, in each member, and ReLU follow. So the network need not know where the
-    edges are, and columns with fewer bins need no mask.
+    column, in each member, and a leaky ReLU follow. So the network need not know where
+    the edges are, and columns with fewer bins need no mask.
 
     Parameters
     ----------
@@ -55,6 +59,7 @@ class PiecewiseLinearEmbedding(nn.Module):
 
     def __init__(self, n_members: int, n_bins: Sequence[int], dim: int) -> None:
         super().__init__()
+        self.slope = _SLOPE
         most = max(n_bins, default=0)
         shape = (n_members, len(n_bins), most, dim)
         # As many bins as are full at the median count as inputs.
@@ -66,6 +71,10 @@ class PiecewiseLinearEmbedding(nn.Module):
         self.bias = nn.Parameter((2 * bias - 1) * bounds)
         self.register_buffer("bins", torch.arange(most, dtype=torch.float32), False)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state, also of files from before there was a slope."""
+        super().__setstate__({"slope": 0.0, **state})
+
     @property
     def n_outputs(self) -> int:
         """Entries of a row's vectors together, in each member."""
@@ -74,12 +83,13 @@ class PiecewiseLinearEmbedding(nn.Module):
     def forward(self, positions: Tensor) -> Tensor:
         """Embed, (B, n_columns) or (M, B, n_columns) -> (M, B, n_outputs)."""
         if positions.ndim == 2:
-            return _bent(positions, self.bins, *self._by_column(), self.training)
+            rest = *self._by_column(), self.slope, self.training
+            return _bent(positions, self.bins, *rest)
         filled = _filled(positions, self.bins).flatten(0, 1)
         weight, bias = self.weight.flatten(0, 1), self.bias.flatten(0, 1)
         vectors = batched_linear(filled, weight, bias, self.training)
         vectors = vectors.unflatten(0, self.weight.shape[:2]).transpose(1, 2)
-        return vectors.flatten(2).relu()
+        return functional.leaky_relu(vectors.flatten(2), self.slope)
 
     @torch.no_grad()
     def lay_out(self) -> None:
@@ -103,8 +113,8 @@ class PiecewiseLinearEmbedding(nn.Module):
         pairs = (weight, self.weight), (bias, self.bias)
         if any(view.data_ptr() != own.data_ptr() for view, own in pairs):
             return self.forward  # a copy would not see changes
-        weight, bias, bins = weight.detach(), bias.detach(), self.bins
-        return lambda positions: _bent(positions, bins, weight, bias, sizes, False)
+        rest = self.bins, weight.detach(), bias.detach(), sizes, self.slope, False
+        return lambda positions: _bent(positions, *rest)
 
 
 def _filled(positions: Tensor, bins: Tensor) -> Tensor:
@@ -118,13 +128,14 @@ def _bent(
     weight: Tensor,
     bias: Tensor,
     sizes: Sequence[int],
+    slope: float,
     training: bool,
 ) -> Tensor:
     """Embed rows of all members by one product."""
     vectors = batched_linear(_filled(positions, bins), weight, bias, training)
     vectors = vectors.view(*vectors.shape[:2], *sizes)
     # What is contiguous has a gradient that takes a quarter of the time.
-    return vectors.permute(2, 1, 0, 3).flatten(2).relu()
+    return functional.leaky_relu(vectors.permute(2, 1, 0, 3).flatten(2), slope)
 
 
 class CosineEmbedding(nn.Module):

@@ -17,7 +17,7 @@ def by_hand(embedding, positions):
                 total = embedding.bias[m, c, 0].clone()
                 for j in range(N_BINS[c]):
                     total += min(max(t - j, 0.0), 1.0) * embedding.weight[m, c, j]
-                vectors[m, b, c] = total.clamp(min=0)
+                vectors[m, b, c] = torch.where(total > 0, total, 0.01 * total)
     return vectors.flatten(2)
 
 
@@ -33,6 +33,23 @@ POSITIONS = torch.tensor([[0.0, 0.0], [0.5, 2.0], [3.25, 1.5], [5.0, 0.1]])
 def test_full_bins_count_whole_and_the_own_bin_by_its_fraction(embedding):
     with torch.no_grad():
         torch.testing.assert_close(embedding(POSITIONS), by_hand(embedding, POSITIONS))
+
+
+def test_no_bin_is_dead(embedding):
+    """Where all entries were zero nothing would be learned of the numbers there."""
+    with torch.no_grad():
+        embedding.bias.fill_(-10.0)
+    embedding(POSITIONS).sum().backward()
+    assert (embedding.bias.grad != 0).all()
+
+
+def test_one_of_a_file_from_before_there_was_a_slope_has_none(embedding):
+    state = embedding.__dict__.copy()
+    del state["slope"]
+    old = PiecewiseLinearEmbedding.__new__(PiecewiseLinearEmbedding)
+    old.__setstate__(state)
+    with torch.no_grad():
+        torch.testing.assert_close(old(POSITIONS), embedding(POSITIONS).clamp(min=0))
 
 
 def test_members_with_rows_of_their_own_get_the_same_vectors(embedding):
