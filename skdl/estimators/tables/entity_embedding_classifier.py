@@ -31,8 +31,9 @@ class EntityEmbeddingClassifier(
     embedding_dim : "auto", int, dict or callable, default="auto"
         Entries of the vectors: for all columns, by name of the column, or a function of
         the number of categories. "auto" is ``min(50, round(1.6 * n_categories **
-        0.56))``, with folds as `validation` 12 at most, but no more than there are rows
-        for a category, also for columns that a dict leaves out.
+        0.56))``, but no more than there are rows for a category, also for columns that
+        a dict leaves out; with folds as `validation` no more than 12, or a fourth of
+        these rows where that is more.
     embedding_dropout : float or None, default=None
         Probability that an entry of a vector is zeroed in training, in [0, 1). None is
         .4 for classes and .2 for numbers with folds as `validation`, in columns of few
