@@ -19,9 +19,10 @@ _MOST_COLUMNS = 2048
 # Rows below which trees on the target have no say in the bins: since they know the
 # targets of blind rows, the out-of-fold score of 300 rows of noise is 1.5% too good.
 _ROWS_FOR_TREES = 1000
-# Rows of a category, in the mean, from which on a column's vectors have no dropout, and
-# columns of categories from which on all have: what one does not tell others do.
-_ROWS_FOR_NO_DROPOUT, _COLUMNS_FOR_DROPOUT = 200, 30
+# Rows of a category, in the mean, from which on a column's vectors have no dropout, of
+# numbers to predict and of classes; and columns of categories from which on all have:
+# what one does not tell others do.
+_ROWS_FOR_NO_DROPOUT, _COLUMNS_FOR_DROPOUT = (100, 200), 30
 # Rows from which on networks that predict numbers have a third layer.
 _ROWS_FOR_THREE_LAYERS = 1000
 # Folds, and more of them for so many rows, of numbers to predict and of classes; below
@@ -212,7 +213,7 @@ def recipe_for(
         first_look=first_look,
         weight_decay=0.2 if n_classes else 0.02,
         embedding_dropout=0.4 if n_classes else 0.2,
-        dropout_rows=math.inf if drops_all else _ROWS_FOR_NO_DROPOUT,
+        dropout_rows=math.inf if drops_all else _ROWS_FOR_NO_DROPOUT[n_classes > 0],
         batch_size=batch_size,
         target_bins=_TARGET_BINS if noisy else 0,
         rare_rows=min(3, n_rows // 300),
