@@ -103,6 +103,7 @@ def _widened(recipe: Recipe, factor: float) -> dict[str, Any]:
 
 
 PIECES = {
+    "slope": Piece("nothing left below zero of bends", lambda _: {"slope": 0.0}),
     "gates": Piece("no gates of columns", lambda _: {"gate_pace": 0.0}),
     "vectors": Piece("numbers alone", parameters={"numeric_embedding": None}),
     "cosines": Piece("no cosines", parameters={"numeric_embedding": "piecewise"}),

@@ -14,9 +14,6 @@ from skdl.randomness import generator_on
 
 # A number of Python's takes longer to multiply by.
 _TURN = torch.tensor(2 * math.pi, dtype=torch.float64, device="cpu")
-# Of what is below zero in a vector that bends so much is left: where all entries of a
-# vector were zero over some bins, nothing would ever be learned of the numbers there.
-_SLOPE = 0.01
 # Cosines' frequencies are cut at this many of their standard deviations.
 _CUT = 3.0
 
@@ -24,11 +21,11 @@ _CUT = 3.0
 class PiecewiseLinearEmbedding(nn.Module):
     """A vector for every number that bends at the edges of its bins.
 
-    A number at position t, which is the number of bins below it and the fraction of
-    its own bin, has the piecewise-linear encoding clamp(t - j, 0, 1) over the bins j
+    A number at position t, which is the number of bins below it and the fraction of its
+    own bin, has the piecewise-linear encoding clamp(t - j, 0, 1) over the bins j
     (Gorishniy et al. 2022, arXiv 2203.05556, section 3.1). A linear layer for each
-    column, in each member, and a leaky ReLU follow. So the network need not know where
-    the edges are, and columns with fewer bins need no mask.
+    column, in each member, and a (leaky) ReLU follow. So the network need not know
+    where the edges are, and columns with fewer bins need no mask.
 
     Parameters
     ----------
@@ -38,6 +35,9 @@ class PiecewiseLinearEmbedding(nn.Module):
         Bins of each column.
     dim : int
         Entries of a column's vector.
+    slope : float, default=0.0
+        How much is left of what is below zero. With none a vector whose entries are all
+        zero over some bins learns nothing of the numbers there.
 
     Attributes
     ----------
@@ -57,9 +57,11 @@ class PiecewiseLinearEmbedding(nn.Module):
     weight_decay = 0.0
     bins: Tensor
 
-    def __init__(self, n_members: int, n_bins: Sequence[int], dim: int) -> None:
+    def __init__(
+        self, n_members: int, n_bins: Sequence[int], dim: int, *, slope: float = 0.0
+    ) -> None:
         super().__init__()
-        self.slope = _SLOPE
+        self.slope = slope
         most = max(n_bins, default=0)
         shape = (n_members, len(n_bins), most, dim)
         # As many bins as are full at the median count as inputs.

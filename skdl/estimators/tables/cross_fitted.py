@@ -369,6 +369,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
             embedding=self._new_packed_embedding(encoder, n_members, recipe, harmful),
             cosine=choice == "cosine" or (choice == "auto" and by_itself),
             entries=recipe.entries,
+            slope=recipe.slope,
             gate_pace=recipe.gate_pace,
             n_beside=n_beside,
             hidden_layer_sizes=np.atleast_1d(recipe.hidden_layer_sizes).tolist(),

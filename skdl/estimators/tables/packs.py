@@ -23,6 +23,7 @@ def new_pack(
     embedding: PackedEmbedding | None,
     cosine: bool,
     entries: int,
+    slope: float = 0.0,
     gate_pace: float = 0.0,
     n_beside: int = 0,
     **layers: Any,
@@ -41,6 +42,8 @@ def new_pack(
         Whether numbers have vectors of cosines.
     entries : int
         Entries of a number's vector of either kind.
+    slope : float, default=0.0
+        What is left below zero of vectors that bend.
     gate_pace : float, default=0.0
         How fast the gates move that inputs are multiplied by while the networks learn;
         0 for no gates.
@@ -51,7 +54,9 @@ def new_pack(
     """
     piecewise = cosines = effects = None
     if encoder.n_bins:
-        piecewise = PiecewiseLinearEmbedding(n_members, encoder.n_bins, entries)
+        piecewise = PiecewiseLinearEmbedding(
+            n_members, encoder.n_bins, entries, slope=slope
+        )
     columns = encoder.varied
     if cosine and columns:
         cosines = CosineEmbedding(n_members, columns, entries)

@@ -83,8 +83,9 @@ class Recipe:
         Categories of so many rows or fewer count as unknown.
     n_quantiles, n_leaves : int
         Bins of a number; see `BinEncoder`. No quantiles: no bins.
-    entries : int
-        Entries of a number's vector of either kind.
+    entries, slope : int, float
+        Entries of a number's vector of either kind, and what is left of those that bend
+        where they are below zero.
     target_bins : int
         Bins of the histogram that a mean is learned beside; 0 for none.
     gate_pace : float
@@ -115,6 +116,7 @@ class Recipe:
     n_quantiles: int = 32
     n_leaves: int = 32
     entries: int = 8
+    slope: float = 0.01
     rare_rows: int = 0
     target_bins: int = 0
     gate_pace: float = 2.0
@@ -222,6 +224,7 @@ def recipe_for(
         n_quantiles=0 if columns > _MOST_COLUMNS else max(2, round(32 * share)),
         n_leaves=1 if n_rows < _ROWS_FOR_TREES else max(2, round(32 * share)),
         entries=_entries(columns, n_classes > 0),
+        slope=0.0 if n_classes else 0.01,
     )
     if not for_vectors:
         return recipe
