@@ -234,10 +234,11 @@ def _spells_numbers(column: pd.Series) -> bool:
     text = column.iloc[:_LOOKED_AT].dropna()
     if len(text) <= _MANY or isinstance(text.dtype, pd.CategoricalDtype):
         return False
-    values = set(text)
-    if len(values) <= _MANY or not all(isinstance(value, str) for value in values):
+    if not all(isinstance(value, str) for value in text):
         return False
-    return any("." in v for v in values) and all(map(_is_number, values))
+    values = set(text)
+    has_decimals = len(values) > _MANY and any("." in value for value in values)
+    return has_decimals and all(map(_is_number, values))
 
 
 def _is_number(text: str) -> bool:
