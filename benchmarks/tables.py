@@ -21,8 +21,6 @@ LightGBM's error, ahead on four tables of five, .95 of CatBoost's and of RealMLP
 import argparse
 import sys
 import time
-from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +40,7 @@ from sklearn.ensemble import (
 from sklearn.metrics import log_loss
 
 from skdl import EntityEmbeddingClassifier, EntityEmbeddingRegressor
+from skdl.persistence.versions import versions
 
 BASE, OURS = "lightgbm", "skdl"
 # What errors of ours over those of others may be at most, and on which share of tables
@@ -237,21 +236,12 @@ def picture(results: pd.DataFrame) -> None:
     figure.savefig(OUTPUT / "tables.png", dpi=150)
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what there is."""
-    found = {}
-    for name in PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
-
-
 def save(results: pd.DataFrame) -> None:
     """Write the results, with versions and the command, beside those of others."""
     OUTPUT.mkdir(exist_ok=True)
     path = OUTPUT / "tables.csv"
     command = "python benchmarks/tables.py " + " ".join(sys.argv[1:])
-    found = results.assign(**versions(), command=command)
+    found = results.assign(**versions(PACKAGES), command=command)
     if path.exists():
         before = pd.read_csv(path)
         found = pd.concat([before[before["command"] != command], found])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 
 
 def check_class_y(y: np.ndarray) -> np.ndarray:
@@ -18,23 +18,22 @@ def check_class_y(y: np.ndarray) -> np.ndarray:
     if y.dtype == object:
         y = _of_one_kind(y, "y")
     check_classification_targets(y)
-    is_several = type_of_target(y, input_name="y") == "multiclass-multioutput"
-    if y.ndim == 2 and all(len(np.unique(column)) <= 2 for column in y.T):
+    if y.ndim == 2:
         _check_indicators(y)
-    elif is_several:
+    return y
+
+
+def _check_indicators(y: np.ndarray) -> None:
+    """Refuse columns of labels that are not 0 and 1."""
+    values = np.unique(y)
+    if values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all():
+        return
+    if any(len(np.unique(column)) > 2 for column in y.T):
         raise ValueError(
             "y has several columns of more than two classes each (multiclass-"
             "multioutput), which is not supported; wrap the classifier in "
             "sklearn.multioutput.MultiOutputClassifier."
         )
-    return y
-
-
-def _check_indicators(y: np.ndarray) -> None:
-    """Refuse columns of two labels that are not 0 and 1."""
-    values = np.unique(y)
-    if values.dtype.kind in "biuf" and np.isin(values, (0, 1)).all():
-        return
     raise ValueError(
         "Where y has a column for each label, it tells by 0 and 1 which ones a row "
         f"has, but holds {', '.join(repr(v) for v in values[:5].tolist())}. Give "

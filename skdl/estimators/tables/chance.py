@@ -1,6 +1,7 @@
 """What of an error out of fold is chance, which places to count it from have, too."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -61,12 +62,14 @@ class Spread:
         chance, and nothing is to be taken for that from the errors of all others. So
         the numbers are those of rows with ordinary gaps, as if all gaps were normal.
         """
-        ordinary = self._mean(self.gaps**2)
+        mean = partial(np.average, axis=0, weights=self._of_ordinary_rows())
+        ordinary = mean(self.gaps**2)
+        squares = np.where(ordinary > 0, ordinary, 1.0)
         of_gaps = ordinary / _OF_VARIANCE
         rest = of_gaps - ordinary
-        slope = -self._slope(self.errors)
+        slope = -mean(self.errors * self.gaps) / squares
         product = slope * of_gaps
-        of_errors = self._mean(self.errors**2) + slope**2 * rest
+        of_errors = mean(self.errors**2) + slope**2 * rest
         more = self.n_blind / self.n_seeing
         half = product - (of_gaps + (1 + more) * of_errors) / 2
         beside = np.maximum(0.0, of_gaps * of_errors - product**2)
@@ -76,21 +79,16 @@ class Spread:
         if self.corrected is None:
             too_much = 2 * too_much
         else:
-            slope = self._slope(self.corrected)
-            of_errors = self._mean(self.corrected**2) + slope**2 * rest
+            slope = mean(self.corrected * self.gaps) / squares
+            of_errors = mean(self.corrected**2) + slope**2 * rest
         left = 1 - too_much / np.where(of_errors > 0, of_errors, 1.0)
         return np.sqrt(np.maximum(left, _LEAST**2))
 
-    def _mean(self, values: np.ndarray) -> np.ndarray:
-        """Return means over the rows of ordinary gaps."""
+    def _of_ordinary_rows(self) -> np.ndarray:
+        """Return the weights of rows (n, K), 0 where a gap is out of the ordinary."""
         sizes = np.abs(self.gaps)
         is_ordinary = sizes <= np.quantile(sizes, _ORDINARY, axis=0)
-        return np.average(values, axis=0, weights=self.weight[:, None] * is_ordinary)
-
-    def _slope(self, values: np.ndarray) -> np.ndarray:
-        """Return by how much values rise with gaps."""
-        squares = self._mean(self.gaps**2)
-        return self._mean(values * self.gaps) / np.where(squares > 0, squares, 1.0)
+        return self.weight[:, None] * is_ordinary
 
 
 def spread(

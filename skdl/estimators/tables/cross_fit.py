@@ -118,14 +118,13 @@ def cross_fit(
     known = rows.without_zero_weights()
     target.fit(known.y, known.weight)
     rows = estimator._weigh(rows, target)
-    as_given = watch[1]["X"], groups
     groups = check_groups(groups, rows.X)
     at_random = held_out is None and groups is None and isinstance(validation, Integral)
     if held_out is None:
         if not with_whole:
             validation = folds_by_rows(estimator, len(known)) or validation
         kept, blind = draw_blind_rows(
-            estimator, rows, validation, groups, rng, as_given
+            estimator, rows, validation, groups, rng, watch[1]["X"]
         )
     else:
         held_out = weighing(estimator._weigh(held_out, target), "held-out rows")

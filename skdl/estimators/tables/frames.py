@@ -206,28 +206,28 @@ def learn_schema(frame: pd.DataFrame, categorical_features: Any) -> Schema:
 
 def warn_of_rounding(columns: dict[Any, Any]) -> None:
     """Say which columns hold integers that networks cannot tell apart."""
-    names = [name for name, column in columns.items() if loses_integers(column)]
-    if names:
-        warn_user(
-            f"The columns {names} hold integers beyond 2**53, several of which are one "
-            "number in float64, as which they are read: they are not told apart. If "
-            "they are identifiers, they are categories: name them in "
-            "categorical_features of an EntityEmbedding estimator.",
-            UserWarning,
-        )
+    _warn_of(
+        [name for name, column in columns.items() if loses_integers(column)],
+        "integers beyond 2**53, several of which are one number in float64, as which "
+        "they are read: they are not told apart. If they are identifiers, they are "
+        "categories: name them in categorical_features of an EntityEmbedding "
+        "estimator.",
+    )
 
 
 def warn_of_numbers(columns: dict[Any, Any]) -> None:
     """Say which columns of text spell numbers with decimals, which are no names."""
-    names = [name for name, column in columns.items() if _spells_numbers(column)]
+    _warn_of(
+        [name for name, column in columns.items() if _spells_numbers(column)],
+        "numbers as text, so that each of them is a category that knows nothing of the "
+        "next. Make them numbers (pd.to_numeric; an array of text and numbers is all "
+        "text), or name them in categorical_features.",
+    )
+
+
+def _warn_of(names: list[Any], what: str) -> None:
     if names:
-        warn_user(
-            f"The columns {names} hold numbers as text, so that each of them is a "
-            "category that knows nothing of the next. Make them numbers "
-            "(pd.to_numeric; an array of text and numbers is all text), or name them "
-            "in categorical_features.",
-            UserWarning,
-        )
+        warn_user(f"The columns {names} hold {what}", UserWarning)
 
 
 def _spells_numbers(column: pd.Series) -> bool:

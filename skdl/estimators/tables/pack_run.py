@@ -201,12 +201,10 @@ class PackRun(Conclusion):
             if reporter.epoch_end(record, so_far):
                 return True
             loss = record.validation_loss or 0.0
-            if drops and not loss < lowest:
+            falls = loss < lowest
+            if drops and (self._for_vectors or not falls):
                 with trainer.average.applied():
-                    self.found_harmful = self._harmful_now(None)
-            elif drops and self._for_vectors:
-                with trainer.average.applied():
-                    self.found_harmful = self._harmful_now(_SUSPECTS)
+                    self.found_harmful = self._harmful_now(_SUSPECTS if falls else None)
             lowest = min(loss, lowest)
             return bool(self.found_harmful)
 
@@ -235,7 +233,8 @@ class PackRun(Conclusion):
             self.parts.lr = trainer.lr
             # The mean of the weights is where a falling rate would have ended.
             self.parts.pace = late_rate(SCHEDULES["one_cycle"])
-            if drops and outcome.reason in ("finished", "early_stopping"):
+            is_whole = outcome.reason in ("finished", "early_stopping")
+            if drops and is_whole and len(self._doubtful):
                 self.out_of_fold.calibrated_loss(self.out_of_fold.raw())
                 self.found_harmful = self._harmful_now(None)
         return outcome

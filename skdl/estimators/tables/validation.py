@@ -180,7 +180,7 @@ def check_number_of_folds(n_folds: int) -> None:
 
 
 def check_groups(groups: Any, X: Any) -> np.ndarray | None:
-    """Return the groups of the rows as numbers, or None.
+    """Return the groups of the rows (n,), or None.
 
     Raises
     ------
@@ -196,12 +196,12 @@ def check_groups(groups: Any, X: Any) -> np.ndarray | None:
     groups = column_or_1d(groups)
     if len(groups) != X.shape[0]:
         raise ValueError(f"{wanted}has {len(groups)} entries.")
-    codes, _ = pd.factorize(np.asarray(groups))
-    if (codes < 0).any():
+    missing = np.count_nonzero(pd.isna(groups))
+    if missing:
         raise ValueError(
-            f"groups has {(codes < 0).sum()} missing entries: give each row a group."
+            f"groups has {missing} missing entries: give each row a group."
         )
-    return codes
+    return groups
 
 
 def _rows_with_weight(rows: Rows) -> np.ndarray:
@@ -229,14 +229,14 @@ def draw_blind_rows(
     validation: Any,
     groups: np.ndarray | None,
     rng: np.random.RandomState,
-    as_given: tuple[Any, Any],
+    X: Any,
 ) -> tuple[np.ndarray | slice, np.ndarray | FoldNumbers]:
     """Return which rows have a weight, and to which of these each member is blind.
 
-    A splitter splits all rows, since it may know them by their positions, and sees X
-    and groups `as_given`, since their values may have an order; other folds
-    are made of the rows that have a weight. Where there are more rows than memory may
-    hold, folds are drawn by a hash.
+    A splitter splits all rows, since it may know them by their positions, and sees `X`
+    as `fit` was given it, and the groups themselves, since values may have an order.
+    Other folds are made of the rows that have a weight, and of groups as numbers. Where
+    there are more rows than memory may hold, folds are drawn by a hash.
 
     Returns
     -------
@@ -244,23 +244,23 @@ def draw_blind_rows(
     blind : ndarray of bool, shape (n_kept, n_members), or FoldNumbers
     """
     least = estimator.n_estimators
+    numbers = None if groups is None else pd.factorize(groups)[0]
     if is_long(rows.X):
         some: Any = slice(None)
         if rows.weight is not None and not (rows.weight > 0).all():
             some = _rows_with_weight(rows)
         n_rows = len(rows.y[some])
-        groups = None if groups is None else groups[some]
-        return some, _hashed(n_rows, least, validation, groups, rng)
+        numbers = None if numbers is None else numbers[some]
+        return some, _hashed(n_rows, least, validation, numbers, rng)
     kept = _rows_with_weight(rows)
     if hasattr(validation, "get_n_splits"):
-        X, given_groups = as_given
         of_all = blind_rows(
             len(rows),
             least,
             validation,
             rng,
             strata=rows.y,
-            groups=given_groups,
+            groups=groups,
             X=X if _has_rows(X, len(rows)) else None,
         )
         blind = of_all[kept]
@@ -272,7 +272,7 @@ def draw_blind_rows(
             validation,
             rng,
             strata=None if strata is None else strata[kept],
-            groups=None if groups is None else groups[kept],
+            groups=None if numbers is None else numbers[kept],
         )
     if not blind.any():
         raise ValueError(
