@@ -408,6 +408,15 @@ def test_a_splitter_is_shown_what_fit_was_given(by_groups):
     np.testing.assert_array_equal(held_out, times > np.sort(times)[-21])
 
 
+def test_a_splitter_gets_groups_of_a_column_in_one_dimension():
+    X, y = numbers()
+    names = np.array([f"group {i % 5}" for i in range(N)])
+    model = NeuralRegressor(validation=GroupKFold(5), **SMALL)
+    flat = clone(model).fit(X, y, groups=names).oof_prediction_
+    column = clone(model).fit(X, y, groups=names[:, None]).oof_prediction_
+    np.testing.assert_array_equal(column, flat)
+
+
 def test_groups_do_not_go_with_the_last_rows():
     with pytest.raises(ValueError, match="holds out the last rows, whatever"):
         NeuralRegressor(validation="last", **SMALL).fit(*numbers(), groups=np.arange(N))
