@@ -18,12 +18,13 @@ class LRFindResult(LRSweep):
     Attributes
     ----------
     lrs, losses, smoothed_losses : ndarray of shape (n_steps,)
-        The rate of each step, the loss there, and the loss smoothed.
+        The rate of each step, the loss there, and the loss smoothed, without what is
+        due to the batches: those that cost the network more before the test, too.
     suggestions : dict of str to float
         What each rule suggests: "minimum" (a tenth of the rate at the lowest loss),
         "steepest" (where the loss falls fastest), "valley" (the middle of the longest
         fall) and "slide" (half the rate midway between the lowest loss and the point
-        where the loss, rising again, has lost a third of what it gained).
+        where the loss, rising again, has lost a third of what it gained for good).
     suggested_by : str
         The rule that `suggestion` follows.
     suggestion : float

@@ -198,6 +198,19 @@ def test_auto_sets_lr_inside_fit(model, blobs):
     assert clone(model).fit(*blobs).lr_ == model.lr_
 
 
+def test_rate_does_not_go_by_which_batches_are_hard():
+    # Of 32 rows some have far more to lose than others, whatever the rate is.
+    rng = np.random.RandomState(0)
+    X = rng.randn(2000, 5).astype(np.float32)
+    y = (X[:, 0] + np.sin(2 * X[:, 1])) * np.exp(rng.randn(2000) / 2)
+    rates = [
+        NeuralRegressor(lr="auto", max_epochs=1, random_state=seed).fit(X, y).lr_
+        for seed in range(8)
+    ]
+    assert min(rates) > 1e-3
+    assert max(rates) < 0.1
+
+
 def test_auto_finds_its_rate_in_each_fold_of_a_search(model, blobs):
     X, y = blobs
     model.set_params(lr="auto", max_epochs=5)

@@ -4,18 +4,56 @@ Smith 2017, "Cyclical learning rates for training neural networks", section 3.3
 (arXiv 1506.01186).
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import chain, repeat
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from skdl.training.ranks import agreed
 from skdl.training.trainer import Batch, BatchSource, Trainer
 
 # A smoothed loss this many times the lowest one means that training has diverged.
 _DIVERGED = 4.0
+# How many times the noise of a curve may be chance.
+_STRAYS = 4
 # Memory of the running mean that smooths the losses, in steps about 1 / (1 - memory).
 _MEMORY = 0.9
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The steps of a sweep, fewer than planned where training diverged before.
+
+    Attributes
+    ----------
+    lrs, losses : ndarray of shape (n_steps,)
+        The rate and the loss of each step; finite.
+    baselines : ndarray of shape (n_steps,)
+        What the network as it was before the first step loses on the same batches.
+    """
+
+    lrs: np.ndarray
+    losses: np.ndarray
+    baselines: np.ndarray
+
+    def smoothed(self) -> np.ndarray:
+        """Return the losses smoothed, less what is due to easy and hard batches.
+
+        A batch of few rows whose targets are far out costs an untrained network more,
+        and a trained one, too. What hardness explains of the squared errors of noise
+        goes by the square of their ratio; that much of it is taken out.
+        """
+        smoothed = smooth_losses(self.losses)
+        mean = self.baselines.mean()
+        if not (np.isfinite(mean) and mean > 0):
+            return smoothed
+        share = np.clip(smoothed / mean, 0, 1) ** 2
+        return smooth_losses(self.losses - share * (self.baselines - mean))
 
 
 def sweep(
@@ -25,7 +63,7 @@ def sweep(
     min_lr: float,
     max_lr: float,
     num_iter: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Curve:
     """Train while the rate grows exponentially, until the loss diverges.
 
     Parameters
@@ -41,12 +79,12 @@ def sweep(
 
     Returns
     -------
-    lrs, losses : ndarray of shape (n_steps,)
-        The rate and the loss of each step taken; finite, and fewer than `num_iter`
-        where training diverged before.
+    Curve
     """
     rates = np.geomspace(min_lr, max_lr, num_iter)
     losses: list[float] = []
+    baselines: list[float] = []
+    baseline = _Baseline(trainer)
     smooth = _Smoother()
     lowest = math.inf
     trainer.begin_epoch(batches.batch_dim)
@@ -57,11 +95,37 @@ def sweep(
             if not math.isfinite(loss) or trainer.guard.dropped:
                 break
             losses.append(loss)
+            baselines.append(baseline(batch))
             smoothed = smooth(loss)
             lowest = min(lowest, smoothed)
             if len(losses) > num_iter // 10 and smoothed > _DIVERGED * abs(lowest):
                 break
-    return rates[: len(losses)], np.array(losses)
+    return Curve(rates[: len(losses)], np.array(losses), np.array(baselines))
+
+
+class _Baseline:
+    """What a network loses on batches as it is now, whatever it learns later."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._network = copy.deepcopy(trainer.network).eval()
+        self._loss_of = agreed(self._loss_here, trainer.runtime.ranks)
+
+    def __call__(self, batch: Batch) -> float:
+        """Return the loss on a batch, in parts where memory is short."""
+        return self._loss_of(batch)
+
+    def _loss_here(self, batch: Batch) -> float:
+        trainer = self._trainer
+        return trainer.runtime.memory.gradients(
+            batch, trainer.batch_dim, self._network, self._loss
+        ).item()
+
+    @torch.no_grad()
+    def _loss(self, batch: Batch, share: float) -> Tensor:
+        inputs, target, weight = batch
+        with self._trainer.runtime.autocast():
+            return self._trainer.objective.loss(self._network(*inputs), target, weight)
 
 
 def _endless(batches: BatchSource) -> Iterator[Batch]:
@@ -131,13 +195,14 @@ def _slide(lrs: np.ndarray, losses: np.ndarray) -> float:
     """Return half the rate midway between lowest loss and a third of the gain lost.
 
     Where the loss explodes is much the same from seed to seed; where exactly it is
-    lowest is not. The middle, on the logarithmic scale, is steadier than either.
+    lowest is not. The middle, on the logarithmic scale, is steadier than either. What
+    a curve strays by is no loss: it must be lost for good, and be more than that.
     """
     lowest = int(losses.argmin())
     gain = losses[: lowest + 1].max() - losses[lowest]
-    lost = np.flatnonzero(losses[lowest:] > losses[lowest] + gain / 3)
-    edge = lowest + int(lost[0]) if len(lost) else len(losses) - 1
-    return float(np.sqrt(lrs[lowest] * lrs[edge])) / 2
+    little = max(gain / 3, _STRAYS * _noise(losses))
+    edge = int(np.flatnonzero(losses <= losses[lowest] + little)[-1]) + 1
+    return float(np.sqrt(lrs[lowest] * lrs[min(edge, len(lrs) - 1)])) / 2
 
 
 SUGGESTIONS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
@@ -185,7 +250,7 @@ def doubts(lrs: np.ndarray, losses: np.ndarray, num_iter: int) -> list[str]:
         return found
     lowest = int(losses.argmin())
     fall = losses[: lowest + 1].max() - losses[lowest]
-    if fall < max(0.02 * abs(losses[0]), 4 * _noise(losses)):
+    if fall < max(0.02 * abs(losses[0]), _STRAYS * _noise(losses)):
         found.append("the loss hardly falls anywhere: the curve is flat")
     elif lowest < len(losses) // 10:
         found.append("the loss is lowest at the first rates: lower min_lr")

@@ -32,7 +32,7 @@ class RankTrainer(Trainer):
     def one_by_one(self, batch: Batch) -> Tensor:
         """Add the gradient of all ranks' parts of a batch; return their loss."""
         inputs, target, weight = batch
-        dim, ranks = self._batch_dim, self._ranks
+        dim, ranks = self.batch_dim, self._ranks
         n_rows = target.shape[dim]
         own_target = target.tensor_split(ranks.size, dim)[ranks.rank]
         share = own_target.shape[dim] / n_rows

@@ -111,7 +111,7 @@ class Trainer:
             self.guard = DeviceGuard(optimizer, device)
         self._graphs = step_graphs(network, runtime, is_frozen=freezing is not None)
         self.steps = 0  # of this epoch
-        self._batch_dim = 0
+        self.batch_dim = 0
         self._epochs = 0
         self._good: dict[str, Any] | None = None
         live = list(network.state_dict().values())  # share the network's storage
@@ -177,7 +177,7 @@ class Trainer:
         It goes in parts where memory is short.
         """
         return self.runtime.memory.gradients(
-            batch, self._batch_dim, self.network, self.backward
+            batch, self.batch_dim, self.network, self.backward
         )
 
     def backward(self, batch: Batch, share: float) -> Tensor:
@@ -209,7 +209,7 @@ class Trainer:
     def begin_epoch(self, batch_dim: int = 0) -> None:
         """Put the network into training mode, but for what is frozen."""
         self._epochs += 1
-        self._batch_dim = batch_dim
+        self.batch_dim = batch_dim
         self.network.train()
         if self.freezing is not None:
             self.freezing.begin_epoch(self._epochs)

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from skdl.training.range_test import SUGGESTIONS, doubts, smooth_losses, suggest
+from skdl.training.range_test import (
+    SUGGESTIONS,
+    Curve,
+    doubts,
+    smooth_losses,
+    suggest,
+)
 
 LRS = np.geomspace(1e-6, 10, 141)  # 20 steps a decade
 
@@ -34,6 +40,15 @@ def test_slide_is_half_of_midway_from_the_lowest_loss_to_where_it_is_lost_again(
     assert suggest(LRS, curve())["slide"] == pytest.approx(midway / 2, rel=0.1)
 
 
+def test_slide_is_not_held_up_by_a_bump():
+    x = np.log10(LRS)
+    plain = np.clip(-2 - x, 0, 1) + 5 * np.maximum(x, 0)  # flat from .01 to 1
+    plain[80] -= 0.01  # lowest at .01
+    bump = 0.6 * np.exp(-((x + 1.5) ** 2) / 0.01)
+    found = suggest(LRS, plain + bump)["slide"]
+    assert found == pytest.approx(suggest(LRS, plain)["slide"], rel=0.1)
+
+
 def test_slide_without_a_rise_goes_back_from_the_end():
     losses = curve(explodes=False, lowest_at=10.0)
     assert suggest(LRS, losses)["slide"] == pytest.approx(LRS[-1] / 2)
@@ -54,6 +69,23 @@ def test_smoothing_keeps_lines_and_minima_where_they_are():
     assert np.abs(smoothed - curve())[10:-10].max() < 0.2
     assert 0.5 < LRS[smoothed.argmin()] / 1e-1 < 2
     np.testing.assert_allclose(smooth_losses(np.ones(50)), 1)
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.3])
+def test_hard_batches_do_not_bend_the_curve(noise):
+    hardness = 1 + noise * np.random.default_rng(0).standard_normal(len(LRS))
+    losses, goal = curve() * hardness, smooth_losses(curve())
+    found = Curve(LRS, losses, hardness).smoothed() - goal
+    plain = smooth_losses(losses) - goal
+    start = LRS < 1e-3
+    assert plain[start].std() > 4 * found[start].std()
+    assert plain.std() > 1.5 * found.std()
+
+
+@pytest.mark.parametrize("baselines", [0.0, -1.0, np.inf, np.nan])
+def test_a_curve_is_only_smoothed_where_nothing_is_known_of_batches(baselines):
+    found = Curve(LRS, curve(), np.full(len(LRS), baselines)).smoothed()
+    np.testing.assert_allclose(found, smooth_losses(curve()))
 
 
 def test_a_good_curve_raises_no_doubt():

@@ -3,7 +3,7 @@
 from sklearn.exceptions import ConvergenceWarning
 
 from skdl.estimators.core.user_warnings import warn_user
-from skdl.training.range_test import doubts, smooth_losses, suggest, sweep
+from skdl.training.range_test import doubts, suggest, sweep
 from skdl.training.trainer import BatchSource, Trainer
 
 # Range and rule were chosen with benchmarks/lr_find.py.
@@ -38,17 +38,17 @@ def find_auto_lr(trainer: Trainer, batches: BatchSource) -> float:
         If the curve speaks against trusting it.
     """
     num_iter = max(_FEWEST_STEPS, min(_MOST_STEPS, len(batches) * 3 // 2))
-    lrs, losses = sweep(trainer, batches, num_iter=num_iter, **AUTO_RANGE)
-    if len(losses) < 2:
+    curve = sweep(trainer, batches, num_iter=num_iter, **AUTO_RANGE)
+    if len(curve.losses) < 2:
         raise ValueError(
             f"lr='auto' found no learning rate: the loss is not finite at "
             f"{AUTO_RANGE['min_lr']:g} already. Check the data and the network, or "
             "give lr a number."
         )
-    smoothed = smooth_losses(losses)
-    for doubt in doubts(lrs, smoothed, num_iter):
+    smoothed = curve.smoothed()
+    for doubt in doubts(curve.lrs, smoothed, num_iter):
         warn_user(
             f"lr='auto' may be off: {doubt}. Look at lr_find(...).plot().",
             ConvergenceWarning,
         )
-    return suggest(lrs, smoothed)[DEFAULT_SUGGESTION]
+    return suggest(curve.lrs, smoothed)[DEFAULT_SUGGESTION]

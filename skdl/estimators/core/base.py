@@ -45,6 +45,7 @@ from skdl.estimators.core.wrong_names import answers_names
 from skdl.training.inference import infer
 from skdl.training.loop import Outcome
 from skdl.training.objectives import Objective
+from skdl.training.range_test import Curve
 from skdl.training.runtime import Runtime
 
 
@@ -318,9 +319,7 @@ class NeuralEstimator(NetworkOptions, NetworkEstimator):
             **told_of(History(outcome.rows()), outcome),
         }
 
-    def _sweep_lr(
-        self, X: Any, y: Any, sample_weight: Any, **how: Any
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _sweep_lr(self, X: Any, y: Any, sample_weight: Any, **how: Any) -> Curve:
         """Run the learning-rate range test as `fit` would begin; see `lr_find`."""
         self._check_parameters()
         with all_or_nothing(self):

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -26,7 +25,7 @@ from skdl.training.optimization.freezing import Freezing
 from skdl.training.optimization.optimizers import OptimizerSettings, build_optimizer
 from skdl.training.optimization.resuming import saved_state, take_over
 from skdl.training.optimization.schedules import late_rate, resolve_schedule
-from skdl.training.range_test import sweep
+from skdl.training.range_test import Curve, sweep
 from skdl.training.rank_trainer import new_trainer
 from skdl.training.runtime import Runtime
 from skdl.training.stopping import EarlyStopping
@@ -299,8 +298,8 @@ def sweep_lr(
     min_lr: float,
     max_lr: float,
     num_iter: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Run the range test on a copy of the network; return rates and losses."""
+) -> Curve:
+    """Run the range test on a copy of the network; return its curve."""
     trainer = trainer_of_copy(settings, parts, runtime, min_lr)
     with _about_batches_of_one_row():
         return sweep(trainer, batches, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter)

@@ -51,19 +51,19 @@ def sweep_estimator(
     final, X = _network_and_inputs(estimator, X, y)
     if random_state is not None:
         final.set_params(random_state=random_state)
-    lrs, losses = final._sweep_lr(
+    curve = final._sweep_lr(
         X, y, sample_weight, min_lr=min_lr, max_lr=max_lr, num_iter=num_iter
     )
-    if len(losses) < 2:
+    if len(curve.losses) < 2:
         raise ValueError(
             f"The loss is not finite at min_lr={min_lr:g} already; lower min_lr, or "
             "check the data and the network for overflow."
         )
-    smoothed = range_test.smooth_losses(losses)
-    for doubt in range_test.doubts(lrs, smoothed, num_iter):
+    smoothed = curve.smoothed()
+    for doubt in range_test.doubts(curve.lrs, smoothed, num_iter):
         warn_user(f"The suggestion of lr_find may be off: {doubt}.", ConvergenceWarning)
-    suggestions = range_test.suggest(lrs, smoothed)
-    return LRSweep(lrs, losses, smoothed, suggestions, suggest)
+    suggestions = range_test.suggest(curve.lrs, smoothed)
+    return LRSweep(curve.lrs, curve.losses, smoothed, suggestions, suggest)
 
 
 def _check_range(min_lr: float, max_lr: float, num_iter: int, suggest: str) -> None:

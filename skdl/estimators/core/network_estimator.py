@@ -26,6 +26,7 @@ from skdl.estimators.core.ranks import in_ranks, ranks_of_fit
 from skdl.estimators.core.wrong_names import unexpected
 from skdl.training.loop import Outcome
 from skdl.training.optimization.schedules import check_schedule
+from skdl.training.range_test import Curve
 from skdl.training.runtime import Runtime, resolve_runtime, runtime_after_loading
 from skdl.training.survival.checkpoint import Checkpoint, remove_checkpoint
 
@@ -88,9 +89,7 @@ class NetworkEstimator(
     _takes_several_devices: ClassVar[bool] = True
 
     @abstractmethod
-    def _sweep_lr(
-        self, X: Any, y: Any, sample_weight: Any, **how: Any
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _sweep_lr(self, X: Any, y: Any, sample_weight: Any, **how: Any) -> Curve:
         """Run the learning-rate range test as `fit` would begin; see `lr_find`."""
 
     def _setting(self, name: str) -> Any:

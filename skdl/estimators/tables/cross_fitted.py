@@ -37,6 +37,7 @@ from skdl.networks.packed_embedding import PackedEmbedding
 from skdl.training.blind import pack_objective
 from skdl.training.loop import Outcome
 from skdl.training.objectives import Objective
+from skdl.training.range_test import Curve
 
 
 class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
@@ -285,9 +286,7 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         for name in ("oof_score_", "_conformal"):
             vars(self).pop(name, None)
 
-    def _sweep_lr(
-        self, X: Any, y: Any, sample_weight: Any, **how: Any
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _sweep_lr(self, X: Any, y: Any, sample_weight: Any, **how: Any) -> Curve:
         folds = None if self.validation == "auto" else folds_for(self, {})
         if folds is not None:
             refuse(self, "lr_find", "it has a rate that goes with its training")

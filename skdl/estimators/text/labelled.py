@@ -36,6 +36,7 @@ from skdl.estimators.text.reader_fit import ReaderFit
 from skdl.estimators.text.stack import Stack
 from skdl.estimators.text.words import Branches, new_reading
 from skdl.training.loop import Outcome
+from skdl.training.range_test import Curve
 
 
 class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
@@ -307,9 +308,7 @@ class LabelledTextEstimator(LabelledTextUse, NetworkEstimator):
         """Return the rows with the weights that the task adds."""
         return rows
 
-    def _sweep_lr(
-        self, X: Any, y: Any, sample_weight: Any, **how: Any
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _sweep_lr(self, X: Any, y: Any, sample_weight: Any, **how: Any) -> Curve:
         self._check_parameters()
         if self.fine_tuning is None:
             raise ValueError(

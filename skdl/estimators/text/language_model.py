@@ -3,7 +3,6 @@
 import copy
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.callback import with_callbacks
 
@@ -34,6 +33,7 @@ from skdl.estimators.text.windows import (
 )
 from skdl.networks.language_model import Continued
 from skdl.training.loop import Outcome
+from skdl.training.range_test import Curve
 from skdl.training.runtime import Runtime
 from skdl.training.text.next_token import NextTokenLoss
 
@@ -263,9 +263,7 @@ class LanguageModelEstimator(NetworkEstimator):
         reporter.fit_end()
         return outcome
 
-    def _sweep_lr(
-        self, X: Any, y: Any, sample_weight: Any, **how: Any
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _sweep_lr(self, X: Any, y: Any, sample_weight: Any, **how: Any) -> Curve:
         self._check_parameters()
         if sample_weight is not None:
             raise ValueError(f"{type(self).__name__} takes no sample_weight.")

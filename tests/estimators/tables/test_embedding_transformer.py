@@ -9,6 +9,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from skdl import (
@@ -227,7 +228,7 @@ def test_classes_and_text_labels(sales):
         categorical_features=CATEGORIES, max_epochs=4, random_state=0
     )
     model = make_pipeline(
-        EmbeddingTransformer(network, cv=3), LogisticRegression(max_iter=1000)
+        EmbeddingTransformer(network, cv=3), StandardScaler(), LogisticRegression()
     )
     assert cross_val_score(model, X, labels, cv=3).mean() > 0.8
 
