@@ -118,7 +118,16 @@ class Regression(RegressorMixin):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()  # type: ignore[misc]
-        several(self.quantile)
+        if several(self.quantile) or self.quantile != 0.5:
+            self._check_loss_of_quantiles()
+
+    def _check_loss_of_quantiles(self) -> None:
+        if self.loss != "quantile":
+            raise ValueError(
+                f"quantile={self.quantile!r} is predicted with loss='quantile', but "
+                f"the loss is {self.loss!r}: set loss='quantile', or leave quantile "
+                "at 0.5."
+            )
 
     def _check_target(self, y: Any) -> np.ndarray:
         y = check_real_y(y, type(self).__name__)

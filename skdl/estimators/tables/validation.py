@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier
+from sklearn.model_selection import check_cv
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import _num_samples
@@ -41,6 +42,8 @@ CHOICES = [
     Interval(Integral, 2, None, closed="left"),
     StrOptions({"auto", "last"}),
     HasMethods(["split", "get_n_splits"]),
+    list,
+    tuple,
     None,
 ]
 
@@ -71,17 +74,43 @@ def folds_for(estimator: Any, held_out: Mapping[str, Any]) -> Any:
     validation = estimator.validation
     if validation is None or isinstance(validation, RealNotInt):
         return None
+    if isinstance(validation, list | tuple | type):
+        validation = _as_splitter(validation)
     reasons = _reasons_against(estimator, held_out)
     if _is_auto(validation):
         if held_out.get("X_val") is not None:
             reasons = _reasons_against_rows(estimator, reasons)
         ours = estimator.max_epochs is None and not reasons
         return _NETWORKS if ours else None
-    for what, reason in reasons.items():
+    for what, reason in (reasons | _reasons_of_looks(estimator)).items():
         refuse(estimator, what, reason)
     if isinstance(validation, Integral):
         check_number_of_folds(validation)
     return validation
+
+
+def _as_splitter(validation: Any) -> Any:
+    """Return splits that are given one by one as a splitter; refuse what is none."""
+    if isinstance(validation, type):
+        raise ValueError(
+            f"validation is the class {validation.__name__}: give one of these "
+            f"splitters, such as {validation.__name__}()."
+        )
+    lengths = {len(split) if hasattr(split, "__len__") else 0 for split in validation}
+    if lengths != {2}:
+        raise ValueError(
+            f"validation is a {_said(validation)} that does not hold splits: each "
+            "must be a pair of training and held-out positions, as the `split` of a "
+            "splitter gives them."
+        )
+    return check_cv(validation)
+
+
+def _said(validation: Any) -> str:
+    """Return how a message names what was given; positions would fill a page."""
+    if isinstance(validation, list | tuple):
+        return f"{type(validation).__name__} of {len(validation)}"
+    return repr(validation)
 
 
 def folds_by_rows(estimator: Any, n_rows: int) -> int | None:
@@ -130,9 +159,14 @@ def _reasons_against_rows(estimator: Any, reasons: dict[str, str]) -> dict[str, 
     """Return what does not go with networks that are stopped by `X_val`."""
     also = {*HELD_OUT, "early_stopping=True"}
     rest = {what: why for what, why in reasons.items() if what not in also}
-    if "n_iter_no_change" in given_parameters(estimator):
-        rest["n_iter_no_change"] = "a pack has looks, not epochs"
-    return rest
+    return rest | _reasons_of_looks(estimator)
+
+
+def _reasons_of_looks(estimator: Any) -> dict[str, str]:
+    """Return why epochs do not say when a pack has to stop, if they are given."""
+    given = "n_iter_no_change" in given_parameters(estimator)
+    why = "it counts epochs, but it is looks at the out-of-fold loss that say when"
+    return {"n_iter_no_change": f"{why} to stop"} if given else {}
 
 
 def check_one_network(estimator: Any) -> None:
@@ -153,8 +187,8 @@ def check_one_network(estimator: Any) -> None:
 def refuse(estimator: Any, what: str, reason: str) -> None:
     """Raise the error that something cannot go with `validation`."""
     raise ValueError(
-        f"{what} cannot go with validation={estimator.validation!r}: {reason}. Leave "
-        "one of the two out."
+        f"{what} cannot go with validation={_said(estimator.validation)}: {reason}. "
+        "Leave one of the two out."
     )
 
 
@@ -276,8 +310,8 @@ def draw_blind_rows(
         )
     if not blind.any():
         raise ValueError(
-            f"validation={validation!r} holds out only rows of weight zero, so that "
-            "nothing can be validated. Give other folds or weights."
+            f"validation={_said(estimator.validation)} holds out only rows of weight "
+            "zero, so that nothing can be validated. Give other folds or weights."
         )
     if blind.shape[1] > least:
         check_number_of_folds(blind.shape[1])
@@ -302,7 +336,7 @@ def _hashed(
     """Draw folds of more rows than are looked at in memory."""
     if hasattr(validation, "get_n_splits"):
         raise ValueError(
-            f"validation={validation!r} needs all rows in memory, but these are "
+            f"validation={_said(validation)} needs all rows in memory, but these are "
             f"{n_rows:,} that are read piece by piece: give a number of folds, and "
             "groups= where rows belong together, or validation='last'."
         )

@@ -77,7 +77,6 @@ def test_of_every_parameter_it_is_written_whether_it_may_change(kind):
 @pytest.mark.parametrize(
     ("kind", "change"),
     [
-        (NeuralRegressor, {"quantile": 0.9}),
         (NeuralRegressor, {"loss": "absolute_error"}),
         (NeuralRegressor, {"hidden_layer_sizes": (4, 5)}),
         (NeuralRegressor, {"n_estimators": 2}),

@@ -176,6 +176,13 @@ def test_quantiles_that_do_not_rise_within_0_and_1_are_refused(quantile):
         regressor(quantile=quantile).fit(*fan(20))
 
 
+@pytest.mark.parametrize("quantile", [0.9, [0.1, 0.9]])
+def test_quantiles_need_their_loss(quantile):
+    model = regressor(quantile=quantile).set_params(loss="squared_error")
+    with pytest.raises(ValueError, match="loss='quantile', or leave quantile at 0.5"):
+        model.fit(*fan(40))
+
+
 def test_what_does_not_go_with_several_quantiles_is_refused():
     X, y = fan(40)
     with pytest.raises(ValueError, match="of one target, but y has 2 columns"):

@@ -269,7 +269,7 @@ def test_partial_fit_trains_one_network_as_ever():
     np.testing.assert_array_equal(model.predict(X), plain.predict(X))
 
 
-@pytest.mark.parametrize("validation", [1, 0, "first", 2.5, [1, 2]])
+@pytest.mark.parametrize("validation", [1, 0, "first", 2.5, iter([1])])
 def test_a_validation_that_is_none_is_refused(validation):
     with pytest.raises(ValueError, match="'validation' parameter of NeuralRegressor"):
         NeuralRegressor(validation=validation).fit(*numbers())
@@ -587,6 +587,37 @@ def test_more_networks_do_not_cost_the_unset_parameters_of_the_user():
     before = model.get_params()
     model.fit(X, y)
     assert model.get_params() == before
+
+
+def test_splits_are_taken_one_by_one_as_from_a_splitter():
+    X, y = numbers()
+    splits = list(KFold(3).split(X))
+    given = NeuralRegressor(validation=splits, **SMALL)
+    fitted = clone(given).fit(X, y)
+    by_splitter = NeuralRegressor(validation=KFold(3), **SMALL).fit(X, y)
+    np.testing.assert_array_equal(fitted.predict(X), by_splitter.predict(X))
+    with pytest.raises(ValueError, match=r"validation=list of 3: .*Leave one"):
+        given.set_params(schedule="cosine").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("validation", "said"),
+    [
+        (KFold, r"class KFold: give one .* such as KFold\(\)"),
+        ([1, 2], "list of 2 that does not hold splits"),
+        ([], "list of 0 that does not hold splits"),
+        ([(np.arange(9),)], "list of 1 that does not hold splits"),
+        ([(np.arange(9), [10**6])], "1000000"),
+    ],
+)
+def test_what_holds_no_splits_is_refused(validation, said):
+    with pytest.raises(ValueError, match=said):
+        NeuralRegressor(validation=validation, **SMALL).fit(*numbers())
+
+
+def test_epochs_of_early_stopping_do_not_go_with_folds():
+    with pytest.raises(ValueError, match="n_iter_no_change cannot go .* counts epochs"):
+        NeuralRegressor(validation=3, n_iter_no_change=3, **SMALL).fit(*numbers())
 
 
 def test_groups_can_be_routed():
