@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from skdl.training.blind import BlindRows
 from skdl.training.calibration import best_temperature
-from skdl.training.objectives import CrossEntropy, Objective
+from skdl.training.objectives import BinaryCrossEntropy, CrossEntropy, Objective
 from skdl.training.optimization.schedules import Schedule
 from skdl.training.trainer import Batch, BatchSource
 
@@ -181,12 +181,19 @@ class OutOfFold:
             weight = weight / weight.mean()
         return member.loss(raw, self.target[rows], weight).item()
 
-    def uninformed_loss(self, raw: Tensor) -> float:
-        """Return the loss of predicting how frequent the classes or labels are."""
-        target = self.target
-        one_of_several = isinstance(self.member, CrossEntropy)
+    def uninformed_loss(self) -> float:
+        """Return the loss of predicting how frequent classes or labels are, or means.
+
+        Numbers are standardised, so that zero is about what one predicts of them.
+        """
+        member, target = self.member, self.target
+        shape = (*self._blind.rows.shape, member.n_outputs)
+        raw = torch.zeros(shape, device=target.device)
+        if not isinstance(member, CrossEntropy | BinaryCrossEntropy):
+            return self.loss(raw)
+        one_of_several = isinstance(member, CrossEntropy)
         if target.ndim == 1:
-            target = functional.one_hot(target, raw.shape[2])
+            target = functional.one_hot(target, member.n_outputs)
         weight = torch.ones(len(target)) if self._weight is None else self._weight
         weight = weight.to(target.device, torch.float64)
         share = (target.double() * weight[:, None]).sum(0) / weight.sum()

@@ -12,8 +12,11 @@ class EarlyStopping:
     patience : int
         Epochs without a new lowest validation loss after which training stops.
     tolerance : float, default=0.0
-        By what share of itself the loss has to be lower for patience to begin anew.
-        The best epoch is the best one however little better it is.
+        By what share of itself the loss has to be lower for patience to begin anew; or
+        of what has been learned, where that is less. The best epoch is the best one
+        however little better it is.
+    uninformed : float, default=inf
+        The loss of having learned nothing.
     if_rising : int, optional
         Epochs since the lowest loss after which training stops where it rises faster
         and faster: by more in the last of them than in all before. None by default.
@@ -25,10 +28,15 @@ class EarlyStopping:
     """
 
     def __init__(
-        self, patience: int, tolerance: float = 0.0, if_rising: int | None = None
+        self,
+        patience: int,
+        tolerance: float = 0.0,
+        if_rising: int | None = None,
+        uninformed: float = math.inf,
     ) -> None:
         self.patience = patience
         self.tolerance = tolerance
+        self.uninformed = uninformed
         self.if_rising = math.inf if if_rising is None else if_rising
         self.best_epoch = 0
         self._best = self._bar = self._last = math.inf
@@ -42,7 +50,9 @@ class EarlyStopping:
         self._last = loss
         if loss < self._bar:
             self._since = 0
-            self._bar = loss - self.tolerance * abs(loss) if self.tolerance else loss
+            learned = max(0.0, self.uninformed - loss)
+            scale = min(abs(loss), learned) if self.tolerance else 0.0
+            self._bar = loss - self.tolerance * scale
         if not loss <= self._best:  # also when the loss is NaN
             self._behind += 1
             return False

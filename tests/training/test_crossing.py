@@ -88,6 +88,7 @@ def test_each_row_is_judged_by_the_member_that_is_blind_to_it():
     assert found[:2].tolist() == [1.0, 2.0]
     assert found[2].isnan()
     assert look.predictions(look.raw(), 2.0)[0] == 0.5
+    assert look.uninformed_loss() == pytest.approx((1 * 0.5 + 3 * 8.0) / 4)
 
 
 class Certain(torch.nn.Module):
@@ -114,6 +115,7 @@ def test_networks_are_looked_at_with_the_temperature_that_suits_them(calibrates)
     )
     loss, _ = look()
     at_best = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    assert look.uninformed_loss() == pytest.approx(at_best)
     if calibrates:
         assert loss == pytest.approx(at_best, rel=0.3)
         assert look.temperature > 3

@@ -34,6 +34,17 @@ def test_many_small_gains_are_a_large_one():
     assert told(losses, tolerance=0.01)[1] == 6
 
 
+def test_what_is_small_goes_by_what_has_been_learned():
+    losses = [0.690, 0.689, 0.688, 0.687, 0.686, 0.685]
+    assert told(losses, tolerance=0.01)[1] == 3
+    assert told(losses, tolerance=0.01, uninformed=0.7)[1] == 6
+    # Where little is left to lose it is the loss that counts.
+    losses = [0.10, 0.099, 0.098, 0.097, 0.096, 0.095]
+    assert told(losses, tolerance=0.05, uninformed=0.7)[1] == 3
+    # Who has learned nothing yet may take time.
+    assert told([1.0, 0.9999, 0.9998, 0.9997], tolerance=0.01, uninformed=0.9)[1] == 4
+
+
 def test_a_loss_that_rises_faster_and_faster_takes_less_patience():
     for losses, end in (([2.0, 2.1, 2.3, 2.0], 3), ([2.0, 2.2, 2.3, 2.1, 2.1], 4)):
         rule = EarlyStopping(3, if_rising=2)

@@ -73,7 +73,7 @@ class Conclusion:
             # Near its lowest point a loss in float32 tells no more than four digits.
             loss = partial(look.loss, raw.double())
             single = best_temperature(loss)
-            losses = look.loss(raw, single), look.uninformed_loss(raw)
+            losses = look.loss(raw, single), look.uninformed_loss()
             self.temperature = single * sharpening(*losses, n_members)
             held_out = single * sharpening(*losses, self._n_chosen)
             temperature = self.temperature

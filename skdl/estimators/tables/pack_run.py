@@ -223,7 +223,10 @@ class PackRun(Conclusion):
                 max_epochs=len(self.steps),
                 validate=self._validate,
                 stopping=EarlyStopping(
-                    recipe.patience, recipe.tolerance, recipe.patience_if_rising
+                    recipe.patience,
+                    recipe.tolerance,
+                    recipe.patience_if_rising,
+                    self.out_of_fold.uninformed_loss(),
                 ),
                 on_epoch_begin=begin,
                 on_epoch_end=end,
