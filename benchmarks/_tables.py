@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _customers import load_customers
+from _families import load_families
 from _jumps import load_jumps
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
@@ -98,6 +99,7 @@ TABLES = {
     "adult_identifier": _classes("income", "adult.parquet", identifiers=3000),
     "customers": _classes("leaves", loader=load_customers),
     "jumps": Source("target", loader=load_jumps),
+    "families": _classes("third", loader=load_families),
     "rossmann": Source("Sales", "rossmann.parquet", transform=np.log, by_time=True),
 }
 SMALL = tuple(TABLES)[:13]

@@ -47,6 +47,12 @@ _BATCH_WITH_NOISE, _STEPS_WITH_NOISE, _ROWS_FOR_MOST_STEPS = 64, 3.5, 30_000
 # Bins of the histogram that these learn numbers beside, and passes over the rows before
 # their first look: of rare or far targets it must not be chance that ends a training.
 _TARGET_BINS, _PASSES_TO_LOOK = 32, 2
+# Decay of weights, and the rows from which on that of classes is the less the more rows
+# there are: it is steps that decay, but passes over the rows that teach.
+_DECAY_FOR_NUMBERS, _DECAY_FOR_CLASSES, _ROWS_FOR_LESS_DECAY = 0.02, 0.2, 40_000
+# Of a large table the first look comes after a pass over the rows, or after so many
+# steps: until then what shows in several columns together is not yet learned.
+_LATEST_FIRST_LOOK = 2000
 # Units of each layer where vectors alone are wanted, and the learning rates for numbers
 # and classes: at a higher one classes are learned by heart before it shows.
 _UNITS_FOR_VECTORS, _RATES_FOR_VECTORS = 64, (1.2e-2, 6e-3)
@@ -165,29 +171,32 @@ def recipe_for(
         histogram of them. The first look comes after two passes, so that a few lucky
         batches do not end a training. The mean of many small networks is ahead of that
         of few large ones, and sooner trained: layers have 128 units, 64 below 100 rows
-        and 256 from 100,000 on. Below 500 rows the first look is earlier. From 1,000
-        rows on what predicts numbers has a third layer. What tells classes has more
-        decay, and more dropout of vectors, than what tells numbers; there is none in
-        columns whose categories have many rows, unless there are many such columns: a
-        few that tell all must not be dropped. Networks that tell classes are mostly
-        best early, and take 6,000 steps at most where the loss falls to the end. Those
-        that predict numbers get better for longer and take 8,000. Both take fewer below
-        4,000, 6,000 and, with small batches, 30,000 rows; but no fewer than ten passes
-        over the rows. Where there are more than 64 columns of numbers steps take long,
-        and for classes there are half as many, for numbers fewer below 10,000 rows.
-        Vectors are as good from networks of 64 units and two layers, which learn at a
-        higher rate; those that tell classes after a sixth of the steps. Bins of few
-        rows are quantiles alone, so that targets of blind rows stay unknown. Categories
-        of one to three rows, the more of them the larger the table, count as unknown: a
-        vector of so few rows knows these rows by heart. The more rows categories have,
-        the longer their vectors may be. Where there are hundreds of columns of numbers,
-        each has fewer bins and a shorter vector, so that the first layer stays about as
-        wide as the others. Where numbers are predicted, vectors of more than 16 columns
-        are shorter, of 32 and more half as long: that is as good and takes a quarter
-        less time, where classes want them whole. The more columns of numbers there are,
-        the more of them may be noise, and the faster gates move: where a few columns
-        all counted fast ones did harm. Where vectors are what is wanted there are no
-        gates, which would take a part of their lengths.
+        and 256 from 100,000 on. Below 500 rows the first look is earlier, and of large
+        tables after a pass or 2,000 steps. From 1,000 rows on what predicts numbers has
+        a third layer. What tells classes has more decay, and more dropout of vectors,
+        than what tells numbers; decay for classes is less where a pass over the rows
+        has more steps, as many rows have (Wang & Aitchison 2024, arXiv 2405.13698).
+        There is no dropout of vectors in columns whose categories have many rows,
+        unless there are many such columns: a few that tell all must not be dropped.
+        Networks that tell classes are mostly best early, and take 6,000 steps at most
+        where the loss falls to the end. Those that predict numbers get better for
+        longer and take 8,000. Both take fewer below 4,000, 6,000 and, with small
+        batches, 30,000 rows; but no fewer than ten passes over the rows. Where there
+        are more than 64 columns of numbers steps take long, and for classes there are
+        half as many, for numbers fewer below 10,000 rows. Vectors are as good from
+        networks of 64 units and two layers, which learn at a higher rate; those that
+        tell classes after a sixth of the steps. Bins of few rows are quantiles alone,
+        so that targets of blind rows stay unknown. Categories of one to three rows, the
+        more of them the larger the table, count as unknown: a vector of so few rows
+        knows these rows by heart. The more rows categories have, the longer their
+        vectors may be. Where there are hundreds of columns of numbers, each has fewer
+        bins and a shorter vector, so that the first layer stays about as wide as the
+        others. Where numbers are predicted, vectors of more than 16 columns are
+        shorter, of 32 and more half as long: that is as good and takes a quarter less
+        time, where classes want them whole. The more columns of numbers there are, the
+        more of them may be noise, and the faster gates move: where a few columns all
+        counted fast ones did harm. Where vectors are what is wanted there are no gates,
+        which would take a part of their lengths.
     """
     noisy = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NOISE
     noisy = noisy and not (n_classes or for_vectors)
@@ -208,12 +217,14 @@ def recipe_for(
     width, first_look = _size(n_rows)
     if noisy:
         first_look = max(first_look, _PASSES_TO_LOOK * batches)
+    elif not for_vectors:
+        first_look = max(first_look, min(batches, _LATEST_FIRST_LOOK))
     drops_all = for_vectors or n_categorical >= _COLUMNS_FOR_DROPOUT
     depth = 3 if not n_classes and n_rows >= _ROWS_FOR_THREE_LAYERS else 2
     recipe = Recipe(
         hidden_layer_sizes=(width,) * depth,
         first_look=first_look,
-        weight_decay=0.2 if n_classes else 0.02,
+        weight_decay=_decay(n_rows, n_classes > 0),
         embedding_dropout=0.4 if n_classes else 0.2,
         dropout_rows=math.inf if drops_all else _ROWS_FOR_NO_DROPOUT[n_classes > 0],
         batch_size=batch_size,
@@ -265,6 +276,13 @@ def _entries(n_columns: int, has_classes: bool) -> int:
     longest = max(_SHORT, _ENTRIES_OF_MANY // n_columns)
     longest = _LONG if has_classes else min(_LONG, longest)
     return min(longest, max(2, _ENTRIES // n_columns))
+
+
+def _decay(n_rows: int, has_classes: bool) -> float:
+    """Return the decay of weights; that of classes is about the same in each pass."""
+    if not has_classes:
+        return _DECAY_FOR_NUMBERS
+    return _DECAY_FOR_CLASSES * min(1.0, _ROWS_FOR_LESS_DECAY / n_rows)
 
 
 def _size(n_rows: int) -> tuple[int, int]:

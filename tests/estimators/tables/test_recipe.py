@@ -121,6 +121,21 @@ def test_eight_networks_on_many_rows_of_numbers_learn_from_small_batches():
     assert vectors == recipe_for(20_000, 5, 0, for_vectors=True)
 
 
+def test_decay_for_classes_is_about_the_same_in_a_pass_over_many_rows():
+    few, many, more = (recipe_for(n, 5, 2) for n in (20_000, 100_000, 200_000))
+    assert recipe_for(500, 5, 2).weight_decay == few.weight_decay == 0.2
+    assert many.weight_decay == 2 * more.weight_decay == 0.4 * few.weight_decay
+    numbers = {recipe_for(n, 5, 0).weight_decay for n in (500, 20_000, 200_000)}
+    assert numbers == {0.02}
+
+
+def test_a_large_table_is_first_looked_at_after_a_pass():
+    looks = {n: recipe_for(n, 5, 2).first_look for n in (30_000, 150_000, 10**7)}
+    assert looks == {30_000: 150, 150_000: 586, 10**7: 2000}
+    vectors = recipe_for(200_000, 5, 2, for_vectors=True)
+    assert vectors.first_look == 150
+
+
 def test_only_values_that_are_no_defaults_count_as_given():
     assert given_parameters(NeuralClassifier(dropout=None, batch_size="auto")) == {}
     given = {"hidden_layer_sizes": np.array([256, 64]), "lr": 1, "dropout": 0.1}
