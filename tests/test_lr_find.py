@@ -211,6 +211,19 @@ def test_rate_does_not_go_by_which_batches_are_hard():
     assert max(rates) < 0.1
 
 
+@pytest.mark.filterwarnings("ignore:lr='auto' may be off")
+def test_an_easy_start_is_no_lowest_point_to_diverge_from():
+    # A few far targets cost a thousand times what others do: at the first of them the
+    # loss is far above its lowest, whatever the rate is.
+    rng = np.random.RandomState(0)
+    X = rng.randn(1200, 5).astype(np.float32)
+    y = np.exp(1.5 * X[:, 0] + rng.randn(1200))
+    model = NeuralRegressor(lr="auto", max_epochs=1, batch_size=8)
+    rates = [model.set_params(random_state=i).fit(X, y).lr_ for i in range(8)]
+    assert min(rates) > 1e-4
+    assert max(rates) < 0.1
+
+
 def test_auto_finds_its_rate_in_each_fold_of_a_search(model, blobs):
     X, y = blobs
     model.set_params(lr="auto", max_epochs=5)

@@ -226,14 +226,20 @@ def test_what_trains_in_a_way_of_its_own_is_fitted_one_by_one(model, grid, reaso
     assert search.best_score_ > 0.3
 
 
-def test_folds_as_validation_say_what_to_set():
-    with pytest.warns(UserWarning, match="set max_epochs to a number"):
-        PackedSearchCV(
-            NeuralClassifier(hidden_layer_sizes=(4,), random_state=0),
-            {},
-            cv=2,
-            refit=False,
-        ).fit(X[:60], Y[:60])
+@pytest.mark.parametrize(
+    ("validation", "said"),
+    [
+        ("auto", "set max_epochs to a number"),
+        (2, "set validation=None"),
+        ([([], range(15)), ([], range(15, 30))], "=list of 2 .* set validation=None"),
+    ],
+)
+def test_folds_as_validation_say_what_to_set(validation, said):
+    model = NeuralClassifier(
+        hidden_layer_sizes=(4,), validation=validation, random_state=0
+    )
+    with pytest.warns(UserWarning, match=said):
+        PackedSearchCV(model, {}, cv=2, refit=False).fit(X[:60], Y[:60])
 
 
 @NOT_FINITE

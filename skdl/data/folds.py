@@ -167,6 +167,8 @@ def rows_named(part: Any, n_rows: int) -> np.ndarray:
     """
     part = np.asarray(part)
     try:
+        if part.ndim == 0:
+            raise IndexError(f"one of them is {part.item()!r}")
         return np.arange(n_rows)[part if part.size else part.astype(int)]
     except IndexError as error:
         raise ValueError(

@@ -42,18 +42,25 @@ class Curve:
     baselines: np.ndarray
 
     def smoothed(self) -> np.ndarray:
-        """Return the losses smoothed, less what is due to easy and hard batches.
+        """Return the losses smoothed, less what is due to easy and hard batches."""
+        losses = smooth_losses(self.losses)
+        if not np.isfinite(self.baselines).all():
+            return losses
+        return _evened_out(losses, smooth_losses(self.baselines))
 
-        A batch of few rows whose targets are far out costs an untrained network more,
-        and a trained one, too. What hardness explains of the squared errors of noise
-        goes by the square of their ratio; that much of it is taken out.
-        """
-        smoothed = smooth_losses(self.losses)
-        mean = self.baselines.mean()
-        if not (np.isfinite(mean) and mean > 0):
-            return smoothed
-        share = np.clip(smoothed / mean, 0, 1) ** 2
-        return smooth_losses(self.losses - share * (self.baselines - mean))
+
+def _evened_out(losses: np.ndarray, baselines: np.ndarray) -> np.ndarray:
+    """Return smoothed losses less what is due to easy and hard batches.
+
+    A batch of few rows whose targets are far out costs an untrained network more, and a
+    trained one, too. What hardness explains of the squared errors of noise goes by the
+    square of their ratio on the same batches; that much of it is taken out.
+    """
+    mean = baselines.mean()
+    if not (np.isfinite(mean) and mean > 0):
+        return losses
+    share = np.clip(losses / np.where(baselines > 0, baselines, np.inf), 0, 1) ** 2
+    return losses - share * (baselines - mean)
 
 
 def sweep(
@@ -85,8 +92,7 @@ def sweep(
     losses: list[float] = []
     baselines: list[float] = []
     baseline = _Baseline(trainer)
-    smooth = _Smoother()
-    lowest = math.inf
+    has_diverged = _Divergence()
     trainer.begin_epoch(batches.batch_dim)
     with trainer.drawing():
         for rate, batch in zip(rates, _endless(batches), strict=False):
@@ -96,9 +102,7 @@ def sweep(
                 break
             losses.append(loss)
             baselines.append(baseline(batch))
-            smoothed = smooth(loss)
-            lowest = min(lowest, smoothed)
-            if len(losses) > num_iter // 10 and smoothed > _DIVERGED * abs(lowest):
+            if has_diverged(loss, baselines[-1]) and len(losses) > num_iter // 10:
                 break
     return Curve(rates[: len(losses)], np.array(losses), np.array(baselines))
 
@@ -143,6 +147,20 @@ class _Smoother:
         self._mean = _MEMORY * self._mean + (1 - _MEMORY) * value
         self._share = _MEMORY * self._share + (1 - _MEMORY)
         return self._mean / self._share
+
+
+class _Divergence:
+    """Tells whether the loss has risen far above its lowest, whatever the batches."""
+
+    def __init__(self) -> None:
+        self._smoothers = _Smoother(), _Smoother()
+        self._seen: list[list[float]] = []
+
+    def __call__(self, *loss_and_baseline: float) -> bool:
+        pairs = zip(self._smoothers, loss_and_baseline, strict=True)
+        self._seen.append([smooth(value) for smooth, value in pairs])
+        losses = _evened_out(*np.array(self._seen).T)
+        return bool(losses[-1] > _DIVERGED * abs(losses.min()))
 
 
 def smooth_losses(losses: np.ndarray) -> np.ndarray:

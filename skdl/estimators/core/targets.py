@@ -133,6 +133,7 @@ class ClassTarget:
             correct = (predicted.argmax(dim=1) == codes).double()
         if weight is None:
             return correct.mean().item()
+        weight = weight.double()
         return ((correct * weight).sum() / weight.sum()).item()
 
 

@@ -19,7 +19,7 @@ from skdl.estimators.core.parts import training_parts
 from skdl.estimators.core.rows import weighing
 from skdl.estimators.core.state import draw_seed, seed_source
 from skdl.estimators.tables.dense import DenseEstimator
-from skdl.estimators.tables.validation import folds_for
+from skdl.estimators.tables.validation import folds_for, is_auto, said
 from skdl.networks.side_by_side import (
     rates_of,
     shape_of,
@@ -169,11 +169,13 @@ def reason_to_fit_alone(estimator: Any) -> str | None:
     for name, is_given in given.items():
         if is_given:
             return f"{name}={getattr(estimator, name)!r} is for a fit of its own"
+    validation = estimator.validation
     if folds_for(estimator, {}) is not None:
+        way_out = "max_epochs to a number" if is_auto(validation) else "validation=None"
         return (
-            f"with validation={estimator.validation!r} and max_epochs="
+            f"with validation={said(validation)} and max_epochs="
             f"{estimator.max_epochs!r} each fit finds out by folds how long to train: "
-            "set max_epochs to a number"
+            f"set {way_out}"
         )
     return None
 

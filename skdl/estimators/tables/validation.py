@@ -77,7 +77,7 @@ def folds_for(estimator: Any, held_out: Mapping[str, Any]) -> Any:
     if isinstance(validation, list | tuple | type):
         validation = _as_splitter(validation)
     reasons = _reasons_against(estimator, held_out)
-    if _is_auto(validation):
+    if is_auto(validation):
         if held_out.get("X_val") is not None:
             reasons = _reasons_against_rows(estimator, reasons)
         ours = estimator.max_epochs is None and not reasons
@@ -99,14 +99,14 @@ def _as_splitter(validation: Any) -> Any:
     lengths = {len(split) if hasattr(split, "__len__") else 0 for split in validation}
     if lengths != {2}:
         raise ValueError(
-            f"validation is a {_said(validation)} that does not hold splits: each "
+            f"validation is a {said(validation)} that does not hold splits: each "
             "must be a pair of training and held-out positions, as the `split` of a "
             "splitter gives them."
         )
     return check_cv(validation)
 
 
-def _said(validation: Any) -> str:
+def said(validation: Any) -> str:
     """Return how a message names what was given; positions would fill a page."""
     if isinstance(validation, list | tuple):
         return f"{type(validation).__name__} of {len(validation)}"
@@ -123,7 +123,7 @@ def folds_by_rows(estimator: Any, n_rows: int) -> int | None:
     n_rows : int
         Rows with a weight.
     """
-    if estimator.diversity is not None or not _is_auto(estimator.validation):
+    if estimator.diversity is not None or not is_auto(estimator.validation):
         return None
     shape = n_rows, estimator.n_features_in_
     n_folds = default_folds(*shape, is_classifier(estimator))
@@ -135,12 +135,13 @@ def folds_by_rows(estimator: Any, n_rows: int) -> int | None:
 def has_folds(estimator: Any) -> bool:
     """Tell whether `fit` trains a pack where it is given enough rows and no `X_val`."""
     validation = estimator.validation
-    if _is_auto(validation):
+    if is_auto(validation):
         return folds_for(estimator, {}) is not None
     return not (validation is None or isinstance(validation, RealNotInt))
 
 
-def _is_auto(validation: Any) -> bool:
+def is_auto(validation: Any) -> bool:
+    """Tell whether nobody has said what to validate on."""
     return isinstance(validation, str) and validation == "auto"
 
 
@@ -187,7 +188,7 @@ def check_one_network(estimator: Any) -> None:
 def refuse(estimator: Any, what: str, reason: str) -> None:
     """Raise the error that something cannot go with `validation`."""
     raise ValueError(
-        f"{what} cannot go with validation={_said(estimator.validation)}: {reason}. "
+        f"{what} cannot go with validation={said(estimator.validation)}: {reason}. "
         "Leave one of the two out."
     )
 
@@ -310,7 +311,7 @@ def draw_blind_rows(
         )
     if not blind.any():
         raise ValueError(
-            f"validation={_said(estimator.validation)} holds out only rows of weight "
+            f"validation={said(estimator.validation)} holds out only rows of weight "
             "zero, so that nothing can be validated. Give other folds or weights."
         )
     if blind.shape[1] > least:
@@ -336,7 +337,7 @@ def _hashed(
     """Draw folds of more rows than are looked at in memory."""
     if hasattr(validation, "get_n_splits"):
         raise ValueError(
-            f"validation={_said(validation)} needs all rows in memory, but these are "
+            f"validation={said(validation)} needs all rows in memory, but these are "
             f"{n_rows:,} that are read piece by piece: give a number of folds, and "
             "groups= where rows belong together, or validation='last'."
         )

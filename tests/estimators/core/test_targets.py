@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from skdl import NeuralClassifier, NeuralRegressor
+from skdl.estimators.core.targets import ClassTarget
 
 
 def regressor(**options):
@@ -161,3 +163,12 @@ def test_a_label_of_no_weight_is_still_a_class(blobs):
     model = classifier().fit(X, y, sample_weight=(y != 2).astype(float))
     assert model.classes_.tolist() == [0, 1, 2]
     assert (model.predict(X) != 2).all()
+
+
+def test_accuracy_by_weights_is_one_at_the_most():
+    target = ClassTarget(np.arange(2))
+    right, weight = torch.zeros(495, dtype=int), torch.linspace(0, 1, 495)
+    for part in range(1, 495):
+        rows = slice(part)
+        score = target.score(torch.eye(2)[right[rows]], right[rows], weight[rows] + 0.1)
+        assert score == 1
