@@ -85,6 +85,7 @@ class PackRun(Conclusion):
             n_categorical=int(np.sum(estimator._is_categorical)),
             n_members=blind.shape[1],
             for_vectors=for_vectors,
+            batch_size=estimator.batch_size,
         )
         self.recipe = recipe = with_parameters(recipe, estimator)
         encoder = estimator._new_pack_encoder(rows.X, encoded.numpy(), recipe, rng)

@@ -47,9 +47,9 @@ _BATCH_WITH_NOISE, _STEPS_WITH_NOISE, _ROWS_FOR_MOST_STEPS = 64, 3.5, 30_000
 # Bins of the histogram that these learn numbers beside, and passes over the rows before
 # their first look: of rare or far targets it must not be chance that ends a training.
 _TARGET_BINS, _PASSES_TO_LOOK = 32, 2
-# Decay of weights, and the rows from which on that of classes is the less the more rows
-# there are: it is steps that decay, but passes over the rows that teach.
-_DECAY_FOR_NUMBERS, _DECAY_FOR_CLASSES, _ROWS_FOR_LESS_DECAY = 0.02, 0.2, 40_000
+# Decay of weights, and the batches of a pass from which on that of classes is the less
+# the more there are: it is steps that decay, but passes over the rows that teach.
+_DECAY_FOR_NUMBERS, _DECAY_FOR_CLASSES, _BATCHES_FOR_LESS_DECAY = 0.02, 0.2, 156
 # Of a large table the first look comes after a pass over the rows, or after so many
 # steps: until then what shows in several columns together is not yet learned.
 _LATEST_FIRST_LOOK = 2000
@@ -142,6 +142,7 @@ def recipe_for(
     n_categorical: int = 0,
     n_members: int = _FOLDS,
     for_vectors: bool = False,
+    batch_size: int | str = "auto",
 ) -> Recipe:
     """Return the recipe for a table.
 
@@ -159,6 +160,8 @@ def recipe_for(
         Networks side by side.
     for_vectors : bool, default=False
         Whether only vectors of categories are wanted.
+    batch_size : int or "auto", default="auto"
+        Rows of a batch, if somebody says it.
 
     Returns
     -------
@@ -200,9 +203,9 @@ def recipe_for(
     """
     noisy = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NOISE
     noisy = noisy and not (n_classes or for_vectors)
-    batch_size = resolve_batch_size("auto", n_rows // 4 if noisy else n_rows)
-    if noisy:
-        batch_size = min(_BATCH_WITH_NOISE, batch_size)
+    if isinstance(batch_size, str):
+        batch_size = resolve_batch_size(batch_size, n_rows // 4 if noisy else n_rows)
+        batch_size = min(_BATCH_WITH_NOISE, batch_size) if noisy else batch_size
     batches = math.ceil(n_rows / batch_size)
     columns = max(1, n_numbers)
     is_wide = columns > _FEW_COLUMNS and not for_vectors
@@ -224,7 +227,7 @@ def recipe_for(
     recipe = Recipe(
         hidden_layer_sizes=(width,) * depth,
         first_look=first_look,
-        weight_decay=_decay(n_rows, n_classes > 0),
+        weight_decay=_decay(batches, n_classes > 0),
         embedding_dropout=0.4 if n_classes else 0.2,
         dropout_rows=math.inf if drops_all else _ROWS_FOR_NO_DROPOUT[n_classes > 0],
         batch_size=batch_size,
@@ -278,11 +281,11 @@ def _entries(n_columns: int, has_classes: bool) -> int:
     return min(longest, max(2, _ENTRIES // n_columns))
 
 
-def _decay(n_rows: int, has_classes: bool) -> float:
-    """Return the decay of weights; that of classes is about the same in each pass."""
+def _decay(n_batches: int, has_classes: bool) -> float:
+    """Return the decay of weights; that of classes is at most so much in a pass."""
     if not has_classes:
         return _DECAY_FOR_NUMBERS
-    return _DECAY_FOR_CLASSES * min(1.0, _ROWS_FOR_LESS_DECAY / n_rows)
+    return _DECAY_FOR_CLASSES * min(1.0, _BATCHES_FOR_LESS_DECAY / n_batches)
 
 
 def _size(n_rows: int) -> tuple[int, int]:

@@ -124,9 +124,21 @@ def test_eight_networks_on_many_rows_of_numbers_learn_from_small_batches():
 def test_decay_for_classes_is_about_the_same_in_a_pass_over_many_rows():
     few, many, more = (recipe_for(n, 5, 2) for n in (20_000, 100_000, 200_000))
     assert recipe_for(500, 5, 2).weight_decay == few.weight_decay == 0.2
-    assert many.weight_decay == 2 * more.weight_decay == 0.4 * few.weight_decay
+    assert many.weight_decay == 2 * more.weight_decay == pytest.approx(0.08, rel=0.01)
     numbers = {recipe_for(n, 5, 0).weight_decay for n in (500, 20_000, 200_000)}
     assert numbers == {0.02}
+
+
+def test_passes_are_those_of_the_batches_that_there_are():
+    own, large, small = (
+        recipe_for(100_000, 5, 2, batch_size=size) for size in ("auto", 4096, 32)
+    )
+    assert (own.first_look, large.first_look, small.first_look) == (391, 150, 2000)
+    assert small.weight_decay < own.weight_decay < large.weight_decay == 0.2
+    assert small.max_steps == 10 * 100_000 / 32
+    assert large.batch_size == 4096
+    noisy = recipe_for(20_000, 5, 0, n_members=8, batch_size=512)
+    assert noisy.first_look == 150
 
 
 def test_a_large_table_is_first_looked_at_after_a_pass():
