@@ -4,6 +4,7 @@ A network is smooth. What holds for one value of a column and not for the next, 
 one small place, is looked up in tables of numbers beside it.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -118,10 +119,10 @@ class Axis(nn.Module):
         is_code, is_between = self.is_code, self.is_between
 
         def corners(indices: Any, numbers: Any) -> RowCorners:
-            if indicator is not None and not numbers[indicator] < 0.5:
+            if indicator is not None and not numbers[0, indicator] < 0.5:
                 return []
-            x = (indices if is_code else numbers)[column]
-            place = int(bounds.searchsorted(x, "right"))
+            x = (indices if is_code else numbers)[0, column]
+            place = bisect_right(bounds, x)
             own = values[place]
             if not is_between:
                 return [(place, 1.0)] if abs(x - own) <= reach[place] else []
@@ -197,18 +198,15 @@ class CorrectionTable(nn.Module):
         return sum(found[1:], found[0])
 
     def of_one_row(self) -> Callable[[Any, Any], Any]:
-        """Return what this does with one row as a function of arrays."""
+        """Return what this does with one row as a function of arrays, (1, K) or 0."""
         sides = [cast(Axis, axis).of_one_row() for axis in self.axes]
         sizes = [len(cast(Axis, axis)) for axis in self.axes]
         values = self.values.numpy()
 
         def looked_up(indices: Any, numbers: Any) -> Any:
-            found = 0 * values[0]
-            for place, weight in corners_of(
-                [side(indices, numbers) for side in sides], sizes
-            ):
-                found += values[place] * weight
-            return found
+            places = corners_of([side(indices, numbers) for side in sides], sizes)
+            parts = [values[place : place + 1] * weight for place, weight in places]
+            return sum(parts[1:], parts[0]) if parts else 0
 
         return looked_up
 
@@ -262,9 +260,14 @@ class Corrections(nn.Module):
             return self.forward
         tables = [cast(CorrectionTable, table).of_one_row() for table in self.tables]
 
+        nothing = torch.zeros_like(cast(CorrectionTable, self.tables[0]).values[:1])
+
         def added(indices: Tensor, numbers: Tensor) -> Tensor:
-            row = indices[0].numpy(), numbers[0].numpy()
-            return torch.from_numpy(sum(table(*row) for table in tables)).unsqueeze(0)
+            row = indices.numpy(), numbers.numpy()
+            found = tables[0](*row)
+            for table in tables[1:]:
+                found = found + table(*row)
+            return nothing if isinstance(found, int) else torch.from_numpy(found)
 
         return added
 
