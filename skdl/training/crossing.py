@@ -188,9 +188,8 @@ class OutOfFold:
         """
         member, target = self.member, self.target
         shape = (*self._blind.rows.shape, member.n_outputs)
-        raw = torch.zeros(shape, device=target.device)
         if not isinstance(member, CrossEntropy | BinaryCrossEntropy):
-            return self.loss(raw)
+            return self.loss(torch.zeros((), device=target.device).expand(shape))
         one_of_several = isinstance(member, CrossEntropy)
         if target.ndim == 1:
             target = functional.one_hot(target, member.n_outputs)
@@ -199,7 +198,7 @@ class OutOfFold:
         share = (target.double() * weight[:, None]).sum(0) / weight.sum()
         share = share.clamp(1e-9, 1 - 1e-9)
         logits = share.log() if one_of_several else share.logit()
-        return self.loss(logits.to(raw).expand_as(raw))
+        return self.loss(logits.float().expand(shape))
 
     def predictions(self, raw: Tensor, temperature: float = 1.0) -> Tensor:
         """Return predictions (n_rows, K); NaN of rows that no member is blind to."""
