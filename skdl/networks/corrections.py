@@ -259,14 +259,12 @@ class Corrections(nn.Module):
         if any(buffer.device.type != "cpu" for buffer in self.buffers()):
             return self.forward
         tables = [cast(CorrectionTable, table).of_one_row() for table in self.tables]
-
         nothing = torch.zeros_like(cast(CorrectionTable, self.tables[0]).values[:1])
 
         def added(indices: Tensor, numbers: Tensor) -> Tensor:
             row = indices.numpy(), numbers.numpy()
-            found = tables[0](*row)
-            for table in tables[1:]:
-                found = found + table(*row)
+            first, *others = (table(*row) for table in tables)
+            found = sum(others, first)
             return nothing if isinstance(found, int) else torch.from_numpy(found)
 
         return added

@@ -91,8 +91,8 @@ def sweep(
     rates = np.geomspace(min_lr, max_lr, num_iter)
     losses: list[float] = []
     baselines: list[float] = []
-    baseline = _Baseline(trainer)
-    has_diverged = _Divergence()
+    loss_before = _loss_before(trainer)
+    has_diverged = _Divergence(num_iter)
     trainer.begin_epoch(batches.batch_dim)
     with trainer.drawing():
         for rate, batch in zip(rates, _endless(batches), strict=False):
@@ -101,35 +101,25 @@ def sweep(
             if not math.isfinite(loss) or trainer.guard.dropped:
                 break
             losses.append(loss)
-            baselines.append(baseline(batch))
+            baselines.append(loss_before(batch))
             if has_diverged(loss, baselines[-1]) and len(losses) > num_iter // 10:
                 break
     return Curve(rates[: len(losses)], np.array(losses), np.array(baselines))
 
 
-class _Baseline:
-    """What a network loses on batches as it is now, whatever it learns later."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
-        self._network = copy.deepcopy(trainer.network).eval()
-        self._loss_of = agreed(self._loss_here, trainer.runtime.ranks)
-
-    def __call__(self, batch: Batch) -> float:
-        """Return the loss on a batch, in parts where memory is short."""
-        return self._loss_of(batch)
-
-    def _loss_here(self, batch: Batch) -> float:
-        trainer = self._trainer
-        return trainer.runtime.memory.gradients(
-            batch, trainer.batch_dim, self._network, self._loss
-        ).item()
+def _loss_before(trainer: Trainer) -> Callable[[Batch], float]:
+    """Return what tells the loss of the network as it is now, whatever it learns."""
+    network = copy.deepcopy(trainer.network).eval()
 
     @torch.no_grad()
-    def _loss(self, batch: Batch, share: float) -> Tensor:
-        inputs, target, weight = batch
-        with self._trainer.runtime.autocast():
-            return self._trainer.objective.loss(self._network(*inputs), target, weight)
+    def loss_of(batch: Batch, share: float) -> Tensor:
+        return trainer.loss_of(network, batch)
+
+    def loss(batch: Batch) -> float:  # in parts where memory is short
+        memory, dim = trainer.runtime.memory, trainer.batch_dim
+        return memory.gradients(batch, dim, network, loss_of).item()
+
+    return agreed(loss, trainer.runtime.ranks)
 
 
 def _endless(batches: BatchSource) -> Iterator[Batch]:
@@ -152,14 +142,16 @@ class _Smoother:
 class _Divergence:
     """Tells whether the loss has risen far above its lowest, whatever the batches."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_iter: int) -> None:
         self._smoothers = _Smoother(), _Smoother()
-        self._seen: list[list[float]] = []
+        self._smoothed = np.empty((2, num_iter))  # losses and baselines
+        self._n_seen = 0
 
     def __call__(self, *loss_and_baseline: float) -> bool:
         pairs = zip(self._smoothers, loss_and_baseline, strict=True)
-        self._seen.append([smooth(value) for smooth, value in pairs])
-        losses = _evened_out(*np.array(self._seen).T)
+        self._smoothed[:, self._n_seen] = [smooth(value) for smooth, value in pairs]
+        self._n_seen += 1
+        losses = _evened_out(*self._smoothed[:, : self._n_seen])
         return bool(losses[-1] > _DIVERGED * abs(losses.min()))
 
 

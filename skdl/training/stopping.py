@@ -15,11 +15,11 @@ class EarlyStopping:
         By what share of itself the loss has to be lower for patience to begin anew; or
         of what has been learned, where that is less. The best epoch is the best one
         however little better it is.
-    uninformed : float, default=inf
-        The loss of having learned nothing.
     if_rising : int, optional
         Epochs since the lowest loss after which training stops where it rises faster
         and faster: by more in the last of them than in all before. None by default.
+    uninformed : float, default=inf
+        The loss of having learned nothing.
 
     Attributes
     ----------
@@ -51,8 +51,7 @@ class EarlyStopping:
         if loss < self._bar:
             self._since = 0
             learned = max(0.0, self.uninformed - loss)
-            scale = min(abs(loss), learned) if self.tolerance else 0.0
-            self._bar = loss - self.tolerance * scale
+            self._bar = loss - self.tolerance * min(abs(loss), learned)
         if not loss <= self._best:  # also when the loss is NaN
             self._behind += 1
             return False

@@ -182,11 +182,15 @@ class Trainer:
 
     def backward(self, batch: Batch, share: float) -> Tensor:
         """Add the gradient of a share of the loss; return the loss."""
-        inputs, target, weight = batch
-        with self.runtime.autocast():
-            loss = self.objective.loss(self.network(*inputs), target, weight)
+        loss = self.loss_of(self.network, batch)
         (loss if share == 1 else loss * share).backward()
         return loss.detach()
+
+    def loss_of(self, network: nn.Module, batch: Batch) -> Tensor:
+        """Return the mean loss of a network, this one or another, on a batch."""
+        inputs, target, weight = batch
+        with self.runtime.autocast():
+            return self.objective.loss(network(*inputs), target, weight)
 
     def _update(self, loss: Tensor) -> bool:
         """Let the optimizer step, if all is finite; tell whether it did."""

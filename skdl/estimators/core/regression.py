@@ -118,11 +118,8 @@ class Regression(RegressorMixin):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()  # type: ignore[misc]
-        if several(self.quantile) or self.quantile != 0.5:
-            self._check_loss_of_quantiles()
-
-    def _check_loss_of_quantiles(self) -> None:
-        if self.loss != "quantile":
+        is_given = several(self.quantile) or self.quantile != 0.5
+        if is_given and self.loss != "quantile":
             raise ValueError(
                 f"quantile={self.quantile!r} is predicted with loss='quantile', but "
                 f"the loss is {self.loss!r}: set loss='quantile', or leave quantile "

@@ -157,17 +157,18 @@ class EntityEmbeddingClassifier(
         and all networks together predict (see docs/tables.md). An int is a number of
         folds, drawn by class and, where `fit` is given `groups`, so that groups stay
         together; "last" is the last fifth of the rows, for tables in order of time; or
-        a splitter of scikit-learn, or a list of its splits. There are as many networks
-        as folds, or `n_estimators` if that is more. A float is a share of the rows,
-        stratified for classes, that one network is stopped early by. None trains one
-        network on all rows. "auto" is 8 folds, or 4 below 200 rows and where these are
-        as good (see docs/tables.md), or where `fit` is given `X_val` 4 networks that
-        learn from all of X and are validated on these; but one network on all rows
-        where you say yourself how it is trained: where `max_epochs`, a `network` of
-        your own, `early_stopping` without `X_val`, a `schedule`, `weight_averaging`,
-        ``lr="auto"``, `warm_start`, `fine_tuning` or a `checkpoint` is given, none of
-        which but `max_epochs` goes with folds, or where there are fewer than 20 rows.
-        `partial_fit` begins with one network and goes on with what is there.
+        a splitter of scikit-learn, or a list of its splits, whose held-out parts count.
+        There are as many networks as folds, or `n_estimators` if that is more. A float
+        is a share of the rows, stratified for classes, that one network is stopped
+        early by. None trains one network on all rows. "auto" is 8 folds, or 4 below 200
+        rows and where these are as good (see docs/tables.md), or where `fit` is given
+        `X_val` 4 networks that learn from all of X and are validated on these; but one
+        network on all rows where you say yourself how it is trained: where
+        `max_epochs`, a `network` of your own, `early_stopping` without `X_val`, a
+        `schedule`, `weight_averaging`, ``lr="auto"``, `warm_start`, `fine_tuning` or a
+        `checkpoint` is given, none of which but `max_epochs` goes with folds, or where
+        there are fewer than 20 rows. `partial_fit` begins with one network and goes on
+        with what is there.
     n_iter_no_change : int, default=10
         Epochs without a new lowest validation loss before early stopping.
     warm_start : bool, default=False

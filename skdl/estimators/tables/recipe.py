@@ -205,7 +205,8 @@ def recipe_for(
     noisy = noisy and not (n_classes or for_vectors)
     if isinstance(batch_size, str):
         batch_size = resolve_batch_size(batch_size, n_rows // 4 if noisy else n_rows)
-        batch_size = min(_BATCH_WITH_NOISE, batch_size) if noisy else batch_size
+        if noisy:
+            batch_size = min(_BATCH_WITH_NOISE, batch_size)
     batches = math.ceil(n_rows / batch_size)
     columns = max(1, n_numbers)
     is_wide = columns > _FEW_COLUMNS and not for_vectors

@@ -1,13 +1,13 @@
 """What `validation` is, and what cannot be given together with it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier
-from sklearn.model_selection import check_cv
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import _num_samples
@@ -103,7 +103,25 @@ def _as_splitter(validation: Any) -> Any:
             "must be a pair of training and held-out positions, as the `split` of a "
             "splitter gives them."
         )
-    return check_cv(validation)
+    return _Splits(validation)
+
+
+@dataclass(frozen=True, repr=False)
+class _Splits:
+    """Splits that are given one by one, as a splitter."""
+
+    splits: list | tuple
+
+    def __repr__(self) -> str:
+        return said(self.splits)
+
+    def split(self, X: Any = None, y: Any = None, groups: Any = None) -> Iterator[Any]:
+        """Give the splits, whatever the rows."""
+        return iter(self.splits)
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Return how many there are."""
+        return len(self.splits)
 
 
 def said(validation: Any) -> str:
@@ -311,8 +329,8 @@ def draw_blind_rows(
         )
     if not blind.any():
         raise ValueError(
-            f"validation={said(estimator.validation)} holds out only rows of weight "
-            "zero, so that nothing can be validated. Give other folds or weights."
+            f"validation={validation!r} holds out only rows of weight zero, so that "
+            "nothing can be validated. Give other folds or weights."
         )
     if blind.shape[1] > least:
         check_number_of_folds(blind.shape[1])
@@ -337,7 +355,7 @@ def _hashed(
     """Draw folds of more rows than are looked at in memory."""
     if hasattr(validation, "get_n_splits"):
         raise ValueError(
-            f"validation={said(validation)} needs all rows in memory, but these are "
+            f"validation={validation!r} needs all rows in memory, but these are "
             f"{n_rows:,} that are read piece by piece: give a number of folds, and "
             "groups= where rows belong together, or validation='last'."
         )

@@ -608,6 +608,7 @@ def test_splits_are_taken_one_by_one_as_from_a_splitter():
         ([], "list of 0 that does not hold splits"),
         ([(np.arange(9),)], "list of 1 that does not hold splits"),
         ([(np.arange(9), [10**6])], "1000000"),
+        ([(np.arange(9), [])], "^list of 1 gives no rows to validate on"),
         ([(1, 2), (3, 4)], "A fold must name rows by .*, but one of them is 2"),
     ],
 )
