@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skdl.data.bins import BinEncoder, learning_rows
+from skdl.data.bins import BinEncoder, drawn_from, learning_rows
 from skdl.data.categories import MISSING
+from skdl.data.integers import IntegerEncoder
 from skdl.data.numeric import Rescaling
 from skdl.data.streamed import StreamedTable
 from skdl.data.table import Table, TableEncoder
@@ -24,19 +25,35 @@ class BinnedTableEncoder(TableEncoder):
     ----------
     bins : BinEncoder
         Not fitted yet.
+    names_things : bool, default=False
+        Whether columns of integers that name things have codes, after the categories'.
     vocabulary_of_column, scale, max_categories, columns_of_groups
         As `TableEncoder` takes them.
+
+    Attributes
+    ----------
+    integers : IntegerEncoder
+        The columns of integers that have codes.
 
     Notes
     -----
     A plain array of numbers is taken as a table without categories.
     """
 
+    integers = IntegerEncoder()  # of encoders from before there were such codes
+    names_things = False
+
     def __init__(
-        self, bins: BinEncoder, vocabulary_of_column: Any = (), **options: Any
+        self,
+        bins: BinEncoder,
+        vocabulary_of_column: Any = (),
+        *,
+        names_things: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(vocabulary_of_column, **options)
         self.bins = bins
+        self.names_things = names_things
 
     @property
     def inference_rows(self) -> int:  # type: ignore[override]
@@ -46,6 +63,18 @@ class BinnedTableEncoder(TableEncoder):
         """
         places, most = self.bins.n_places, super().inference_rows  # of float32
         return min(most, max(_FEWEST_ROWS, _CACHE // (4 * places))) if places else most
+
+    @property
+    def sizes(self) -> tuple[list[int], list[int]]:
+        """Codes of each vocabulary, then of each column of integers; and groups."""
+        codes, groups = super().sizes
+        return [*codes, *self.integers.sizes], groups
+
+    @property
+    def table_of_column(self) -> list[int]:
+        """The number of the vectors that each column of codes uses."""
+        n_tables, n_own = len(self.vocabularies), len(self.integers.columns)
+        return [*self.vocabulary_of_column, *range(n_tables, n_tables + n_own)]
 
     @property
     def n_bins(self) -> list[int]:
@@ -82,13 +111,19 @@ class BinnedTableEncoder(TableEncoder):
             stream: Any = _Drawn(X, rng)
             self._fit_stream(stream, rng)
             if self.bins.n_quantiles:
-                self.bins.fit_drawn(*stream.drawn(y))
+                self._learn_numbers(stream.drawn(y), X.shape[0])
             return self
         table = _as_table(X)
         super().fit(table, rng)
         if self.bins.n_quantiles:
-            self.bins.fit(table.numeric, y, rng)
+            self._learn_numbers(drawn_from(table.numeric, y, rng), len(table))
         return self
+
+    def _learn_numbers(self, drawn: tuple[np.ndarray, np.ndarray], n_rows: int) -> None:
+        """Learn bins, and which integers name things, of rows that were drawn."""
+        self.bins.fit_drawn(*drawn)
+        if self.names_things:
+            self.integers = IntegerEncoder().fit_drawn(*drawn, self.bins, n_rows)
 
     def extended(
         self, table: Table | np.ndarray
@@ -103,7 +138,7 @@ class BinnedTableEncoder(TableEncoder):
         Returns
         -------
         indices, numbers : Tensor
-            As `TableEncoder` gives them.
+            As `TableEncoder` gives them; indices of integers' vectors come last.
         positions : Tensor of shape (n_samples, len(n_bins))
             float32; only where there are bins.
         groups : Tensor
@@ -112,6 +147,14 @@ class BinnedTableEncoder(TableEncoder):
         table = _as_table(X)
         indices, numbers, *groups = super().transform(table)
         return indices, numbers, *self._positions(table), *groups
+
+    def _codes(self, table: Table) -> tuple[Tensor, ...]:
+        indices, *groups = super()._codes(table)
+        if self.integers.columns:
+            first = self.offsets[len(self.vocabularies) :].astype(np.int32)
+            own = torch.from_numpy(self.integers.transform(table.numeric) + first)
+            indices = torch.cat([indices, own], dim=1)
+        return indices, *groups
 
     def chunks(self, X: Table | np.ndarray, rows: int) -> Iterator[tuple[Tensor, ...]]:
         """Encode `rows` rows at a time."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from skdl.data.binned import BinnedTableEncoder
 from skdl.data.bins import BinEncoder
+from skdl.data.categories import FIRST, MISSING, UNKNOWN
 from skdl.data.numeric import FAR, NumericEncoder
 from skdl.data.table import TableEncoder
 from skdl.estimators.core.quantiles import QuantileTarget
@@ -67,6 +68,27 @@ class Positions(nn.Module):
         return ((x - self.low) * self.slope).clamp(0, 1).sum(-1).float()
 
 
+class Codes(nn.Module):
+    """Finds the codes of integers that name things as a `BinnedTableEncoder` does."""
+
+    def __init__(self, encoder: BinnedTableEncoder) -> None:
+        super().__init__()
+        integers = encoder.integers
+        self.register_buffer("columns", buffer(integers.columns, torch.int64))
+        first = encoder.offsets[len(encoder.vocabularies) :]
+        self.register_buffer("first", buffer(first, torch.int64))
+        known = [buffer(values) for values in integers.values]
+        values = nn.utils.rnn.pad_sequence(known, True, float("inf"))
+        self.register_buffer("values", values)  # (n_columns, most values)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, n_columns) int32."""
+        x = x.index_select(1, self.columns)
+        is_value = x.unsqueeze(-1) == self.values
+        code = torch.where(is_value.any(-1), is_value.int().argmax(-1) + FIRST, UNKNOWN)
+        return (torch.where(x.isnan(), MISSING, code) + self.first).int()
+
+
 class Units(nn.Module):
     """Brings standardised predictions to the scale of y, as a `RealTarget` does."""
 
@@ -99,11 +121,12 @@ class Exported(nn.Module):
         self.network, self.link = model._predictor()
         self.takes_codes = isinstance(encoder, TableEncoder)
         numeric = encoder.numeric if self.takes_codes else encoder
-        self.numbers = self.positions = self.units = None
+        self.numbers = self.positions = self.codes = self.units = None
         if isinstance(numeric, NumericEncoder):
             self.numbers = Numbers(numeric)
         if isinstance(encoder, BinnedTableEncoder) and encoder.n_bins:
             self.positions = Positions(encoder.bins)
+            self.codes = Codes(encoder) if encoder.integers.columns else None
         if isinstance(model._target, RealTarget):
             self.units = Units(model._target)
 
@@ -120,5 +143,7 @@ class Exported(nn.Module):
         if not self.takes_codes:
             return (numbers,)
         indices, *groups = codes or (x.new_zeros((x.shape[0], 0)).int(),)
+        if self.codes is not None:
+            indices = torch.cat([indices, self.codes(x)], dim=1)
         positions = () if self.positions is None else (self.positions(x),)
         return indices, numbers, *positions, *groups

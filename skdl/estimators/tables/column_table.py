@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from skdl.data.bins import BinEncoder
+from skdl.data.binned import BinnedTableEncoder
 from skdl.data.categories import FIRST, UNKNOWN
 from skdl.data.table import TableEncoder
 from skdl.estimators.tables.frames import Schema
@@ -76,14 +76,14 @@ def _have_their_own(vectors: torch.Tensor) -> torch.Tensor:
 
 
 def _numbers(encoder: TableEncoder, network: nn.Module, n_numbers: int) -> list[tuple]:
-    bins, entries = np.zeros((2, n_numbers), dtype=int)
-    found: BinEncoder | None = getattr(encoder, "bins", None)
-    if found is not None and len(found.columns):
-        bins[found.columns] = found.n_bins
+    known, bins, entries = np.zeros((3, n_numbers), dtype=int)
+    if isinstance(encoder, BinnedTableEncoder):
+        bins[encoder.bins.columns] = encoder.n_bins
+        known[encoder.integers.columns] = [len(v) for v in encoder.integers.values]
     for columns, dim in embedded_numbers(network, encoder):
         entries[columns] += dim
     missing = np.isin(np.arange(n_numbers), encoder.numeric.missing)
     return [
-        (NUMBER, 0, int(b), int(e), bool(m))
-        for b, e, m in zip(bins, entries, missing, strict=True)
+        (NUMBER, int(k), int(b), int(e), bool(m))
+        for k, b, e, m in zip(known, bins, entries, missing, strict=True)
     ]

@@ -23,7 +23,7 @@ from skdl.estimators.core.state import all_or_nothing
 from skdl.estimators.core.wrong_names import answers_names
 from skdl.estimators.tables.cross_fit import ATTRIBUTES, cross_fit
 from skdl.estimators.tables.cross_fitted_parameters import CrossFittedParameters
-from skdl.estimators.tables.packs import new_pack
+from skdl.estimators.tables.packs import new_pack, packed_embedding
 from skdl.estimators.tables.recipe import ONE_NETWORK, Recipe
 from skdl.estimators.tables.streaming import column_of, refuse_to_predict, streamed_rows
 from skdl.estimators.tables.validation import (
@@ -335,8 +335,9 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         """Return an encoder fitted on the training rows and their encoded targets."""
         has_bins = self.numeric_embedding in ("auto", "piecewise")
         bins = BinEncoder(recipe.n_quantiles if has_bins else 0, recipe.n_leaves)
-        encoder = BinnedTableEncoder(bins, **self._encoder_options())
-        return encoder.fit_with_target(X, y, rng)
+        names_things = self.numeric_embedding == "auto" and recipe.names_things
+        options = {**self._encoder_options(), "names_things": names_things}
+        return BinnedTableEncoder(bins, **options).fit_with_target(X, y, rng)
 
     def _new_packed_embedding(
         self,
@@ -345,8 +346,13 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         recipe: Recipe,
         harmful: Sequence[int],
     ) -> PackedEmbedding | None:
-        """Return what embeds the categories of a table; harmful ones have none."""
-        return None
+        """Return what embeds the categories of a table; harmful ones have none.
+
+        And integers that name things.
+        """
+        if not encoder.integers.columns:
+            return None
+        return packed_embedding(encoder, n_members, recipe, [], [])
 
     def _new_pack(
         self,

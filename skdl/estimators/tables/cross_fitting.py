@@ -361,8 +361,8 @@ def _mean_for_unknown(model: EntityEmbeddingEstimator) -> torch.nn.Module:
     network = copy.deepcopy(model.network_).eval()
     for embedding in embeddings_of(network):
         for vectors, vocabulary in zip(
-            embedding.parts(), model._encoder.vocabularies, strict=True
-        ):
+            embedding.parts(), model._encoder.vocabularies, strict=False
+        ):  # after these come the vectors of integers
             mean = mean_vector(vectors, vocabulary)
             if mean is not None:
                 vectors[UNKNOWN] = mean

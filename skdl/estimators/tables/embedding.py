@@ -33,7 +33,7 @@ from skdl.estimators.tables.members import (
     first_weight_of,
     members_of,
 )
-from skdl.estimators.tables.packs import with_range
+from skdl.estimators.tables.packs import UNKNOWN_RATE, packed_embedding, with_range
 from skdl.estimators.tables.random_effects import (
     check_one_quantile,
     check_optimizer,
@@ -55,9 +55,6 @@ from skdl.networks.packed_embedding import PackedEmbedding
 from skdl.networks.random_effects import RandomEffects
 from skdl.training.loop import Outcome
 
-# Share of categories that are hidden in training, so that the vector that unknown
-# categories get is a trained one.
-UNKNOWN_RATE = 0.01
 # After training, the vector of a category with so many rows is drawn half way to the
 # mean of its column, with more rows less.
 SHRINKAGE = 1.0
@@ -223,22 +220,14 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         recipe: Recipe,
         harmful: Sequence[int],
     ) -> PackedEmbedding:
-        n_codes, _ = encoder.sizes
         at_most = recipe.most_entries, recipe.rows_of_an_entry
         dims = self._embedding_dims(encoder, *at_most)
         categorical = np.flatnonzero(self._is_categorical)
         numbers = np.array(encoder.vocabulary_of_column)
         shown = numbers[~np.isin(categorical, harmful)]
+        dims = [dim if i in shown else 0 for i, dim in enumerate(dims)]
         rows = [rows_of_each(vocabulary) for vocabulary in encoder.vocabularies]
-        return PackedEmbedding(
-            n_members,
-            n_codes,
-            [dim if i in shown else 0 for i, dim in enumerate(dims)],
-            encoder.vocabulary_of_column,
-            dropout=recipe.embedding_dropout,
-            unknown_rate=UNKNOWN_RATE,
-            drops=[rows[v] < recipe.dropout_rows for v in encoder.vocabulary_of_column],
-        )
+        return packed_embedding(encoder, n_members, recipe, dims, rows)
 
     def _finish(self, parts: FittedParts) -> None:
         """Draw the vectors of rare categories toward their column's mean.
@@ -247,8 +236,8 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
         """
         for embedding in embeddings_of(parts.network):
             for vectors, vocabulary in zip(
-                embedding.parts(), parts.encoder.vocabularies, strict=True
-            ):
+                embedding.parts(), parts.encoder.vocabularies, strict=False
+            ):  # after these come the vectors of integers
                 shrink(vectors, vocabulary, SHRINKAGE)
 
     # What is learned of the categories.

@@ -24,6 +24,14 @@ def auto_dim(n_categories: int, n_rows: int) -> int:
     )
 
 
+def bounded_dim(
+    n_categories: int, n_rows: int, most: int, rows_of_an_entry: float
+) -> int:
+    """Return the entries of a vector, at most so many, or one for so many rows."""
+    longest = max(most, int(n_rows / n_categories / rows_of_an_entry))
+    return min(longest, auto_dim(n_categories, n_rows))
+
+
 def rows_of_each(vocabulary: Vocabulary) -> float:
     """Return how many rows a category of a vocabulary has in the mean."""
     n_categories = max(1, len(vocabulary) - FIRST)
@@ -64,8 +72,7 @@ def embedding_dims(
             choice = choice.get(name, "auto")
         if _is_auto(choice):
             n_rows = int(vocabulary.counts[FIRST:].sum())
-            longest = max(most, int(n_rows / n_categories / rows_of_an_entry))
-            choice = min(longest, auto_dim(n_categories, n_rows))
+            choice = bounded_dim(n_categories, n_rows, most, rows_of_an_entry)
         dims.append(_checked(choice, name, n_categories))
     return dims
 

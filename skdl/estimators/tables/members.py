@@ -58,6 +58,11 @@ def embedded_numbers(
     if not isinstance(network, PackedEmbeddingNetwork):
         return []
     found: list[tuple[list[int], int]] = []
+    if network.embedding is not None:  # of integers that name things, after categories
+        integers = cast(BinnedTableEncoder, encoder).integers.columns
+        dims = network.embedding.dims
+        pairs = zip(integers, dims[len(dims) - len(integers) :], strict=True)
+        found += [([column], dim) for column, dim in pairs]
     if network.piecewise is not None:
         columns = cast(BinnedTableEncoder, encoder).bins.columns.tolist()
         found.append((columns, network.piecewise.n_outputs // len(columns)))

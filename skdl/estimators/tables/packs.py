@@ -8,11 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from skdl.data.binned import BinnedTableEncoder
+from skdl.estimators.tables.embedding_sizes import bounded_dim
+from skdl.estimators.tables.recipe import Recipe
 from skdl.networks.beside import new_head
 from skdl.networks.gates import InputGates
 from skdl.networks.numeric_embedding import CosineEmbedding, PiecewiseLinearEmbedding
 from skdl.networks.packed import PackedLinear, PackedRandomEffects
 from skdl.networks.packed_embedding import PackedEmbedding, PackedEmbeddingNetwork
+
+# Share of categories that are hidden in training, so that the vector that unknown
+# categories get is a trained one.
+UNKNOWN_RATE = 0.01
 
 
 def new_pack(
@@ -75,6 +81,45 @@ def new_pack(
         vectors = [(list(of), entries) for part, of in both if part is not None]
         gates = InputGates(n_members, n_entries, n_numbers, vectors, gate_pace)
     return PackedEmbeddingNetwork(head, embedding, piecewise, cosines, effects, gates)
+
+
+def packed_embedding(
+    encoder: BinnedTableEncoder,
+    n_members: int,
+    recipe: Recipe,
+    dims: Sequence[int],
+    rows: Sequence[float],
+) -> PackedEmbedding:
+    """Return what embeds categories, and after them integers that name things.
+
+    Parameters
+    ----------
+    encoder : BinnedTableEncoder
+        Fitted.
+    n_members : int
+        Networks.
+    recipe : Recipe
+        How long vectors of integers are, and which are dropped.
+    dims, rows : sequence
+        Of each vocabulary, the entries of a vector, and the rows of a category in the
+        mean.
+    """
+    at_most = recipe.most_entries, recipe.rows_of_an_entry
+    pairs = zip(encoder.integers.values, encoder.integers.rows_of_each, strict=True)
+    for values, rows_of_each in pairs:
+        n_rows = round(rows_of_each * len(values))
+        dims = [*dims, bounded_dim(len(values), n_rows, *at_most)]
+        rows = [*rows, rows_of_each]
+    tables = encoder.table_of_column
+    return PackedEmbedding(
+        n_members,
+        encoder.sizes[0],
+        dims,
+        tables,
+        dropout=recipe.embedding_dropout,
+        unknown_rate=UNKNOWN_RATE,
+        drops=[rows[t] < recipe.dropout_rows for t in tables],
+    )
 
 
 @torch.no_grad()

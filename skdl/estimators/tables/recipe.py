@@ -89,6 +89,8 @@ class Recipe:
         Categories of so many rows or fewer count as unknown.
     n_quantiles, n_leaves : int
         Bins of a number; see `BinEncoder`. No quantiles: no bins.
+    names_things : bool
+        Whether integers that name things have vectors, as categories have.
     entries, slope : int, float
         Entries of a number's vector of either kind, and what is left of those that bend
         where they are below zero.
@@ -121,6 +123,7 @@ class Recipe:
     rows_of_an_entry: float = 4.0
     n_quantiles: int = 32
     n_leaves: int = 32
+    names_things: bool = True
     entries: int = 8
     slope: float = 0.01
     rare_rows: int = 0
@@ -245,7 +248,13 @@ def recipe_for(
         return recipe
     units = (_UNITS_FOR_VECTORS,) * 2
     rate = _RATES_FOR_VECTORS[n_classes > 0]
-    return replace(recipe, hidden_layer_sizes=units, lr=rate, rows_of_an_entry=math.inf)
+    return replace(
+        recipe,
+        hidden_layer_sizes=units,
+        lr=rate,
+        rows_of_an_entry=math.inf,
+        names_things=False,
+    )
 
 
 def default_folds(n_rows: int, n_columns: int, has_classes: bool) -> int:

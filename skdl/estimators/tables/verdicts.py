@@ -125,7 +125,8 @@ def _of_categories(
 def _of_numbers(
     network: PackedEmbeddingNetwork, encoder: BinnedTableEncoder
 ) -> list[Place]:
-    start = 0 if network.embedding is None else network.embedding.n_outputs
+    dims = [] if network.embedding is None else network.embedding.dims
+    start = sum(dims[v] for v in encoder.vocabulary_of_column)
     n_numbers = encoder.numeric.n_outputs - len(encoder.missing)
     entries: list[list[int]] = [[] for _ in range(n_numbers)]
     for columns, dim in embedded_numbers(network, encoder):

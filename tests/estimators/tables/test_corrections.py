@@ -17,9 +17,9 @@ from skdl import (
     NeuralClassifier,
     NeuralRegressor,
 )
+from skdl.data.twins import without_twins
 from skdl.estimators.tables.corrections.columns import Layout, columns_of
 from skdl.estimators.tables.corrections.neighborhoods import SameValues
-from skdl.estimators.tables.corrections.twins import without_twins
 
 N, NEW = 1200, 600
 SMALL = {

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skdl.data.twins import without_twins
 from skdl.estimators.tables.corrections.columns import Layout, columns_of
 from skdl.estimators.tables.corrections.remainder import remainder_of
 from skdl.estimators.tables.corrections.search import Correction, find_corrections
-from skdl.estimators.tables.corrections.twins import without_twins
 from skdl.networks.corrections import Corrections
 from skdl.training.objectives import SquaredError
 
