@@ -32,7 +32,8 @@ def column_table(schema: Schema, encoder: TableEncoder, network: nn.Module) -> A
     -------
     DataFrame
         Indexed by the columns' names: `kind`, "category" or "number"; `categories`,
-        how many are known, and where they have vectors how many have one of their own;
+        how many are known, and where they have vectors how many have one of their own,
+        also of numbers whose integers name things;
         `bins` of a number, 0 where there are none; `entries` of the vectors that a
         value has, 0 where it has none; `missing`, whether training rows had missing
         values.

@@ -68,8 +68,9 @@ class EntityEmbeddingEstimator(VectorsMixin, DenseEstimator):
     columns_ : DataFrame
         How each column is treated, a row a column: its `kind`, "category" or "number";
         the `categories` that have a vector of their own, since with folds those of few
-        rows count as unknown; the `bins` of a number and the `entries` of a value's
-        vector, 0 where there are none; whether there were `missing` values.
+        rows count as unknown, also of a number whose integers name things; the `bins`
+        of a number and the `entries` of a value's vectors, 0 where there are none;
+        whether there were `missing` values.
     harmful_features_ : list
         With folds as `validation`: columns of categories that have no vectors, since
         with them rows that a network had not seen were predicted worse, by three

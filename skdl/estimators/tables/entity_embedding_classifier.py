@@ -90,7 +90,8 @@ class EntityEmbeddingClassifier(
         numbers themselves: "piecewise" ones bend at the edges of bins (Gorishniy et
         al. 2022, arXiv 2203.05556, section 3.1), "cosine" ones are of learned
         frequencies (arXiv 2607.05380, section 3.2). "auto" is both, where
-        `scale_inputs` is True; one network trained alone has neither.
+        `scale_inputs` is True, and a vector for each value of whole numbers that name
+        things, such as shops (see docs/tables.md); one network trained alone has none.
     n_estimators : int, default=1
         Networks that are trained side by side, on the same batches but from other
         initial weights; predictions are their mean.
@@ -202,8 +203,9 @@ class EntityEmbeddingClassifier(
     columns_ : DataFrame
         How each column is treated, a row a column: its `kind`, "category" or "number";
         the `categories` that have a vector of their own, since with folds those of few
-        rows count as unknown; the `bins` of a number and the `entries` of a value's
-        vector, 0 where there are none; whether there were `missing` values.
+        rows count as unknown, also of a number whose integers name things; the `bins`
+        of a number and the `entries` of a value's vectors, 0 where there are none;
+        whether there were `missing` values.
     harmful_features_ : list
         With folds as `validation`: columns of categories that have no vectors, since
         with them rows that a network had not seen were predicted worse, by three

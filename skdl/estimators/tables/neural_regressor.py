@@ -54,7 +54,8 @@ class NeuralRegressor(
         numbers themselves: "piecewise" ones bend at the edges of bins (Gorishniy et
         al. 2022, arXiv 2203.05556, section 3.1), "cosine" ones are of learned
         frequencies (arXiv 2607.05380, section 3.2). "auto" is both, where
-        `scale_inputs` is True; one network trained alone has neither.
+        `scale_inputs` is True, and a vector for each value of whole numbers that name
+        things, such as shops (see docs/tables.md); one network trained alone has none.
     n_estimators : int, default=1
         Networks that are trained side by side, on the same batches but from other
         initial weights; predictions are their mean.

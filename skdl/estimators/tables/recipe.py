@@ -197,12 +197,14 @@ def recipe_for(
         knows these rows by heart. The more rows categories have, the longer their
         vectors may be. Where there are hundreds of columns of numbers, each has fewer
         bins and a shorter vector, so that the first layer stays about as wide as the
-        others. Where numbers are predicted, vectors of more than 16 columns are
-        shorter, of 32 and more half as long: that is as good and takes a quarter less
-        time, where classes want them whole. The more columns of numbers there are, the
-        more of them may be noise, and the faster gates move: where a few columns all
-        counted fast ones did harm. Where vectors are what is wanted there are no gates,
-        which would take a part of their lengths.
+        others. Integers that name things have vectors as long as those of categories,
+        but not where vectors of categories are what is wanted: beside these numbers
+        stand as they are. Where numbers are predicted, vectors of more than 16 columns
+        are shorter, of 32 and more half as long: that is as good and takes a quarter
+        less time, where classes want them whole. The more columns of numbers there are,
+        the more of them may be noise, and the faster gates move: where a few columns
+        all counted fast ones did harm. Where vectors are what is wanted there are no
+        gates, which would take a part of their lengths.
     """
     noisy = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NOISE
     noisy = noisy and not (n_classes or for_vectors)
