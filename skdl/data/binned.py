@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skdl.data.bins import BinEncoder, drawn_from, learning_rows
+from skdl.data.bins import BinEncoder, learning_rows
 from skdl.data.categories import MISSING
 from skdl.data.integers import IntegerEncoder
 from skdl.data.numeric import Rescaling
@@ -90,7 +90,11 @@ class BinnedTableEncoder(TableEncoder):
         return [column for column, bins in found if bins > 1]
 
     def fit_with_target(
-        self, X: Table | np.ndarray, y: np.ndarray, rng: np.random.RandomState
+        self,
+        X: Table | np.ndarray,
+        y: np.ndarray,
+        rng: np.random.RandomState,
+        blind: Any = None,
     ):
         """Learn categories, scales and bins.
 
@@ -102,6 +106,8 @@ class BinnedTableEncoder(TableEncoder):
             Integers are classes, floats are real targets.
         rng : numpy.random.RandomState
             Draws the rows to learn from where there are many.
+        blind : ndarray of bool or FoldNumbers, shape (n_samples, n_folds), optional
+            Rows that are held out in other ways than at random; see `IntegerEncoder`.
 
         Returns
         -------
@@ -111,19 +117,29 @@ class BinnedTableEncoder(TableEncoder):
             stream: Any = _Drawn(X, rng)
             self._fit_stream(stream, rng)
             if self.bins.n_quantiles:
-                self._learn_numbers(stream.drawn(y), X.shape[0])
+                self._learn_numbers(stream.drawn(), y, blind)
             return self
         table = _as_table(X)
         super().fit(table, rng)
         if self.bins.n_quantiles:
-            self._learn_numbers(drawn_from(table.numeric, y, rng), len(table))
+            drawn = learning_rows(len(table), rng)
+            chosen = slice(None) if drawn is None else drawn
+            self._learn_numbers((table.numeric[chosen], chosen), y, blind)
         return self
 
-    def _learn_numbers(self, drawn: tuple[np.ndarray, np.ndarray], n_rows: int) -> None:
-        """Learn bins, and which integers name things, of rows that were drawn."""
-        self.bins.fit_drawn(*drawn)
+    def _learn_numbers(
+        self, drawn: tuple[np.ndarray, Any], y: np.ndarray, blind: Any
+    ) -> None:
+        """Learn bins, and which integers name things, of rows that were drawn.
+
+        Of these `drawn` has the numbers, and which they are.
+        """
+        numbers, chosen = drawn
+        self.bins.fit_drawn(numbers, y[chosen])
         if self.names_things:
-            self.integers = IntegerEncoder().fit_drawn(*drawn, self.bins, n_rows)
+            blind = None if blind is None else blind[chosen]
+            given = numbers, y[chosen], self.bins, len(y), blind
+            self.integers = IntegerEncoder().fit_drawn(*given)
 
     def extended(
         self, table: Table | np.ndarray
@@ -196,10 +212,10 @@ class _Drawn:
             self._kept.append(table.numeric[within(self._chosen, first, len(table))])
             yield first, table
 
-    def drawn(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return numbers and targets of the rows."""
+    def drawn(self) -> tuple[np.ndarray, Any]:
+        """Return the numbers of the rows, and which these are."""
         chosen = slice(None) if self._chosen is None else self._chosen
-        return np.concatenate(self._kept), y[chosen]
+        return np.concatenate(self._kept), chosen
 
 
 def within(chosen: np.ndarray | None, first: int, n_rows: int) -> Any:

@@ -29,14 +29,6 @@ def learning_rows(n_rows: int, rng: np.random.RandomState) -> np.ndarray | None:
     return np.sort(rng.choice(n_rows, _LEARNING_ROWS, replace=False))
 
 
-def drawn_from(
-    X: np.ndarray, y: np.ndarray, rng: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows and targets to learn from, all of them or some."""
-    drawn = learning_rows(len(X), rng)
-    return (X, y) if drawn is None else (X[drawn], y[drawn])
-
-
 class BinEncoder:
     """Positions of numbers in the bins of their columns.
 
@@ -106,7 +98,10 @@ class BinEncoder:
         -------
         self
         """
-        return self.fit_drawn(*drawn_from(X, y, rng))
+        drawn = learning_rows(len(X), rng)
+        if drawn is not None:
+            X, y = X[drawn], y[drawn]
+        return self.fit_drawn(X, y)
 
     def fit_drawn(self, X: np.ndarray, y: np.ndarray):
         """Learn the edges of rows that were drawn, see `learning_rows`."""

@@ -13,7 +13,9 @@ from skdl.data.keys import GOLDEN, mixed
 _ROWS_OF_A_VALUE, _FEWEST = 8, 2
 
 
-def without_twins(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def without_twins(
+    columns: Sequence[np.ndarray], fewest: int = _FEWEST
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the first of rows that are the same, and which of these each row is.
 
     They have the same in all columns of few values, and in all but one of those of
@@ -24,6 +26,8 @@ def without_twins(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray
     ----------
     columns : sequence of ndarray of shape (n_rows,)
         What is known of rows.
+    fewest : int, default=2
+        Columns of many values that make twins.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def without_twins(columns: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray
             many.append(key)
         else:
             few += key
-    if len(many) < _FEWEST:
+    if len(many) < fewest:
         return np.arange(n_rows), np.arange(n_rows)
     groups = [np.unique(key, return_inverse=True)[1] for key in _keys(few, many)]
     # A graph of rows and groups: twins hang together.

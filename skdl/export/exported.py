@@ -13,6 +13,7 @@ from skdl.data.numeric import FAR, NumericEncoder
 from skdl.data.table import TableEncoder
 from skdl.estimators.core.quantiles import QuantileTarget
 from skdl.estimators.core.targets import RealTarget
+from skdl.networks.corrections import count_not_above
 
 
 def buffer(values: Any, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -73,20 +74,21 @@ class Codes(nn.Module):
 
     def __init__(self, encoder: BinnedTableEncoder) -> None:
         super().__init__()
-        integers = encoder.integers
-        self.register_buffer("columns", buffer(integers.columns, torch.int64))
-        first = encoder.offsets[len(encoder.vocabularies) :]
-        self.register_buffer("first", buffer(first, torch.int64))
-        known = [buffer(values) for values in integers.values]
-        values = nn.utils.rnn.pad_sequence(known, True, float("inf"))
-        self.register_buffer("values", values)  # (n_columns, most values)
+        self.columns = list(encoder.integers.columns)
+        self.first = encoder.offsets[len(encoder.vocabularies) :].tolist()
+        for i, values in enumerate(encoder.integers.values):
+            self.register_buffer(f"values_{i}", buffer(values))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, n_columns) int32."""
-        x = x.index_select(1, self.columns)
-        is_value = x.unsqueeze(-1) == self.values
-        code = torch.where(is_value.any(-1), is_value.int().argmax(-1) + FIRST, UNKNOWN)
-        return (torch.where(x.isnan(), MISSING, code) + self.first).int()
+        codes = []
+        for i, (column, first) in enumerate(zip(self.columns, self.first, strict=True)):
+            values: Any = getattr(self, f"values_{i}")
+            own = (x[:, column] + 0.5).floor()
+            at = (count_not_above(values, own) - 1).clamp(min=0)
+            code = torch.where(values[at] == own, at + FIRST, UNKNOWN)
+            codes.append(torch.where(own.isnan(), MISSING, code) + first)
+        return torch.stack(codes, dim=1).int()
 
 
 class Units(nn.Module):

@@ -103,7 +103,7 @@ class Axis(nn.Module):
     def locate(self, x: Tensor) -> Corners:
         """Return the places of a column's values (...), none of which is missing."""
         values = self.values
-        place = _count(self.bounds, x.contiguous())
+        place = count_not_above(self.bounds, x.contiguous())
         own = values[place]
         if not self.is_between:
             return [(place, ((x - own).abs() <= self.reach[place]).to(values.dtype))]
@@ -157,7 +157,7 @@ class Axis(nn.Module):
             self._take(self.values + by[self.column])
 
 
-def _count(bounds: Tensor, x: Tensor) -> Tensor:
+def count_not_above(bounds: Tensor, x: Tensor) -> Tensor:
     """Return how many bounds, which ascend, are not above numbers."""
     if not torch.onnx.is_in_onnx_export():
         return torch.searchsorted(bounds, x, right=True)

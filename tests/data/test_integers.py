@@ -10,10 +10,10 @@ from skdl.data.integers import IntegerEncoder
 N, SHOPS = 6000, 200
 
 
-def fitted(columns, y, n_rows=N):
+def fitted(columns, y, n_rows=N, blind=None):
     X = np.stack(columns, axis=1).astype(float)
     bins = BinEncoder().fit_drawn(X, y)
-    return IntegerEncoder().fit_drawn(X, y, bins, n_rows)
+    return IntegerEncoder().fit_drawn(X, y, bins, n_rows, blind)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_values_of_few_rows_name_nothing(drawn):
     row = np.arange(N) // 10
     assert fitted([row], np.random.RandomState(1).randn(N)[row] + noise).columns == []
     few = shop[:900]
-    assert fitted([few], (level + noise)[:900], 900).columns == []
+    assert fitted([few], (level + noise)[:900], n_rows=900).columns == []
 
 
 def test_fractions_name_nothing(drawn):
@@ -80,6 +80,52 @@ def test_outliers_of_the_target_name_nothing(drawn):
     assert fitted([age, shop], heavy + noise).columns == []
 
 
+def test_copies_beside_one_column_of_many_values_tell_once():
+    rng = np.random.RandomState(0)
+    for _ in range(5):
+        x, z, noise = rng.randint(SHOPS, size=1200), rng.randn(1200), rng.rand(1200)
+        copies = np.repeat(np.arange(1200), 5)
+        classes = (noise < 0.5).astype(int)
+        assert fitted([x[copies], z[copies]], classes[copies]).columns == []
+        assert fitted([x[copies]], noise[copies]).columns == []
+
+
+def test_what_holds_for_groups_alone_is_not_what_values_name():
+    rng = np.random.RandomState(0)
+    person = rng.randint(300, size=N)
+    income, shop = rng.randint(SHOPS, size=300)[person], rng.randint(SHOPS, size=N)
+    y = rng.randn(300)[person] + 0.3 * rng.randn(N)
+    blind = (person % 4)[:, np.newaxis] == np.arange(4)
+    assert fitted([income, shop], y).columns == [0]
+    assert fitted([income, shop], y, blind=blind).columns == []
+    y = y + rng.randn(SHOPS)[shop]
+    for target in (y, np.digitize(y, [-1, 1])):
+        assert fitted([income, shop], target, blind=blind).columns == [1]
+    last = np.arange(N)[:, np.newaxis] > 0.8 * N
+    assert 1 in fitted([income, shop], y, blind=last).columns
+
+
+@pytest.mark.filterwarnings("error")
+def test_targets_that_are_nearly_always_the_same_do_not_hide_others(drawn):
+    shop, _, level, noise = drawn
+    rare = (shop < 2) * 10.0
+    constant = np.full(N, 3.0)
+    for y in (rare, np.stack([level + noise, rare, constant], axis=1)):
+        assert fitted([shop, noise], y).columns == [0]
+    assert fitted([shop, noise], constant).columns == []
+    assert fitted([shop, noise], (np.arange(N) % 500 == 0) * 1e300).columns == []
+
+
+def test_of_many_rows_some_are_learned_from(drawn):
+    shop, _, level, noise = drawn
+    encoder = fitted([shop, noise], level + noise, n_rows=10 * N)
+    assert encoder.columns == [0]
+    assert encoder.rows_of_each == [10 * N / SHOPS]
+    rare = np.where(np.arange(N) < 2, 1000, shop)  # of some twenty rows
+    assert 1000 in fitted([rare, noise], level + noise, n_rows=10 * N).values[0]
+    assert 1000 not in fitted([rare, noise], level + noise).values[0]
+
+
 def test_the_columns_that_tell_most_are_kept():
     rng = np.random.RandomState(0)
     shops = rng.randint(SHOPS, size=(10, N))
@@ -92,8 +138,8 @@ def test_codes_are_places_among_the_known_values(drawn):
     shop, _, level, noise = drawn
     rare = np.where(np.arange(N) < 3, 1000, 2 * shop)
     encoder = fitted([noise, rare], level + noise)
-    X = np.array([[0, 0], [0, 1], [0, 2], [0, 1000], [0, -5], [0, np.nan], [0, 2.5]])
-    expected = [FIRST, UNKNOWN, FIRST + 1, UNKNOWN, UNKNOWN, MISSING, UNKNOWN]
+    X = np.array([[0, 0], [0, 1], [0, 2], [0, 1000], [0, -5], [0, np.nan], [0, 2.4]])
+    expected = [FIRST, UNKNOWN, FIRST + 1, UNKNOWN, UNKNOWN, MISSING, FIRST + 1]
     for kind in (np.float64, np.float32):
         codes = encoder.transform(X.astype(kind))
         np.testing.assert_array_equal(codes[:, 0], expected)

@@ -330,14 +330,22 @@ class CrossFittedEstimator(CrossFittedParameters, NeuralEstimator):
         return {"scale": self.scale_inputs}
 
     def _new_pack_encoder(
-        self, X: Any, y: np.ndarray, recipe: Recipe, rng: np.random.RandomState
+        self,
+        X: Any,
+        y: np.ndarray,
+        recipe: Recipe,
+        rng: np.random.RandomState,
+        blind: Any = None,
     ) -> BinnedTableEncoder:
-        """Return an encoder fitted on the training rows and their encoded targets."""
+        """Return an encoder fitted on the training rows and their encoded targets.
+
+        `blind` as `BinnedTableEncoder.fit_with_target` takes it.
+        """
         has_bins = self.numeric_embedding in ("auto", "piecewise")
         bins = BinEncoder(recipe.n_quantiles if has_bins else 0, recipe.n_leaves)
         names_things = self.numeric_embedding == "auto" and recipe.names_things
         options = {**self._encoder_options(), "names_things": names_things}
-        return BinnedTableEncoder(bins, **options).fit_with_target(X, y, rng)
+        return BinnedTableEncoder(bins, **options).fit_with_target(X, y, rng, blind)
 
     def _new_packed_embedding(
         self,

@@ -88,7 +88,10 @@ class PackRun(Conclusion):
             batch_size=estimator.batch_size,
         )
         self.recipe = recipe = with_parameters(recipe, estimator)
-        encoder = estimator._new_pack_encoder(rows.X, encoded.numpy(), recipe, rng)
+        at_random = folds_at_random or held_out is not None
+        encoder = estimator._new_pack_encoder(
+            rows.X, encoded.numpy(), recipe, rng, None if at_random else blind
+        )
         self.rows = _encoded_rows(rows, encoded, blind, encoder, recipe, runtime, rng)
         self._has_folds = held_out is None
         if held_out is not None:

@@ -68,7 +68,7 @@ def test_they_are_told(model):
 
 
 def test_a_thing_never_seen_is_none_of_them(model):
-    row = pd.DataFrame({"size": [0.0] * 3, "shop": [5000, -7, 3.5], "age": [40] * 3})
+    row = pd.DataFrame({"size": [0.0] * 3, "shop": [5000, -7, SHOPS], "age": [40] * 3})
     predicted = model.predict(row)
     every = model.predict(row.iloc[[0] * SHOPS].assign(shop=np.arange(SHOPS)))
     assert np.all(np.abs(predicted - every.mean()) < 2 * every.std())
@@ -131,14 +131,31 @@ def test_columns_that_do_harm_are_found_beside_them():
     assert max(worth, key=worth.get) == "shop"
 
 
-def test_things_of_blind_rows_alone_are_none_that_are_known():
-    groups = TRAIN["shop"] // 4
+def test_what_tells_nothing_of_other_groups_has_none():
+    rng = np.random.RandomState(0)
+    person = rng.randint(300, size=N)
+    both = TRAIN.assign(income=rng.randint(SHOPS, size=300)[person])
+    y = Y[:N] + rng.randn(300)[person]
     settings = {**SMALL, "validation": GroupKFold(4)}
-    model = NeuralRegressor(**settings).fit(TRAIN, Y[:N], groups=groups)
-    # Of shops that a network has not seen it knows no more than that they are shops.
-    assert model.oof_score_ < 0.6
-    assert np.std(model.oof_prediction_) < np.std(Y)
-    assert r2_score(Y[N:], model.predict(TEST)) > 0.7
+    model = EntityEmbeddingRegressor(**settings).fit(both, y, groups=person)
+    assert model.columns_["categories"].tolist() == [0, SHOPS, 0, 0]
+    of_shops = clone(model).fit(both, y, groups=TRAIN["shop"])
+    assert of_shops.columns_["categories"]["shop"] == 0
+
+
+def test_the_last_rows_say_whether_things_stay_what_they_are():
+    model = EntityEmbeddingRegressor(**{**SMALL, "validation": "last"})
+    assert model.fit(TRAIN, Y[:N]).columns_["categories"]["shop"] == SHOPS
+    others = np.where(np.arange(N) < 0.8 * N, TRAIN["shop"], TRAIN["shop"] + SHOPS)
+    model.fit(TRAIN.assign(shop=others), Y[:N])
+    assert model.columns_["categories"]["shop"] == 0
+
+
+def test_rows_that_are_given_to_validate_with_leave_them_as_they_are():
+    settings = {**SMALL, "validation": "auto", "max_epochs": None}
+    given = {"X_val": TEST, "y_val": Y[N:]}
+    model = EntityEmbeddingRegressor(**settings).fit(TRAIN, Y[:N], **given)
+    assert model.columns_["categories"]["shop"] == SHOPS
 
 
 def test_packs_of_several_settings_have_them():
@@ -180,7 +197,7 @@ def test_they_go_to_onnx(family, tmp_path):
     both = X.assign(kind=kinds) if family is EntityEmbeddingRegressor else X
     model = family(**SMALL).fit(both[:N], Y[:N])
     strange = both[N:].astype({"shop": float})
-    strange.iloc[:3, 1] = [np.nan, 5000.0, 3.5]
+    strange.iloc[:3, 1] = [np.nan, 5000.0, 3.7]
     path = tmp_path / "model.onnx"
     to_onnx(model, strange, path)
     session = onnxruntime.InferenceSession(str(path))
