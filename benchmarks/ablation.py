@@ -125,6 +125,9 @@ PIECES = {
     ),
     "tree_bins": Piece("no bins of trees", lambda _: {"n_leaves": 1}),
     "early_trees": Piece("bins of trees below 1,000 rows", lambda _: {"n_leaves": 32}),
+    "things": Piece(
+        "integers that name things are numbers", lambda _: {"names_things": False}
+    ),
     "entries": Piece("4 entries of a number", lambda _: {"entries": 4}),
     "plain_numbers": Piece("no plain numbers", within=without_plain_numbers),
     "embedding_dropout": Piece(
