@@ -39,6 +39,9 @@ _FEW_COLUMNS = 64
 # where there are many columns.
 _STEPS = (6000, 4000), (8000, 6000)
 _FEWER_STEPS = (3000, 4000), (8000, 10_000)
+# Passes over many rows that they may take at any rate; and, where numbers are
+# predicted, more of them up to so many steps.
+_PASSES, _MORE_PASSES, _STEPS_OF_MORE = 10, 20, 16_000
 # Rows of few columns, with numbers to predict, for which eight networks learn from
 # small batches; the largest, how many times more steps they may take, and the rows from
 # which on they may take all of these.
@@ -187,24 +190,25 @@ def recipe_for(
         Networks that tell classes are mostly best early, and take 6,000 steps at most
         where the loss falls to the end. Those that predict numbers get better for
         longer and take 8,000. Both take fewer below 4,000, 6,000 and, with small
-        batches, 30,000 rows; but no fewer than ten passes over the rows. Where there
-        are more than 64 columns of numbers steps take long, and for classes there are
-        half as many, for numbers fewer below 10,000 rows. Vectors are as good from
-        networks of 64 units and two layers, which learn at a higher rate; those that
-        tell classes after a sixth of the steps. Bins of few rows are quantiles alone,
-        so that targets of blind rows stay unknown. Categories of one to three rows, the
-        more of them the larger the table, count as unknown: a vector of so few rows
-        knows these rows by heart. The more rows categories have, the longer their
-        vectors may be. Where there are hundreds of columns of numbers, each has fewer
-        bins and a shorter vector, so that the first layer stays about as wide as the
-        others. Integers that name things have vectors as long as those of categories,
-        but not where vectors of categories are what is wanted: beside these numbers
-        stand as they are. Where numbers are predicted, vectors of more than 16 columns
-        are shorter, of 32 and more half as long: that is as good and takes a quarter
-        less time, where classes want them whole. The more columns of numbers there are,
-        the more of them may be noise, and the faster gates move: where a few columns
-        all counted fast ones did harm. Where vectors are what is wanted there are no
-        gates, which would take a part of their lengths.
+        batches, 30,000 rows; but no fewer than ten passes over the rows, or for numbers
+        twenty, if these are at most 16,000 steps. Where there are more than 64 columns
+        of numbers steps take long, and for classes there are half as many, for numbers
+        fewer below 10,000 rows. Vectors are as good from networks of 64 units and two
+        layers, which learn at a higher rate; those that tell classes after a sixth of
+        the steps. Bins of few rows are quantiles alone, so that targets of blind rows
+        stay unknown. Categories of one to three rows, the more of them the larger the
+        table, count as unknown: a vector of so few rows knows these rows by heart. The
+        more rows categories have, the longer their vectors may be. Where there are
+        hundreds of columns of numbers, each has fewer bins and a shorter vector, so
+        that the first layer stays about as wide as the others. Integers that name
+        things have vectors as long as those of categories, but not where vectors of
+        categories are what is wanted: beside these numbers stand as they are. Where
+        numbers are predicted, vectors of more than 16 columns are shorter, of 32 and
+        more half as long: that is as good and takes a quarter less time, where classes
+        want them whole. The more columns of numbers there are, the more of them may be
+        noise, and the faster gates move: where a few columns all counted fast ones did
+        harm. Where vectors are what is wanted there are no gates, which would take a
+        part of their lengths.
     """
     noisy = n_members >= _MORE_FOLDS and n_rows in _ROWS_FOR_NOISE
     noisy = noisy and not (n_classes or for_vectors)
@@ -218,10 +222,12 @@ def recipe_for(
     most, for_most = (_FEWER_STEPS if is_wide else _STEPS)[not n_classes]
     if noisy:
         most, for_most = round(most * _STEPS_WITH_NOISE), _ROWS_FOR_MOST_STEPS
-    passes = 10
+    passes = _PASSES
     if for_vectors and n_classes:
         most, passes = most // 6, 4
     steps = round(most * min(1.0, (n_rows / for_most) ** 0.6))
+    if not (n_classes or for_vectors):
+        steps = max(steps, min(_MORE_PASSES * batches, _STEPS_OF_MORE))
     share = min(1.0, _BINS / (64 * columns))
     width, first_look = _size(n_rows)
     if noisy:

@@ -21,6 +21,10 @@ def test_batches_grow_with_the_rows():
 
 def test_training_is_never_shorter_than_some_passes():
     assert recipe_for(10**6, 5, 0).max_steps == 10 * -(-(10**6) // 256)
+    assert recipe_for(200_000, 5, 2).max_steps == 10 * 782
+    assert recipe_for(200_000, 5, 0).max_steps == 20 * 782
+    assert recipe_for(400_000, 5, 0).max_steps == 16_000
+    assert recipe_for(200_000, 5, 0, for_vectors=True).max_steps == 8_000
 
 
 def test_few_rows_are_soon_done():
