@@ -56,7 +56,7 @@ INNER = {
     "packed_search": {"estimators.core", "estimators.tables"},
     "predict_to_parquet": {"estimators.tables", "data", "training"},
     "persistence": {"estimators", "packed_search", "training", "_version"},
-    "export": {"estimators", "data", "training"},
+    "export": {"estimators", "data", "networks", "training"},
     "distillation": {"estimators"},
     "datasets": set(),
     "_version": set(),
