@@ -19,7 +19,8 @@ class EmbeddingParameters:
         Which columns hold categories. "from_dtype" takes those of text, categories and
         booleans, found by looking where a column holds objects; names and indices are
         added to these; a mask says it of all columns; None takes none. Numbers of any
-        type are numbers unless named here.
+        type are numbers unless named here; see `numeric_embedding` of those that name
+        things, such as shops.
     embedding_dim : "auto", int, dict or callable
         Entries of the vectors: for all columns, by name of the column, or a function of
         the number of categories. "auto" is ``min(50, round(1.6 * n_categories **
