@@ -41,7 +41,6 @@ class BinnedTableEncoder(TableEncoder):
     """
 
     integers = IntegerEncoder()  # of encoders from before there were such codes
-    names_things = False
 
     def __init__(
         self,
@@ -122,8 +121,7 @@ class BinnedTableEncoder(TableEncoder):
         table = _as_table(X)
         super().fit(table, rng)
         if self.bins.n_quantiles:
-            drawn = learning_rows(len(table), rng)
-            chosen = slice(None) if drawn is None else drawn
+            chosen = learning_rows(len(table), rng)
             self._learn_numbers((table.numeric[chosen], chosen), y, blind)
         return self
 
@@ -135,11 +133,11 @@ class BinnedTableEncoder(TableEncoder):
         Of these `drawn` has the numbers, and which they are.
         """
         numbers, chosen = drawn
-        self.bins.fit_drawn(numbers, y[chosen])
+        self.bins.fit(numbers, y[chosen])
         if self.names_things:
             blind = None if blind is None else blind[chosen]
             given = numbers, y[chosen], self.bins, len(y), blind
-            self.integers = IntegerEncoder().fit_drawn(*given)
+            self.integers = IntegerEncoder().fit(*given)
 
     def extended(
         self, table: Table | np.ndarray
@@ -203,7 +201,7 @@ class _Drawn:
     def __init__(self, rows: StreamedTable, rng: np.random.RandomState) -> None:
         self._rows, self._rng, self.shape = rows, rng, rows.shape
         self._kept: list[np.ndarray] = []
-        self._chosen: np.ndarray | None = None
+        self._chosen: np.ndarray | slice = slice(None)
 
     def chunks(self) -> Iterator[tuple[int, Table]]:
         self._chosen = learning_rows(self.shape[0], self._rng)
@@ -214,14 +212,13 @@ class _Drawn:
 
     def drawn(self) -> tuple[np.ndarray, Any]:
         """Return the numbers of the rows, and which these are."""
-        chosen = slice(None) if self._chosen is None else self._chosen
-        return np.concatenate(self._kept), chosen
+        return np.concatenate(self._kept), self._chosen
 
 
-def within(chosen: np.ndarray | None, first: int, n_rows: int) -> Any:
+def within(chosen: np.ndarray | slice, first: int, n_rows: int) -> Any:
     """Return which of some rows, of which one is the first, are chosen."""
-    if chosen is None:
-        return slice(None)
+    if isinstance(chosen, slice):  # of all rows
+        return chosen
     start, end = np.searchsorted(chosen, [first, first + n_rows])
     return chosen[start:end] - first
 

@@ -22,10 +22,10 @@ _LEARNING_ROWS = 50_000
 _LEAF_ROWS, _BIN_ROWS = 16, 16
 
 
-def learning_rows(n_rows: int, rng: np.random.RandomState) -> np.ndarray | None:
-    """Return the positions of rows to learn from, in order; None for all."""
+def learning_rows(n_rows: int, rng: np.random.RandomState) -> np.ndarray | slice:
+    """Return the positions of rows to learn from, in order, or a slice of all."""
     if n_rows <= _LEARNING_ROWS:
-        return None
+        return slice(None)
     return np.sort(rng.choice(n_rows, _LEARNING_ROWS, replace=False))
 
 
@@ -82,29 +82,20 @@ class BinEncoder:
         """Columns that have bins, times the bins of the one with most."""
         return self._slopes.size
 
-    def fit(self, X: np.ndarray, y: np.ndarray, rng: np.random.RandomState):
+    def fit(self, X: np.ndarray, y: np.ndarray):
         """Learn the edges.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            Floating point; NaN is missing.
+            Rows to learn from, see `learning_rows`. Floating point; NaN is missing.
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             Integers are classes or indicators, floats are real targets.
-        rng : numpy.random.RandomState
-            Draws the rows to learn from where there are many.
 
         Returns
         -------
         self
         """
-        drawn = learning_rows(len(X), rng)
-        if drawn is not None:
-            X, y = X[drawn], y[drawn]
-        return self.fit_drawn(X, y)
-
-    def fit_drawn(self, X: np.ndarray, y: np.ndarray):
-        """Learn the edges of rows that were drawn, see `learning_rows`."""
         found = [self._edges(X[:, j], y) for j in range(X.shape[1])]
         binned = [j for j, edges in enumerate(found) if len(edges) > 1]
         self.columns = np.array(binned, dtype=np.int64)

@@ -54,7 +54,7 @@ class IntegerEncoder:
     >>> shop, age = rng.randint(100, size=(2, 5000))
     >>> y = rng.normal(size=100)[shop] + age / 50
     >>> X = np.stack([shop, age], axis=1).astype(float)
-    >>> IntegerEncoder().fit_drawn(X, y, BinEncoder().fit(X, y, rng)).columns
+    >>> IntegerEncoder().fit(X, y, BinEncoder().fit(X, y)).columns
     [0]
     """
 
@@ -68,7 +68,7 @@ class IntegerEncoder:
         """Codes of each column: unknown, missing, and one for each value."""
         return [FIRST + len(values) for values in self.values]
 
-    def fit_drawn(
+    def fit(
         self,
         X: np.ndarray,
         y: np.ndarray,
@@ -117,7 +117,7 @@ class IntegerEncoder:
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            As `fit_drawn` takes them. A fraction, as a grid over a column has it,
+            As `fit` takes them. A fraction, as a grid over a column has it,
             counts as the nearest integer.
 
         Returns

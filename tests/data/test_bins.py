@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from skdl.data.binned import BinnedTableEncoder
 from skdl.data.bins import BinEncoder
 
 RNG = np.random.RandomState
@@ -13,7 +14,7 @@ def fitted(column, y=None, **options):
     """Fit an encoder on one column; without a target none matters."""
     column = np.asarray(column, dtype=np.float64)
     y = np.zeros(len(column)) if y is None else y
-    return BinEncoder(**options).fit(column.reshape(-1, 1), y, RNG(0))
+    return BinEncoder(**options).fit(column.reshape(-1, 1), y)
 
 
 def positions(encoder, column):
@@ -73,10 +74,10 @@ def test_columns_without_two_values_have_no_bins():
     X[:, 1] = np.nan
     X[::2, 2] = np.nan
     X[:, 3] = np.arange(50) % 2
-    encoder = BinEncoder().fit(X, np.arange(50) % 2, RNG(0))
+    encoder = BinEncoder().fit(X, np.arange(50) % 2)
     assert encoder.columns.tolist() == [3]
     assert encoder.transform(X).shape == (50, 1)
-    none = BinEncoder().fit(X[:, :3], np.zeros(50), RNG(0))
+    none = BinEncoder().fit(X[:, :3], np.zeros(50))
     assert none.transform(X[:, :3]).shape == (50, 0)
 
 
@@ -97,20 +98,23 @@ def test_large_offsets_keep_their_digits():
 
 def test_many_rows_are_learned_from_by_a_sample_that_the_seed_decides():
     column = RNG(0).rand(60_000)
-    first, again = (fitted(column, y=column > 0.3) for _ in range(2))
+    first, again = (
+        BinnedTableEncoder(BinEncoder())
+        .fit_with_target(column.reshape(-1, 1), column > 0.3, RNG(0))
+        .bins
+        for _ in range(2)
+    )
     np.testing.assert_array_equal(first.edges[0], again.edges[0])
     assert 0 < column.min() <= first.edges[0][0]
 
 
 def test_several_targets_and_float32_values_are_taken():
     X = RNG(0).rand(300, 2).astype(np.float32)
-    encoder = BinEncoder().fit(
-        X, np.c_[X[:, 0] > 0.5, X[:, 1] > 0.2].astype(int), RNG(0)
-    )
+    encoder = BinEncoder().fit(X, np.c_[X[:, 0] > 0.5, X[:, 1] > 0.2].astype(int))
     found = encoder.transform(X)
     assert found.dtype == torch.float32
     assert found.shape == (300, 2)
-    encoder = BinEncoder().fit(X, np.c_[X, X], RNG(0))
+    encoder = BinEncoder().fit(X, np.c_[X, X])
     assert min(encoder.n_bins) > 5
 
 
@@ -118,4 +122,4 @@ def test_values_are_not_written_to_and_may_be_read_only():
     X = RNG(0).rand(100, 2)
     X[3, 0] = np.nan
     X.flags.writeable = False
-    BinEncoder().fit(X, np.zeros(100), RNG(0)).transform(X)
+    BinEncoder().fit(X, np.zeros(100)).transform(X)

@@ -12,8 +12,8 @@ N, SHOPS = 6000, 200
 
 def fitted(columns, y, n_rows=N, blind=None):
     X = np.stack(columns, axis=1).astype(float)
-    bins = BinEncoder().fit_drawn(X, y)
-    return IntegerEncoder().fit_drawn(X, y, bins, n_rows, blind)
+    bins = BinEncoder().fit(X, y)
+    return IntegerEncoder().fit(X, y, bins, n_rows, blind)
 
 
 @pytest.fixture

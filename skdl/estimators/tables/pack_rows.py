@@ -104,7 +104,7 @@ def rows_in_memory(
         score_weight,
         blind,
         untrained_rows(counts, encoder),
-        rows_of_a_category(indices),
+        rows_of_a_category(indices[:, : len(encoder.vocabulary_of_column)]),
         codes,
     )
 

@@ -138,7 +138,7 @@ class PackRun(Conclusion):
         self.out_of_fold = self._look(rows, rows.blind)
         self._validate: Callable[[], tuple[float, float]] = self.out_of_fold
         # Columns that could be learned by heart, the most doubtful first.
-        counts = rows.rows_of_a_category[: int(np.sum(is_categorical))]
+        counts = rows.rows_of_a_category
         order = np.argsort(counts, kind="stable")
         columns = np.flatnonzero(is_categorical)[order]
         self._doubtful = columns[counts[order] < MANY_ROWS]
